@@ -1,0 +1,30 @@
+/* One bounded, validating walk over Avro bytes: every length, count, index and depth is checked against what is there before use, recursion is bounded,
+ * nothing is allocated. Runs before avro-c or anyone else sees bytes from a topic (avro-c allocates claimed lengths, accepts wrong
+ * enum values and overflows the stack). Source: Avro 1.11 specification, "Binary Encoding". Pure. */
+#ifndef BRIDGE_CONTRACT_AVRO_WALK_H
+#define BRIDGE_CONTRACT_AVRO_WALK_H
+
+#include <stddef.h>
+
+#include "common/base/err.h"
+#include "common/contract/schema.h"
+
+enum { AVRO_WALK_DEPTH = 64 };
+
+/* Position in bytes; the reading functions return false at any fault and leave the cursor where the fault is. */
+struct avro_cursor {
+    const unsigned char *p, *end;
+};
+
+bool avro_read_long(struct avro_cursor *c, int64_t *out);
+bool avro_read_bytes(struct avro_cursor *c, const unsigned char **p, size_t *n);
+/* Count of the next block of an array or map (0: end); a negative count's size is read and checked. min_item: smallest size of an item in bytes,
+ * 0 allowed: then at most 1,000,000 items. */
+bool avro_read_block(struct avro_cursor *c, size_t min_item, uint64_t *count);
+
+/* Exactly one value of the schema in n bytes, strings valid UTF-8. RC_REJECT: words name the field path and the byte. */
+enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, size_t n, struct err *e);
+/* Steps over one value. */
+bool avro_walk_skip(const struct schema_node *s, struct avro_cursor *c);
+
+#endif

@@ -1,0 +1,49 @@
+/* One pass over JSON text that writes down where everything stands, without copying or converting: the order path's parser. Checks the
+ * structure (RFC 8259) of the whole text; the contents of strings (UTF-8, escapes) and numbers are checked when they are taken.
+ * Nesting is bounded. In steady state a tape allocates nothing. Pure; thread rule: one owner. */
+#ifndef BRIDGE_CONTRACT_JSON_TAPE_H
+#define BRIDGE_CONTRACT_JSON_TAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+enum json_type { JSON_TAPE_NULL, JSON_TAPE_FALSE, JSON_TAPE_TRUE, JSON_TAPE_NUMBER, JSON_TAPE_STRING, JSON_TAPE_ARRAY, JSON_TAPE_OBJECT };
+
+struct json_node {
+    uint32_t start, end; /* byte range in the text; strings with their quotes */
+    uint32_t next;       /* index of the node behind this one and all inside it */
+    uint32_t count;      /* members of an object, elements of an array */
+    uint16_t height;     /* nesting below: 0 for scalars, 1 for a flat container; saturates */
+    uint8_t type;        /* enum json_type */
+    uint8_t escaped;     /* string with a backslash in it */
+};
+/* Children of an array follow it directly; of an object: key, value, key, value ... */
+
+struct json_tape {
+    const char *text; /* borrowed */
+    size_t text_n;
+    struct json_node *nodes; /* n of cap, owned */
+    size_t n, cap;
+};
+
+enum { JSON_TAPE_DEPTH = 10000 };
+
+void json_tape_init(struct json_tape *t);
+void json_tape_release(struct json_tape *t);
+/* text: n bytes (< 2^31), borrowed until the next parse. RC_REJECT: not JSON; words say what and at which byte. RC_FATAL: memory. */
+enum rc json_tape_parse(struct json_tape *t, const char *text, size_t n, struct err *e);
+
+/* Value of a member; 0: none (node 0 is the root, never a member). First one wins; *twice (may be NULL) is set when the key is there more than once. */
+uint32_t json_tape_member(const struct json_tape *t, uint32_t object, const char *key, size_t key_n, bool *twice);
+/* JSON Pointer (RFC 6901) below a node; UINT32_MAX: nothing there. "" is the node itself. */
+uint32_t json_tape_pointer(const struct json_tape *t, uint32_t node, const char *pointer);
+/* Appends a string's contents, unescaped, as checked UTF-8. RC_REJECT: bad UTF-8, lone surrogate, U+0000. */
+enum rc json_tape_string(const struct json_tape *t, uint32_t node, struct buf *out, struct err *e);
+/* An integer number, or a string that holds one ("12"). RC_REJECT: not an integer in 64 bits. */
+enum rc json_tape_integer(const struct json_tape *t, uint32_t node, int64_t *out, struct err *e);
+
+#endif

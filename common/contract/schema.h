@@ -1,0 +1,74 @@
+/* An Avro schema as a tree with everything its text says: logical types, defaults, aliases and custom attributes, which avro-c
+ * drops. The text is read with jansson, validated by avro-c, and linted for what avro-c accepts wrongly (duplicate fields and symbols, union in
+ * union, scale > precision). Sources: Avro 1.11 specification. Immutable after parsing; thread rule: any thread may read. */
+#ifndef BRIDGE_CONTRACT_SCHEMA_H
+#define BRIDGE_CONTRACT_SCHEMA_H
+
+#include <avro.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+enum schema_kind {
+    SCHEMA_NULL,
+    SCHEMA_BOOLEAN,
+    SCHEMA_INT,
+    SCHEMA_LONG,
+    SCHEMA_FLOAT,
+    SCHEMA_DOUBLE,
+    SCHEMA_BYTES,
+    SCHEMA_STRING,
+    SCHEMA_FIXED,
+    SCHEMA_ENUM,
+    SCHEMA_ARRAY,
+    SCHEMA_MAP,
+    SCHEMA_RECORD,
+    SCHEMA_UNION
+};
+
+enum schema_logical { SCHEMA_PLAIN, SCHEMA_DECIMAL, SCHEMA_DATE, SCHEMA_TIMESTAMP_MILLIS };
+
+struct schema_node;
+
+struct schema_field {
+    const char *name;
+    const struct schema_node *type;
+    const json_t *json;     /* the field's whole object: "xsale", "bridge", "erp", "volatile", "default", "aliases", "doc" */
+    const json_t *initial;  /* "default"; NULL: none */
+};
+
+struct schema_node {
+    enum schema_kind kind;
+    enum schema_logical logical;
+    const char *name;        /* full name of record, enum, fixed; else NULL */
+    int precision, scale;    /* SCHEMA_DECIMAL */
+    size_t size;             /* SCHEMA_FIXED: bytes */
+    const struct schema_field *fields; /* SCHEMA_RECORD: count of them */
+    const char *const *symbols;        /* SCHEMA_ENUM: count of them */
+    const struct schema_node *const *branches; /* SCHEMA_UNION: count of them; SCHEMA_ARRAY, SCHEMA_MAP: branches[0] = items or values */
+    size_t count;
+    const json_t *json;      /* the type's own object when it was written as one, else NULL */
+};
+
+struct schema;
+
+/* text: n bytes of JSON. RC_OK: *out owned by the caller. RC_REJECT: not a schema; words name the place (line, or record and field). */
+enum rc schema_parse(const char *text, size_t n, struct schema **out, struct err *e);
+void schema_destroy(struct schema *s);
+
+const struct schema_node *schema_root(const struct schema *s);
+const char *schema_text(const struct schema *s);   /* as given, zero-terminated */
+avro_schema_t schema_avro(const struct schema *s); /* borrowed */
+/* CRC-64-AVRO of the Parsing Canonical Form (Avro specification, "Schema Fingerprints"): survives reformatting by a registry. */
+uint64_t schema_fingerprint(const struct schema *s);
+
+/* The field of a record; NULL: none (or not a record). */
+const struct schema_field *schema_field(const struct schema_node *record, const char *name);
+
+/* The schemas built into the programs: "Order", "OrderOutcome", "OrderStatus", "OrderState". Text zero-terminated; NULL: no such. */
+const char *schema_builtin(const char *name);
+
+#endif

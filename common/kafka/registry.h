@@ -1,0 +1,31 @@
+/* Client of a Confluent-compatible schema registry: POST /subjects/{subject} (look up), POST /subjects/{subject}/versions (register),
+ * POST /compatibility/subjects/{subject}/versions, GET /schemas/ids/{id}. Schemas by id are fetched once and cached for the life of
+ * the process. Source: Confluent Schema Registry API reference. health name "registry". Thread rule: the loop's thread. */
+#ifndef BRIDGE_KAFKA_REGISTRY_H
+#define BRIDGE_KAFKA_REGISTRY_H
+
+#include "common/base/config.h"
+#include "common/base/log.h"
+#include "common/contract/schema.h"
+#include "common/net/health.h"
+#include "common/net/loop.h"
+
+struct registry;
+
+enum rc registry_create(struct loop *l, const struct config *c, struct log *log, struct health *h, struct registry **out, struct err *e);
+void registry_destroy(struct registry *r); /* open questions get no answer */
+
+/* rc: RC_OK with id > 0; RC_FATAL: incompatible, refused, not permitted: words say why. An absent registry is tried again until it is there. */
+typedef void registry_id_fn(void *arg, enum rc rc, int32_t id, const char *words);
+/* The id of our schema under "<topic>-value": looked up, registered when it is not there. */
+enum rc registry_register(struct registry *r, const char *topic, const struct schema *s, registry_id_fn *done, void *arg, struct err *e);
+
+/* rc: RC_OK with the schema (borrowed, alive as long as the registry client); RC_RETRY: not to be had now (absent, or an id that the registry does not
+ * know): ask again later, nothing is cached; RC_REJECT: what the registry has is not a schema that we can read. */
+typedef void registry_schema_fn(void *arg, enum rc rc, const struct schema *s, const char *words);
+/* From the cache at once, without callback: NULL = unknown, ask. */
+const struct schema *registry_cached(const struct registry *r, int32_t id);
+/* Fetches; questions for the same id share one request. done exactly once, never from inside. */
+enum rc registry_fetch(struct registry *r, int32_t id, registry_schema_fn *done, void *arg, struct err *e);
+
+#endif

@@ -1,0 +1,26 @@
+/* What a program depends on, by name, for /readyz: its state, since when, the last error and what the program does about it.
+ * Ready = every registered dependency is up. Thread rule: the loop's thread. */
+#ifndef BRIDGE_NET_HEALTH_H
+#define BRIDGE_NET_HEALTH_H
+
+#include <stdbool.h>
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
+
+struct health;
+
+struct health *health_create(const struct clock *clock, struct log *log);
+void health_destroy(struct health *h);
+/* name: a literal ("kafka", "registry", "xsale", "erp", ...), at most 16 of them; registers it at first use (UNKNOWN counts as not ready).
+ * why: the error, copied and cut to 300 bytes; doing: what the program does about it ("tries again in 4 s"), copied too;
+ * both may be NULL. A change of state is logged once. h may be NULL. */
+void health_set(struct health *h, const char *name, enum health_state state, const char *why, const char *doing);
+bool health_ready(const struct health *h);
+/* {"ready":false,"dependencies":{"kafka":{"state":"down","since":"...","error":"...","doing":"..."}}} */
+void health_print(const struct health *h, struct buf *out);
+
+#endif

@@ -1,0 +1,73 @@
+/* HTTP requests on the loop's curl multi handle (connections are kept and reused). No redirect is ever followed (credentials), no
+ * Expect: 100-continue, only https unless allowed, bodies capped, gzip accepted, CURLOPT_NOSIGNAL.
+ * Source: libcurl 7.88, https://curl.se/libcurl/c/. Thread rule: the loop's thread. */
+#ifndef BRIDGE_NET_HTTP_CLIENT_H
+#define BRIDGE_NET_HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/net/loop.h"
+
+struct http_client;
+struct http_call;
+
+struct http_settings {        /* texts borrowed while the client lives; "" or NULL = none */
+    const char *user_agent;
+    const char *ca_file;
+    const char *client_certificate, *client_key;
+    bool insecure;            /* http:// allowed too */
+    int64_t connect_timeout_ms; /* > 0 */
+    int64_t timeout_ms;       /* whole request, > 0 */
+    size_t max_body;          /* bytes of a reply after decompression */
+    long max_connections;     /* per host; 0: no limit */
+};
+
+struct http_request {         /* all borrowed only during http_submit (copied) except body, which is copied too */
+    const char *method;       /* GET, POST, PUT, DELETE, PATCH */
+    const char *url;
+    const char *const *headers; /* headers_n of "Name: value" */
+    size_t headers_n;
+    const void *body;         /* body_n bytes; NULL: none */
+    size_t body_n;
+    const char *username, *password; /* basic authentication; NULL: none */
+};
+
+enum http_end {
+    HTTP_REPLIED,   /* a whole reply: status, headers, body */
+    HTTP_NOT_SENT,  /* surely never reached the server's application: resolve, connect, TLS, refused */
+    HTTP_AMBIGUOUS, /* sent in part or whole, no whole reply: time-out, cut, too large, protocol error */
+};
+
+struct http_reply {           /* valid during the callback only */
+    enum http_end end;
+    int status;               /* 0 unless a status line was read */
+    const char *body;         /* body_n bytes, zero-terminated behind them; "" when none */
+    size_t body_n;
+    int64_t retry_after_ms;   /* Retry-After as seconds or HTTP date; -1: none */
+    const char *location;     /* "" when none */
+    const char *content_type; /* "" when none */
+    int curl_code;            /* CURLcode; 0 when HTTP_REPLIED */
+    const char *words;        /* one line for a log: "HTTP 503", "connection refused", ... never the body */
+    int64_t took_ms;
+};
+
+typedef void http_done_fn(void *arg, const struct http_reply *reply);
+
+struct http_client *http_client_create(struct loop *l, const struct http_settings *s, struct err *e);
+/* Cancels what is under way without calling done. */
+void http_client_destroy(struct http_client *c);
+/* Starts; done is called exactly once, never from inside submit. NULL: refused (scheme not allowed, bad URL, memory): words in e. */
+struct http_call *http_submit(struct http_client *c, const struct http_request *r, http_done_fn *done, void *arg, struct err *e);
+/* done will not be called. */
+void http_cancel(struct http_call *call);
+/* Requests under way. */
+size_t http_pending(const struct http_client *c);
+
+/* Appends text percent-encoded (RFC 3986 unreserved kept). */
+struct buf;
+void http_escape(struct buf *out, const char *text, size_t n);
+
+#endif

@@ -1,0 +1,18 @@
+/* /livez, /readyz, /metrics of a program, on libmicrohttpd driven by the loop (no thread of its own). GET and HEAD only; at most 32
+ * connections, 5 s each. Thread rule: the loop's thread. */
+#ifndef BRIDGE_NET_HTTP_SERVER_H
+#define BRIDGE_NET_HTTP_SERVER_H
+
+#include "common/net/health.h"
+#include "common/net/loop.h"
+#include "common/net/metrics.h"
+
+struct http_server;
+
+/* port 0: a free one, see http_server_port. RC_FATAL with words: the port is taken, ... */
+enum rc http_server_create(struct loop *l, const char *address, int port, const struct health *h, const struct metrics *m,
+                           struct http_server **out, struct err *e);
+void http_server_destroy(struct http_server *s);
+int http_server_port(const struct http_server *s);
+
+#endif

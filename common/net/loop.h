@@ -1,0 +1,70 @@
+/* The one event loop of a program: curl_multi_poll waits on curl's sockets, on watched descriptors (librdkafka's queues, the
+ * HTTP server, finished workers, signals) and on the nearest timer. One application thread; callbacks never block.
+ * Thread rule: everything from the thread that created the loop, except loop_wake. */
+#ifndef BRIDGE_NET_LOOP_H
+#define BRIDGE_NET_LOOP_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+
+struct loop;
+
+typedef void loop_fn(void *arg);
+/* Does a bounded piece of work; true: more is waiting, call again in the next turn without sleeping. */
+typedef bool loop_ready_fn(void *arg);
+
+/* Embedded in its owner; zeroed before first use. A timer fires once; setting it again moves it. */
+struct loop_timer {
+    struct loop_timer *next, *prev;
+    int64_t at; /* monotonic ms */
+    loop_fn *fn;
+    void *arg;
+    bool armed;
+};
+
+/* Embedded in its owner; zeroed before first use. ready is called when fd is readable, and at least every
+ * LOOP_GLANCE_MS all the same (a wake-up of librdkafka may come late: measured, libraries' notes). fd -1: glances only. */
+struct loop_watch {
+    struct loop_watch *next, *prev;
+    int fd;
+    loop_ready_fn *ready;
+    void *arg;
+    bool again;
+};
+
+enum { LOOP_GLANCE_MS = 200 };
+
+struct loop *loop_create(const struct clock *clock, struct err *e);
+void loop_destroy(struct loop *l); /* after everything that uses it is gone; NULL is a no-op */
+
+const struct clock *loop_clock(const struct loop *l);
+int64_t loop_now(const struct loop *l); /* monotonic ms, read fresh */
+
+/* Borrowed; lives as long as the loop. on_done is called in each turn after curl_multi_perform (http_client uses it). */
+CURLM *loop_curl(struct loop *l);
+void loop_on_curl(struct loop *l, loop_fn *on_done, void *arg);
+
+void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t at_mono_ms, loop_fn *fn, void *arg);
+void loop_timer_in(struct loop *l, struct loop_timer *t, int64_t delay_ms, loop_fn *fn, void *arg);
+void loop_timer_clear(struct loop *l, struct loop_timer *t);
+
+void loop_watch_add(struct loop *l, struct loop_watch *w, int fd, loop_ready_fn *ready, void *arg);
+void loop_watch_remove(struct loop *l, struct loop_watch *w); /* allowed from inside ready */
+
+/* Blocks the signal for the process's threads (call before any other thread exists) and delivers it through a signalfd. */
+enum rc loop_on_signal(struct loop *l, int signo, loop_fn *fn, void *arg, struct err *e);
+
+/* Turns until loop_stop. loop_turn: one turn, waits at most max_wait_ms (tests). */
+void loop_run(struct loop *l);
+void loop_turn(struct loop *l, int64_t max_wait_ms);
+void loop_stop(struct loop *l);
+bool loop_stopping(const struct loop *l);
+void loop_wake(struct loop *l); /* any thread */
+/* Monotonic ms at which the last turn began: /livez and the watchdog ask. */
+int64_t loop_last_turn(const struct loop *l);
+
+#endif

@@ -1,0 +1,66 @@
+/* What every program's main shares: options, configuration, log, loop, metrics, HTTP port, signals, exit codes.
+ * Common options: -c FILE, -X section.key=value, --check-config, --print-config, --version, --help.
+ * First SIGTERM or SIGINT: ops->stop (drain); a second one abandons the drain. SIGHUP: ops->reload.
+ * Exit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage. */
+#ifndef BRIDGE_PROGRAM_PROGRAM_H
+#define BRIDGE_PROGRAM_PROGRAM_H
+
+#include <stdbool.h>
+
+#include "common/base/config.h"
+#include "common/base/log.h"
+#include "common/net/health.h"
+#include "common/net/http_server.h"
+#include "common/net/loop.h"
+#include "common/net/metrics.h"
+#include "common/net/worker.h"
+
+struct program_option { /* one row drives parsing, --help and the man page */
+    const char *name;   /* "--once" */
+    const char *argument; /* "FILE" or NULL */
+    const char *doc;
+};
+
+struct program;
+
+struct program_desc {
+    const char *name;      /* "erp-consumer" */
+    const char *summary;   /* one line */
+    const char *description; /* for --help and the man page: paragraphs separated by an empty line */
+    unsigned config_bit;   /* CONFIG_CONSUMER ... */
+    const char *port_key;  /* "http.consumer_port" */
+    const struct program_option *options; /* own options, options_n, besides the common ones */
+    size_t options_n;
+    const struct metric_row *metrics;
+    size_t metrics_n;
+    /* Checks that need more than the table (schemas, statuses that must differ, sink's own keys): for --check-config and at start;
+     * no network. Adds a line per problem to problems; may be NULL. */
+    void (*check)(const struct config *c, struct config_problems *problems);
+    /* Builds the program on the loop; *state is its own. RC_FATAL ends with exit 1, RC_REJECT with exit 2. */
+    enum rc (*start)(struct program *p, void **state, struct err *e);
+    void (*stop)(void *state);   /* drain, then program_finish; must not block */
+    void (*reload)(void *state); /* may be NULL */
+    void (*release)(void *state); /* after the loop ended; state may be NULL */
+};
+
+/* The shared parts; borrowed, alive from start to release. */
+struct config *program_config(struct program *p);
+struct log *program_log(struct program *p);
+struct loop *program_loop(struct program *p);
+struct health *program_health(struct program *p);
+struct metrics *program_metrics(struct program *p);
+struct worker *program_worker(struct program *p);
+/* Was this own option given? Its argument, "" for an option without; NULL: not given. */
+const char *program_option_value(const struct program *p, const char *name);
+
+/* Ends the loop; exit code 0 or 1. words: logged when code is 1; may be NULL. */
+void program_finish(struct program *p, int code, const char *words);
+
+/* The whole life of a process; returns its exit code. */
+int program_main(const struct program_desc *d, int argc, char **argv);
+
+/* --help text and mdoc man page of a program, from its tables. */
+void program_help(const struct program_desc *d, struct buf *out);
+void program_man(const struct program_desc *d, struct buf *out);
+
+#endif

@@ -1,0 +1,12 @@
+# Writes OUT: a C file with schema_builtin(name), the text of each of FILES byte by byte.
+set(body "#include <string.h>\n#include \"common/contract/schema.h\"\n\n")
+set(lookup "")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],)" "\\1\n" bytes "${bytes}")
+  string(APPEND body "static const unsigned char text_${name}[] = {${bytes}0};\n")
+  string(APPEND lookup "    if (strcmp(name, \"${name}\") == 0)\n        return (const char *)text_${name};\n")
+endforeach()
+file(WRITE ${OUT} "${body}\nconst char *schema_builtin(const char *name)\n{\n${lookup}    return NULL;\n}\n")
