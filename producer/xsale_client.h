@@ -1,0 +1,96 @@
+/* xSale's REST API as the bridge uses it, on the loop: tokens, quota, back-off, statuses by name, pages, one order, change-status.
+ *
+ * Every call waits for tokens and for the quota of the program (requests_per_minute; Retry-After on 429 and 503 closes it).
+ *   GET: repeated inside with back-off and jitter after transport errors, 408, 429, 5xx, redirects and answers that are no JSON (a login
+ *        page), until it is answered or cancelled; health "xsale" is down meanwhile and says why.
+ *   PUT: sent once, so that nothing is repeated blindly; the caller decides (it looks first).
+ *   401 on either: the tokens are dropped, one login is made, the call is repeated once.
+ * A login that is refused (400, 401, 403) is repeated at most with a back-off of 30 s to 15 minutes: an account is never hammered.
+ * No text made here holds a token, a password or anything of an order. Redirects are never followed.
+ * Thread rule: the loop's thread; no done function is called from inside the call that asked for it. */
+#ifndef BRIDGE_PRODUCER_XSALE_CLIENT_H
+#define BRIDGE_PRODUCER_XSALE_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/config.h"
+#include "common/base/log.h"
+#include "common/net/health.h"
+#include "common/net/loop.h"
+
+struct xsale_client;
+struct xsale_call;
+
+enum xsale_end {
+    XSALE_OK,       /* 2xx */
+    XSALE_GONE,     /* 404 */
+    XSALE_REFUSED,  /* any other 4xx, 401 after a fresh login too: repeating it soon is no use; words say what (403: which right is missing) */
+    XSALE_LATER,    /* PUT only: surely not done (never sent, 429, 503): may be repeated later */
+    XSALE_AMBIGUOUS /* PUT only: may have been done (time-out, cut, 408, 5xx): look before anything else */
+};
+
+struct xsale_reply { /* valid during the callback only */
+    enum xsale_end end;
+    int status;       /* 0: no status line */
+    const char *body; /* body_n bytes, zero-terminated behind them; JSON by its content type only: its parser decides */
+    size_t body_n;
+    const char *words; /* "GET /acme/orders: HTTP 403: ..." ; "" when XSALE_OK */
+};
+
+typedef void xsale_done_fn(void *arg, const struct xsale_reply *reply);
+
+/* What happens inside, for the program's metrics. */
+enum xsale_count {
+    XSALE_COUNT_REQUESTS,   /* every HTTP request, logins too */
+    XSALE_COUNT_LOGINS,     /* token requests that succeeded */
+    XSALE_COUNT_LOGINS_REFUSED,
+    XSALE_COUNT_QUOTA_WAIT, /* seconds that requests waited for the quota */
+    XSALE_COUNT_REPEATS     /* requests repeated after a failure */
+};
+typedef void xsale_count_fn(void *arg, enum xsale_count what, double amount);
+
+struct xsale_status {
+    int64_t id;
+    const char *name;
+};
+
+/* Checks what the table cannot: new, imported and manual statuses must differ, order_path and query must be usable. Adds a line per problem; no network. */
+void xsale_client_check(const struct config *c, struct config_problems *problems);
+
+/* c is borrowed while the client lives. RC_FATAL: words. */
+enum rc xsale_client_create(struct loop *l, const struct config *c, struct log *log, struct health *h, int64_t requests_per_minute,
+                            struct xsale_client **out, struct err *e);
+/* Open calls are dropped without done. */
+void xsale_client_destroy(struct xsale_client *x);
+void xsale_client_on_count(struct xsale_client *x, xsale_count_fn *fn, void *arg);
+
+/* Logs in, finds the organization (when it is not configured) and resolves the configured status names. done once: RC_OK, or RC_FATAL with words that
+ * list what exists (unknown status, several organizations, two kinds with one id). An absent xSale is tried again until it is there. */
+typedef void xsale_opened_fn(void *arg, enum rc rc, const char *words);
+void xsale_client_open(struct xsale_client *x, xsale_opened_fn *done, void *arg);
+
+/* All below only after xsale_client_open ended with RC_OK; texts live as long as the client. */
+const char *xsale_client_organization(const struct xsale_client *x);
+const struct xsale_status *xsale_client_statuses(const struct xsale_client *x, size_t *n); /* all that exist */
+const struct xsale_status *xsale_client_status_by_name(const struct xsale_client *x, const char *name); /* NULL: none */
+const struct xsale_status *xsale_client_status_by_id(const struct xsale_client *x, int64_t id);         /* NULL: none */
+bool xsale_client_is_new(const struct xsale_client *x, int64_t status_id);
+int64_t xsale_client_imported(const struct xsale_client *x); /* id of xsale.imported_status */
+int64_t xsale_client_manual(const struct xsale_client *x);   /* id of xsale.manual_status */
+/* false: xsale.order_path is empty, orders cannot be looked at. */
+bool xsale_client_can_look(const struct xsale_client *x);
+
+/* One page of the orders in the new statuses. index: 0, 1, 2 ... of the page in this poll; received: orders received so far in it (offset paging).
+ * NULL: out of memory. A call pointer is valid until its done or xsale_cancel. */
+struct xsale_call *xsale_get_page(struct xsale_client *x, int64_t index, int64_t received, xsale_done_fn *done, void *arg);
+/* One order; XSALE_GONE: there is no such order. */
+struct xsale_call *xsale_get_order(struct xsale_client *x, int64_t order_id, xsale_done_fn *done, void *arg);
+struct xsale_call *xsale_put_status(struct xsale_client *x, int64_t order_id, int64_t status_id, xsale_done_fn *done, void *arg);
+/* done will not be called; a PUT that is under way may still happen. NULL is a no-op. */
+void xsale_cancel(struct xsale_call *call);
+/* Calls not answered yet. */
+size_t xsale_client_pending(const struct xsale_client *x);
+
+#endif
