@@ -12,11 +12,11 @@ struct bucket {
     int64_t closed_until_ms;
 };
 
-/* per_minute >= 1. Starts full; burst = max(1, per_minute / 10) so that a minute never sees more than 1.1 quotas. */
+/* per_minute >= 1. Starts full; burst = max(1, per_minute / 10) so that no minute sees more than 1.1 quotas (below 10: one more). */
 void bucket_init(struct bucket *b, int64_t per_minute, int64_t now_ms);
 /* Takes a token: 0 = taken; otherwise milliseconds until one is there (nothing taken). */
 int64_t bucket_take(struct bucket *b, int64_t now_ms);
-/* Nothing for this long (Retry-After). A shorter one than already set changes nothing. */
+/* Nothing for this long (Retry-After); it opens again with one token, not with a burst. A shorter one than already set changes nothing. */
 void bucket_close(struct bucket *b, int64_t now_ms, int64_t for_ms);
 
 #endif

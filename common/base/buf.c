@@ -28,21 +28,23 @@ bool buf_failed(const struct buf *b)
     return b->failed;
 }
 
-bool buf_reserve(struct buf *b, size_t n)
+/* Makes room for n bytes of content and for `zero` more that only end it: max limits the content. */
+static bool grow(struct buf *b, size_t n, size_t zero)
 {
     if (b->failed)
         return false;
-    if (n <= b->cap - b->n)
-        return true;
     if (n > b->max - b->n) {
         b->failed = true;
         return false;
     }
+    if (n + zero <= b->cap - b->n)
+        return true;
+    size_t most = b->max < SIZE_MAX ? b->max + 1 : SIZE_MAX;
     size_t cap = b->cap < 128 ? 128 : b->cap;
-    while (cap - b->n < n)
-        cap = cap > SIZE_MAX / 2 ? SIZE_MAX : cap * 2;
-    if (cap > b->max)
-        cap = b->max;
+    while (cap - b->n < n + zero && cap < most)
+        cap = cap > most / 2 ? most : cap * 2;
+    if (cap > most)
+        cap = most;
     unsigned char *p = realloc(b->p, cap);
     if (p == NULL) {
         b->failed = true;
@@ -51,6 +53,11 @@ bool buf_reserve(struct buf *b, size_t n)
     b->p = p;
     b->cap = cap;
     return true;
+}
+
+bool buf_reserve(struct buf *b, size_t n)
+{
+    return grow(b, n, 0);
 }
 
 void buf_put(struct buf *b, const void *p, size_t n)
@@ -82,7 +89,7 @@ void buf_printf(struct buf *b, const char *format, ...)
         b->failed = true;
         return;
     }
-    if (!buf_reserve(b, (size_t)n + 1)) /* vsnprintf writes the zero too */
+    if (!grow(b, (size_t)n, 1)) /* vsnprintf writes the zero too */
         return;
     va_start(args, format);
     (void)vsnprintf((char *)b->p + b->n, (size_t)n + 1, format, args); /* same arguments, same length */
@@ -92,7 +99,7 @@ void buf_printf(struct buf *b, const char *format, ...)
 
 const char *buf_text(struct buf *b)
 {
-    if (!buf_reserve(b, 1))
+    if (!grow(b, 0, 1))
         return NULL;
     b->p[b->n] = '\0';
     return (const char *)b->p;
