@@ -1,6 +1,7 @@
 /* An Avro schema as a tree with everything its text says: logical types, defaults, aliases and custom attributes, which avro-c
  * drops. The text is read with jansson, validated by avro-c, and linted for what avro-c accepts wrongly (duplicate fields and symbols, union in
- * union, scale > precision). Sources: Avro 1.11 specification. Immutable after parsing; thread rule: any thread may read. */
+ * union, scale > precision, a default that does not fit). A named type may be used again by its name, also inside itself; what would grow without bound
+ * (a record that holds itself, types nested deeper than 64, records used again and again) is refused. Sources: Avro 1.11 specification. Immutable after parsing; thread rule: any thread may read. */
 #ifndef BRIDGE_CONTRACT_SCHEMA_H
 #define BRIDGE_CONTRACT_SCHEMA_H
 
@@ -50,6 +51,7 @@ struct schema_node {
     const char *const *symbols;        /* SCHEMA_ENUM: count of them */
     const struct schema_node *const *branches; /* SCHEMA_UNION: count of them; SCHEMA_ARRAY, SCHEMA_MAP: branches[0] = items or values */
     size_t count;
+    size_t min_bytes;        /* no value takes fewer; 0: every value takes none */
     const json_t *json;      /* the type's own object when it was written as one, else NULL */
 };
 
