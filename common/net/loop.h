@@ -17,7 +17,8 @@ typedef void loop_fn(void *arg);
 /* Does a bounded piece of work; true: more is waiting, call again in the next turn without sleeping. */
 typedef bool loop_ready_fn(void *arg);
 
-/* Embedded in its owner; zeroed before first use. A timer fires once; setting it again moves it. */
+/* Embedded in its owner; zeroed before first use. A timer fires once; setting it again moves it. Timers that are due fire in the
+ * order of their times; one that is set from inside a callback fires in the next turn at the earliest. */
 struct loop_timer {
     struct loop_timer *next, *prev;
     int64_t at; /* monotonic ms */
@@ -26,8 +27,9 @@ struct loop_timer {
     bool armed;
 };
 
-/* Embedded in its owner; zeroed before first use. ready is called when fd is readable, and at least every
- * LOOP_GLANCE_MS all the same (a wake-up of librdkafka may come late: measured, libraries' notes). fd -1: glances only. */
+/* Embedded in its owner; zeroed before first use. ready is called once soon after adding, when fd is readable (or hung up, so ready
+ * must notice the end), and at least every LOOP_GLANCE_MS all the same (a wake-up of librdkafka may come late: measured). fd -1: glances
+ * only. One watch a descriptor; remove the watch before its descriptor is closed. */
 struct loop_watch {
     struct loop_watch *next, *prev;
     int fd;
@@ -38,27 +40,31 @@ struct loop_watch {
 
 enum { LOOP_GLANCE_MS = 200 };
 
+/* clock: borrowed; NULL: the system's. Ignores SIGPIPE for the process. NULL: words in e. */
 struct loop *loop_create(const struct clock *clock, struct err *e);
 void loop_destroy(struct loop *l); /* after everything that uses it is gone; NULL is a no-op */
 
 const struct clock *loop_clock(const struct loop *l);
 int64_t loop_now(const struct loop *l); /* monotonic ms, read fresh */
 
-/* Borrowed; lives as long as the loop. on_done is called in each turn after curl_multi_perform (http_client uses it). */
+/* Borrowed; lives as long as the loop. on_done is called in each turn after curl_multi_perform; there is one, and it belongs to
+ * http_client. */
 CURLM *loop_curl(struct loop *l);
 void loop_on_curl(struct loop *l, loop_fn *on_done, void *arg);
 
 void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t at_mono_ms, loop_fn *fn, void *arg);
 void loop_timer_in(struct loop *l, struct loop_timer *t, int64_t delay_ms, loop_fn *fn, void *arg);
-void loop_timer_clear(struct loop *l, struct loop_timer *t);
+void loop_timer_clear(struct loop *l, struct loop_timer *t); /* allowed from inside any callback; not armed: nothing happens */
 
 void loop_watch_add(struct loop *l, struct loop_watch *w, int fd, loop_ready_fn *ready, void *arg);
-void loop_watch_remove(struct loop *l, struct loop_watch *w); /* allowed from inside ready */
+void loop_watch_remove(struct loop *l, struct loop_watch *w); /* allowed from inside any callback; not added: nothing happens */
 
-/* Blocks the signal for the process's threads (call before any other thread exists) and delivers it through a signalfd. */
+/* Blocks the signal for the process's threads (call before any other thread exists) and delivers it through a signalfd; the same
+ * signal again replaces its fn. It stays blocked after the loop's end, so a late signal cannot kill a program that is cleaning up. */
 enum rc loop_on_signal(struct loop *l, int signo, loop_fn *fn, void *arg, struct err *e);
 
-/* Turns until loop_stop. loop_turn: one turn, waits at most max_wait_ms (tests). */
+/* Turns until loop_stop, which stays in force. loop_turn: one turn, waits at most max_wait_ms (tests). Neither is called from inside a
+ * callback. */
 void loop_run(struct loop *l);
 void loop_turn(struct loop *l, int64_t max_wait_ms);
 void loop_stop(struct loop *l);

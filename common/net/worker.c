@@ -1,0 +1,207 @@
+#include "common/net/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { JOBS_MAX = 256 };
+
+struct job {
+    struct job *next;
+    void (*run)(void *arg);
+    void (*done)(void *arg, bool ran);
+    void *arg;
+};
+
+struct jobs { /* a queue */
+    struct job *first;
+    struct job **end;
+};
+
+struct worker {
+    struct loop *loop;
+    struct loop_watch back;
+    int back_fd; /* written by the thread when a job ended */
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards the queues and stop */
+    pthread_cond_t cond;
+    struct jobs waiting;
+    struct jobs ended;
+    bool stop;
+    size_t open; /* submitted, done not yet called; the loop's thread only */
+};
+
+static void jobs_init(struct jobs *q)
+{
+    q->first = NULL;
+    q->end = &q->first;
+}
+
+static void jobs_put(struct jobs *q, struct job *j)
+{
+    j->next = NULL;
+    *q->end = j;
+    q->end = &j->next;
+}
+
+static struct job *jobs_take(struct jobs *q)
+{
+    struct job *j = q->first;
+    if (j == NULL)
+        return NULL;
+    q->first = j->next;
+    if (q->first == NULL)
+        q->end = &q->first;
+    return j;
+}
+
+/* Mutex calls fail only for misuse, which no caller could repair. */
+static void lock(struct worker *w)
+{
+    if (pthread_mutex_lock(&w->mutex) != 0)
+        abort();
+}
+
+static void unlock(struct worker *w)
+{
+    if (pthread_mutex_unlock(&w->mutex) != 0)
+        abort();
+}
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    lock(w);
+    while (!w->stop) {
+        struct job *j = jobs_take(&w->waiting);
+        if (j == NULL) {
+            (void)pthread_cond_wait(
+                &w->cond, &w->mutex); /* fails for misuse only; the condition is asked again anyway */
+            continue;
+        }
+        unlock(w);
+        j->run(j->arg);
+        lock(w);
+        jobs_put(&w->ended, j);
+        (void)eventfd_write(w->back_fd, 1); /* fails only when already readable */
+    }
+    unlock(w);
+    return NULL;
+}
+
+static void tell(struct worker *w, struct job *j, bool ran)
+{
+    void (*done)(void *, bool) = j->done;
+    void *arg = j->arg;
+    free(j);
+    w->open--;
+    done(arg, ran);
+}
+
+/* One job a call, so that a done may destroy the worker. */
+static bool on_back(void *arg)
+{
+    struct worker *w = arg;
+    eventfd_t count;
+    (void)eventfd_read(w->back_fd, &count); /* fails when nothing ended: a glance */
+    lock(w);
+    struct job *j = jobs_take(&w->ended);
+    bool more = w->ended.first != NULL;
+    unlock(w);
+    if (j != NULL)
+        tell(w, j, true);
+    return more;
+}
+
+/* The thread takes no signal: they belong to the loop. */
+static int start_thread(struct worker *w)
+{
+    sigset_t all, before;
+    if (sigfillset(&all) != 0)
+        return EINVAL;
+    int code = pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (code != 0)
+        return code;
+    code = pthread_create(&w->thread, NULL, work, w);
+    int restored = pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (restored != 0) /* cannot be: `before` came from the same call */
+        abort();
+    return code;
+}
+
+struct worker *worker_create(struct loop *l, struct err *e)
+{
+    int code = ENOMEM;
+    struct worker *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        goto out;
+    w->loop = l;
+    jobs_init(&w->waiting);
+    jobs_init(&w->ended);
+    w->back_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (w->back_fd < 0) {
+        code = errno;
+        goto out_free;
+    }
+    if ((code = pthread_mutex_init(&w->mutex, NULL)) != 0)
+        goto out_close;
+    if ((code = pthread_cond_init(&w->cond, NULL)) != 0)
+        goto out_mutex;
+    if ((code = start_thread(w)) != 0)
+        goto out_cond;
+    loop_watch_add(l, &w->back, w->back_fd, on_back, w);
+    return w;
+out_cond:
+    (void)pthread_cond_destroy(&w->cond);
+out_mutex:
+    (void)pthread_mutex_destroy(&w->mutex);
+out_close:
+    (void)close(w->back_fd);
+out_free:
+    free(w);
+out:
+    err_set(e, "worker: %s", strerror(code));
+    return NULL;
+}
+
+void worker_destroy(struct worker *w)
+{
+    if (w == NULL)
+        return;
+    lock(w);
+    w->stop = true;
+    (void)pthread_cond_signal(&w->cond);
+    unlock(w);
+    if (pthread_join(w->thread, NULL) != 0)
+        abort();
+    loop_watch_remove(w->loop, &w->back);
+    struct job *j;
+    while ((j = jobs_take(&w->ended)) != NULL)
+        tell(w, j, true);
+    while ((j = jobs_take(&w->waiting)) != NULL)
+        tell(w, j, false);
+    (void)pthread_cond_destroy(&w->cond);
+    (void)pthread_mutex_destroy(&w->mutex);
+    (void)close(w->back_fd);
+    free(w);
+}
+
+enum rc worker_submit(struct worker *w, void (*run)(void *arg), void (*done)(void *arg, bool ran), void *arg)
+{
+    if (w->stop || w->open >= JOBS_MAX) /* stop is written by this thread only */
+        return RC_RETRY;
+    struct job *j = malloc(sizeof *j);
+    if (j == NULL)
+        return RC_RETRY;
+    *j = (struct job){NULL, run, done, arg};
+    w->open++;
+    lock(w);
+    jobs_put(&w->waiting, j);
+    (void)pthread_cond_signal(&w->cond);
+    unlock(w);
+    return RC_OK;
+}
