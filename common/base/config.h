@@ -38,6 +38,9 @@ struct config_key {
     unsigned required;   /* programs that cannot start while it is empty */
     bool secret;         /* masked when printed; <key>_file exists too */
     bool reload;         /* SIGHUP takes it over */
+    bool free;           /* one of the keys that "*" stands for, named here to be documented or required: config_each gives it too */
+    bool numbered;       /* of a "*": its keys are whole numbers */
+    const char *example; /* shown where a value must be made up by the user; NULL: the default says enough */
     const char *doc;     /* one or more sentences */
 };
 
@@ -65,7 +68,12 @@ struct config_source {
 enum rc config_load(const struct config_source *source, struct config **out, struct config_problems *problems);
 void config_destroy(struct config *c);
 
-/* name: "section.key", e.g. "xsale.api_url", "erp.http.url". Texts are borrowed, never NULL ("" when empty). */
+/* For checks that need more than the table: adds "file:line: section.key: <words>", naming where the key was set. words: no secret. */
+void config_problem(const struct config *c, struct config_problems *problems, const char *name, const char *words, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* name: "section.key", e.g. "xsale.api_url", "erp.http.url". Texts are borrowed, never NULL ("" when empty). Lines of a folded value
+ * are joined by a line feed, blanks around each dropped. A secret's text lives until the second change after it was asked for. */
 const char *config_text(const struct config *c, const char *name);
 bool config_bool(const struct config *c, const char *name);
 int64_t config_int(const struct config *c, const char *name);      /* CONFIG_INT, CONFIG_SIZE (bytes) */
@@ -73,7 +81,8 @@ int64_t config_ms(const struct config *c, const char *name);       /* CONFIG_DUR
 size_t config_list_count(const struct config *c, const char *name);
 const char *config_list_item(const struct config *c, const char *name, size_t i);
 
-/* The free keys of a section with "*": calls fn for each in the order of the file. */
+/* The free keys of a section with "*": calls fn for each, those that the table names first, then in the order of the file, of the
+ * environment and of -X; one of them without a value is left out. */
 void config_each(const struct config *c, const char *section,
                  void (*fn)(void *arg, const char *key, const char *value), void *arg);
 

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/utf8.h"
+
 enum {
     LINE_ROOM = 16 * 1024,
     LINE_TAIL = 32,   /* kept free for the end of a line that had to be cut */
@@ -66,15 +68,8 @@ static size_t printable(const unsigned char *p, size_t n)
 {
     if (p[0] < 0x80)
         return p[0] >= 0x20 && p[0] != 0x7F;
-    size_t len = p[0] >= 0xF0 && p[0] <= 0xF4 ? 4 : p[0] >= 0xE0 && p[0] < 0xF0 ? 3 : p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : 0;
-    if (len == 0 || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90)) /* longer than need be */
-        return 0;
-    if ((p[0] == 0xED && p[1] >= 0xA0) || (p[0] == 0xF4 && p[1] >= 0x90)) /* surrogates, past U+10FFFF */
+    size_t len = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
+    if (len > n || utf8_check(p, len) != len)
         return 0;
     if (p[0] == 0xC2 && p[1] < 0xA0)
         return 0;
