@@ -1,6 +1,6 @@
-/* librdkafka's configuration from ours: [kafka] for all, [kafka.producer] or [kafka.consumer] over it, our fixed needs over both
- * (enable.auto.commit=false, enable.auto.offset.store=false, partitioner=murmur2_random, acks=all, enable.idempotence=true,
- * socket.nagle.disable=true, queue limits 16 MB ... ; a property of the user's that contradicts a fixed need is a problem).
+/* librdkafka's configuration from ours: our defaults, then [kafka], then [kafka.producer] or [kafka.consumer] over it, then what the
+ * bridge cannot work without (no commits or stored offsets behind its back, idempotence, acks=all, murmur2_random, ...). A property of the
+ * user's that would change one of those is a problem; values of secret properties are never shown.
  * Source: librdkafka 2.0.2 CONFIGURATION.md. Thread rule: any. */
 #ifndef BRIDGE_KAFKA_KAFKA_CONF_H
 #define BRIDGE_KAFKA_KAFKA_CONF_H
@@ -10,11 +10,13 @@
 #include "common/base/config.h"
 #include "common/base/log.h"
 
+/* KAFKA_ADMIN is a consumer too: a producer's metadata requests would create topics. */
 enum kafka_role { KAFKA_PRODUCE, KAFKA_GROUP, KAFKA_READ, KAFKA_ADMIN };
 
-/* Adds a line per wrong property of the user's ([kafka] sections), for program_desc.check. */
+/* Adds a line per wrong property of the user's ([kafka] sections), for program_desc.check. No network. */
 void kafka_conf_check(const struct config *c, struct config_problems *problems);
-/* *out owned by the caller until rd_kafka_new takes it. group_id: for KAFKA_GROUP, else NULL. */
+/* *out owned by the caller until rd_kafka_new takes it. group_id: for KAFKA_GROUP, else NULL.
+ * RC_FATAL: a wrong property (kafka_conf_check names all of them). */
 enum rc kafka_conf_create(const struct config *c, enum kafka_role role, const char *group_id, rd_kafka_conf_t **out, struct err *e);
 
 /* "<prefix>.<name>" into out, e.g. "xsale.orders". name: one of "orders", "order-state", "order-outcomes", "order-status", "orders-dlq". */

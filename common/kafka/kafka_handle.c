@@ -1,0 +1,238 @@
+#include "common/kafka/kafka_handle.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { EVENTS_A_TURN = 500, PROBE_EVERY_MS = 1000, PROBE_WAITS_MS = 1 };
+
+struct kafka_handle {
+    struct kafka_handle_desc d; /* group_id is not kept */
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue;
+    int fd;
+    int refs;
+    struct loop_watch watch;
+    struct loop_timer probe;
+    bool open;
+    bool up;
+    bool troubled;
+};
+
+static void probe(void *arg);
+
+static void set_up(struct kafka_handle *h)
+{
+    if (h->up)
+        return;
+    h->up = true;
+    health_set(h->d.health, h->d.dependency, HEALTH_UP, NULL, NULL);
+}
+
+static void set_down(struct kafka_handle *h, const char *why, const char *doing)
+{
+    h->up = false;
+    health_set(h->d.health, h->d.dependency, HEALTH_DOWN, why, doing);
+    if (!h->probe.armed)
+        loop_timer_in(h->d.loop, &h->probe, PROBE_EVERY_MS, probe, h);
+}
+
+static void probe(void *arg)
+{
+    struct kafka_handle *h = arg;
+    const struct rd_kafka_metadata *found = NULL;
+    if (h->up || h->troubled)
+        return;
+    rd_kafka_resp_err_t err = rd_kafka_metadata(h->rk, 0, NULL, &found, PROBE_WAITS_MS);
+    if (found != NULL)
+        rd_kafka_metadata_destroy(found);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__TIMED_OUT) { /* asked somebody */
+        set_up(h);
+        return;
+    }
+    loop_timer_in(h->d.loop, &h->probe, PROBE_EVERY_MS, probe, h);
+}
+
+void kafka_handle_well(struct kafka_handle *h)
+{
+    h->troubled = false;
+    set_up(h);
+}
+
+void kafka_handle_trouble(struct kafka_handle *h, const char *why, const char *doing)
+{
+    h->troubled = true;
+    set_down(h, why, doing);
+}
+
+/* true: dealt with here. */
+static bool own_event(struct kafka_handle *h, rd_kafka_event_t *event)
+{
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG)
+        return kafka_conf_event(h->d.log, event);
+    if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_ERROR)
+        return false;
+    switch (rd_kafka_event_error(event)) {
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR__SSL:
+        if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__TRANSPORT || !h->up) /* one broker of several may go */
+            set_down(h, rd_kafka_event_error_string(event), "connects again");
+        return kafka_conf_event(h->d.log, event);
+    default:
+        return false;
+    }
+}
+
+static bool ready(void *arg)
+{
+    struct kafka_handle *h = arg;
+    uint64_t count;
+    bool more = false;
+    if (read(h->fd, &count, sizeof count) < 0)
+        count = 0; /* a glance: nothing was rung; the queue is looked at all the same */
+    kafka_handle_ref(h);
+    for (int n = 0; h->open; n++) {
+        if (n == EVENTS_A_TURN) {
+            more = true;
+            break;
+        }
+        rd_kafka_event_t *event = rd_kafka_queue_poll(h->queue, 0);
+        if (event == NULL)
+            break;
+        if (!own_event(h, event))
+            h->d.event(h->d.arg, event);
+        rd_kafka_event_destroy(event);
+    }
+    kafka_handle_unref(h);
+    return more;
+}
+
+/* An eventfd takes exactly eight bytes; librdkafka writes them when its queue becomes non-empty. */
+static void ring_from(struct kafka_handle *h, rd_kafka_queue_t *queue)
+{
+    static const uint64_t one = 1;
+    rd_kafka_queue_io_event_enable(queue, h->fd, &one, sizeof one);
+}
+
+static enum rc make_rk(struct kafka_handle *h, const struct config *c, const char *group_id, struct err *e)
+{
+    rd_kafka_conf_t *conf = NULL;
+    char text[512] = "";
+    enum rc rc = kafka_conf_create(c, h->d.role, group_id, &conf, e);
+    if (rc != RC_OK)
+        return rc;
+    int events = RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_ERROR;
+    if (h->d.role == KAFKA_PRODUCE)
+        events |= RD_KAFKA_EVENT_DR;
+    else
+        events |= RD_KAFKA_EVENT_FETCH;
+    if (h->d.role == KAFKA_GROUP)
+        events |= RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT;
+    rd_kafka_conf_set_events(conf, events);
+    h->rk = rd_kafka_new(h->d.role == KAFKA_PRODUCE ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof text);
+    if (h->rk == NULL) {
+        rd_kafka_conf_destroy(conf);
+        err_set(e, "kafka: %s", text);
+        return RC_FATAL;
+    }
+    return RC_OK;
+}
+
+static enum rc make_queue(struct kafka_handle *h, struct err *e)
+{
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (h->d.role == KAFKA_GROUP || h->d.role == KAFKA_READ) {
+        err = rd_kafka_poll_set_consumer(h->rk);
+        h->queue = rd_kafka_queue_get_consumer(h->rk);
+    } else {
+        h->queue = rd_kafka_queue_get_main(h->rk);
+    }
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        err = rd_kafka_set_log_queue(h->rk, NULL);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR || h->queue == NULL) {
+        err_set(e, "kafka: queue: %s", rd_kafka_err2str(err));
+        return RC_FATAL;
+    }
+    return RC_OK;
+}
+
+enum rc kafka_handle_create(const struct kafka_handle_desc *d, const struct config *c, struct kafka_handle **out, struct err *e)
+{
+    enum rc rc = RC_FATAL;
+    struct kafka_handle *h = calloc(1, sizeof *h);
+    if (h == NULL) {
+        err_set(e, "kafka: out of memory");
+        return RC_FATAL;
+    }
+    h->d = *d;
+    h->d.group_id = NULL;
+    h->refs = 1;
+    if ((h->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) {
+        err_set(e, "kafka: no event descriptor");
+        goto out;
+    }
+    if ((rc = make_rk(h, c, d->group_id, e)) != RC_OK || (rc = make_queue(h, e)) != RC_OK)
+        goto out;
+    ring_from(h, h->queue);
+    loop_watch_add(d->loop, &h->watch, h->fd, ready, h);
+    h->open = true;
+    health_set(d->health, d->dependency, HEALTH_UNKNOWN, "not connected yet", "connects");
+    loop_timer_in(d->loop, &h->probe, 0, probe, h);
+    *out = h;
+    h = NULL;
+out:
+    kafka_handle_unref(h);
+    return rc;
+}
+
+void kafka_handle_close(struct kafka_handle *h)
+{
+    if (h == NULL)
+        return;
+    if (h->open) {
+        h->open = false;
+        loop_watch_remove(h->d.loop, &h->watch);
+        loop_timer_clear(h->d.loop, &h->probe);
+        rd_kafka_queue_io_event_enable(h->queue, -1, NULL, 0);
+    }
+    kafka_handle_unref(h);
+}
+
+void kafka_handle_move(struct kafka_handle *h, rd_kafka_queue_t *queue)
+{
+    rd_kafka_queue_io_event_enable(h->queue, -1, NULL, 0);
+    rd_kafka_queue_destroy(h->queue);
+    h->queue = queue;
+    ring_from(h, queue);
+}
+
+void kafka_handle_ref(struct kafka_handle *h)
+{
+    h->refs++;
+}
+
+void kafka_handle_unref(struct kafka_handle *h)
+{
+    if (h == NULL || --h->refs > 0)
+        return;
+    if (h->queue != NULL)
+        rd_kafka_queue_destroy(h->queue);
+    if (h->rk != NULL) /* never waits for a broker: a group that should leave was closed before */
+        rd_kafka_destroy_flags(h->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (h->fd >= 0)
+        (void)close(h->fd);
+    free(h);
+}
+
+rd_kafka_t *kafka_handle_rk(struct kafka_handle *h)
+{
+    return h->rk;
+}
+
+rd_kafka_queue_t *kafka_handle_queue(struct kafka_handle *h)
+{
+    return h->queue;
+}
