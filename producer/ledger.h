@@ -1,0 +1,83 @@
+/* The status-updater's memory of the ledger, and the rules of the join: which status the verdicts of one publication ask for, and what may be done
+ * about it in xSale. Pure: no network, time comes in as an argument.
+ *
+ * Unfinished orders are kept as whole rows. A finished one (settled, every warehouse answered, its row acknowledged) shrinks to 24 bytes: key hash,
+ * newest publication with what was set, and the row's offset, where it is read again when a later outcome needs it.
+ * One ledger serves one organization. Row pointers are valid until the next call that changes the ledger. Thread rule: one owner. */
+#ifndef BRIDGE_PRODUCER_LEDGER_H
+#define BRIDGE_PRODUCER_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/contract/ledger_row.h"
+
+struct ledger;
+
+/* remember_ms: how long a finished order's newest publication is known. NULL: out of memory. */
+struct ledger *ledger_create(int64_t remember_ms);
+void ledger_destroy(struct ledger *l);
+
+/* One row of the topic, while its partition is read back; a later one replaces an earlier one. RC_FATAL: out of memory. */
+enum rc ledger_restore(struct ledger *l, const struct ledger_row *row, int32_t partition, int64_t offset, int64_t now_ms);
+/* The partition went away: everything of it is dropped. */
+void ledger_drop_partition(struct ledger *l, int32_t partition);
+
+enum ledger_noted {
+    LEDGER_SAME,      /* changes nothing: the outcome's offset may pass */
+    LEDGER_CHANGED,   /* the row changed: write it, then the offset may pass */
+    LEDGER_READ_ROW,  /* a finished order is concerned: read its row at *offset, ledger_restore_whole it, and note again */
+    LEDGER_NO_MEMORY
+};
+
+/* Notes one outcome. keep_reason: the refusal's text goes into the row. offset: set with LEDGER_READ_ROW. */
+enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t partition, bool keep_reason, int64_t now_ms,
+                              int64_t *offset);
+/* The row that LEDGER_READ_ROW asked for, or NULL when the topic does not have it any more (the order then begins anew). Kept whole until written again. */
+enum rc ledger_restore_whole(struct ledger *l, int64_t order_id, const struct ledger_row *row, int32_t partition, int64_t now_ms);
+
+/* The whole row of an unfinished order and its version (rises with each change); NULL: none is kept. */
+const struct ledger_row *ledger_row_of(struct ledger *l, int64_t order_id, uint64_t *version);
+/* The row of this version is in the topic at offset: a finished one shrinks. */
+void ledger_written(struct ledger *l, int64_t order_id, uint64_t version, int64_t offset);
+
+/* These three go by monotonic milliseconds; the other functions' now_ms is since 1970.
+ * ledger_take: the order whose status waits longest to be set, marked busy; 0: none is due. */
+int64_t ledger_take(struct ledger *l, int64_t mono_ms);
+/* Not busy any more; tried again at now + delay_ms. */
+void ledger_give_back(struct ledger *l, int64_t order_id, int64_t mono_ms, int64_t delay_ms);
+/* ms until ledger_take would give one; -1: never by itself. */
+int64_t ledger_due_in(const struct ledger *l, int64_t mono_ms);
+
+/* What a look found. */
+enum ledger_seen {
+    LEDGER_SEEN_NEW,
+    LEDGER_SEEN_IMPORTED,
+    LEDGER_SEEN_MANUAL,
+    LEDGER_SEEN_OVERWRITABLE, /* listed in updater.may_overwrite */
+    LEDGER_SEEN_OTHER,
+    LEDGER_SEEN_GONE          /* 404 */
+};
+
+enum ledger_action { LEDGER_SETTLED_ALREADY, LEDGER_PUT, LEDGER_LEAVE_ALONE, LEDGER_GONE };
+
+/* What to do about a row that wants a status. */
+enum ledger_action ledger_decide(const struct ledger_row *row, enum ledger_seen seen);
+
+/* A PUT of this status was accepted, or may have been, for a publication of this round; the row is not settled by it alone. */
+void ledger_note_set(struct ledger *l, int64_t order_id, int64_t round, enum ledger_wanted set);
+/* The status asked for by this publication is settled, unless the row has moved on meanwhile (then false and nothing changes).
+ * found: the status the last look found, NULL: keep; note: NULL: none. Write the row afterwards. */
+bool ledger_settle(struct ledger *l, int64_t order_id, int64_t publication, enum ledger_wanted wanted, const char *found, const char *note,
+                   int64_t now_ms);
+
+struct ledger_counts {
+    size_t rows;     /* whole rows in memory */
+    size_t waiting;  /* rows whose status is still to be set */
+    size_t finished; /* 24-byte entries */
+};
+void ledger_count(const struct ledger *l, struct ledger_counts *out);
+
+#endif

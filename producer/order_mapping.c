@@ -1,0 +1,151 @@
+#include "producer/order_mapping.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SCHEMA_FILE_MAX = 1 << 20, CHANNELS_MAX = 4096 };
+
+struct order_mapping {
+    struct schema *schema;
+    struct zone *zone;
+    struct order_encoder *encoder;
+    struct warehouse_rules rules;
+    const char **known;
+    struct warehouse_channel *channels;
+    size_t channels_n;
+    bool lost; /* out of memory, or too many channels, while collecting */
+};
+
+static enum rc read_file(const char *path, struct buf *out, struct err *e)
+{
+    FILE *f = fopen(path, "rbe");
+    if (f == NULL) {
+        err_set(e, "producer.schema: %s: %s", path, strerror(errno));
+        return RC_REJECT;
+    }
+    char chunk[8192];
+    size_t n = 0;
+    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+        buf_put(out, chunk, n);
+    bool bad = ferror(f) != 0;
+    (void)fclose(f); /* only read from */
+    if (!bad && !buf_failed(out))
+        return RC_OK;
+    err_set(e, "producer.schema: %s: %s", path, bad ? "cannot be read" : "larger than 1 MB");
+    return RC_REJECT;
+}
+
+static enum rc open_schema(const struct config *c, struct schema **out, struct err *e)
+{
+    const char *path = config_text(c, "producer.schema");
+    if (path[0] == '\0') {
+        const char *text = schema_builtin("Order");
+        return schema_parse(text, strlen(text), out, e);
+    }
+    struct buf text;
+    buf_init(&text, SCHEMA_FILE_MAX);
+    enum rc rc = read_file(path, &text, e);
+    if (rc == RC_OK && (rc = schema_parse((const char *)text.p, text.n, out, e)) != RC_OK)
+        err_prefix(e, "producer.schema: %s", path);
+    buf_release(&text);
+    return rc;
+}
+
+static void add_channel(void *arg, const char *key, const char *value)
+{
+    struct order_mapping *m = arg;
+    char *end = NULL;
+    errno = 0;
+    long long id = strtoll(key, &end, 10);
+    if (errno != 0 || end == key || *end != '\0')
+        return; /* the table has refused it already */
+    struct warehouse_channel *grown = m->channels_n < CHANNELS_MAX ? realloc(m->channels, (m->channels_n + 1) * sizeof *grown) : NULL;
+    if (grown == NULL) {
+        m->lost = true;
+        return;
+    }
+    m->channels = grown;
+    m->channels[m->channels_n++] = (struct warehouse_channel){id, value};
+}
+
+static enum rc open_rules(struct order_mapping *m, const struct config *c, struct err *e)
+{
+    size_t known = config_list_count(c, "warehouses.known");
+    m->known = calloc(known + 1, sizeof *m->known);
+    config_each(c, "warehouses", add_channel, m);
+    if (m->known == NULL || m->lost) {
+        err_set(e, "warehouses: more than %d channels, or out of memory", CHANNELS_MAX);
+        return RC_FATAL;
+    }
+    for (size_t i = 0; i < known; i++)
+        m->known[i] = config_list_item(c, "warehouses.known", i);
+    m->rules = (struct warehouse_rules){m->known, known, config_text(c, "warehouses.default"), m->channels, m->channels_n};
+    return RC_OK;
+}
+
+enum rc order_mapping_open(const struct config *c, struct order_mapping **out, struct err *e)
+{
+    struct order_mapping *m = calloc(1, sizeof *m);
+    enum rc rc = RC_FATAL;
+    if (m == NULL) {
+        err_set(e, "order mapping: out of memory");
+        return rc;
+    }
+    if ((rc = open_schema(c, &m->schema, e)) != RC_OK)
+        goto out;
+    if ((rc = zone_open(config_text(c, "xsale.time_zone"), &m->zone, e)) != RC_OK) {
+        err_prefix(e, "xsale.time_zone");
+        goto out;
+    }
+    if ((rc = open_rules(m, c, e)) != RC_OK)
+        goto out;
+    if ((rc = order_encoder_create(m->schema, m->zone, &m->rules, &m->encoder, e)) != RC_OK) {
+        err_prefix(e, "Order schema");
+        goto out;
+    }
+    *out = m;
+    m = NULL;
+out:
+    order_mapping_close(m);
+    return rc;
+}
+
+void order_mapping_close(struct order_mapping *m)
+{
+    if (m == NULL)
+        return;
+    order_encoder_destroy(m->encoder);
+    zone_close(m->zone);
+    schema_destroy(m->schema);
+    free(m->channels);
+    free(m->known);
+    free(m);
+}
+
+void order_mapping_check(const struct config *c, struct config_problems *problems)
+{
+    struct order_mapping *m = NULL;
+    struct err e = {0};
+    if (order_mapping_open(c, &m, &e) != RC_OK) {
+        buf_printf(&problems->text, "%s\n", e.text);
+        problems->count++;
+    }
+    order_mapping_close(m);
+}
+
+const struct schema *order_mapping_schema(const struct order_mapping *m)
+{
+    return m->schema;
+}
+
+struct order_encoder *order_mapping_encoder(struct order_mapping *m)
+{
+    return m->encoder;
+}
+
+enum rc order_mapping_encoder_for(const struct order_mapping *m, const struct schema *s, struct order_encoder **out, struct err *e)
+{
+    return order_encoder_create(s, m->zone, &m->rules, out, e);
+}

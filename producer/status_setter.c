@@ -1,0 +1,335 @@
+#include "producer/status_setter.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "common/base/backoff.h"
+#include "common/contract/order_key.h"
+
+enum { REFUSED_MS = 600000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000 };
+
+enum stage { LOOKING, PUTTING, VERIFYING };
+
+/* One try for one order. The ledger may move on meanwhile: what was true when it began stands here. */
+struct work {
+    TAILQ_ENTRY(work) link;
+    struct status_setter *setter;
+    struct xsale_call *call;
+    enum stage stage;
+    int64_t order_id, publication, round;
+    enum ledger_wanted wanted;
+    char found[128];
+    int64_t found_id; /* status of the look before the PUT; 0: none */
+};
+
+struct status_setter {
+    struct setter_parts p;
+    const struct setter_ops *ops;
+    void *arg;
+    TAILQ_HEAD(, work) works;
+    size_t busy, most;
+    struct json_tape tape;
+    struct order_facts *facts; /* 4 KB of warehouses: not on the stack of every callback */
+    struct backoff again;
+    bool verified, verifying, stuck;
+    char words[600];
+};
+
+enum rc setter_create(const struct setter_parts *parts, const struct setter_ops *ops, void *arg, struct status_setter **out, struct err *e)
+{
+    struct status_setter *s = calloc(1, sizeof *s);
+    if (s == NULL || (s->facts = calloc(1, sizeof *s->facts)) == NULL) {
+        err_set(e, "status changes: out of memory");
+        free(s);
+        return RC_FATAL;
+    }
+    s->p = *parts;
+    s->ops = ops;
+    s->arg = arg;
+    s->most = (size_t)config_int(parts->config, "updater.concurrency");
+    s->verified = !xsale_client_can_look(parts->xsale);
+    TAILQ_INIT(&s->works);
+    json_tape_init(&s->tape);
+    backoff_init(&s->again, AGAIN_LOW_MS, AGAIN_HIGH_MS, (uint64_t)loop_now(parts->loop));
+    *out = s;
+    return RC_OK;
+}
+
+void setter_destroy(struct status_setter *s)
+{
+    if (s == NULL)
+        return;
+    struct work *w = NULL;
+    while ((w = TAILQ_FIRST(&s->works)) != NULL) {
+        TAILQ_REMOVE(&s->works, w, link);
+        xsale_cancel(w->call);
+        free(w);
+    }
+    json_tape_release(&s->tape);
+    free(s->facts);
+    free(s);
+}
+
+static void order_name(const struct work *w, char out[ORDER_KEY_BYTES])
+{
+    if (order_key_format(out, xsale_client_organization(w->setter->p.xsale), w->order_id) == 0)
+        out[0] = '\0';
+}
+
+/* Ends the try; the order is free for the next one after delay_ms. */
+static void finish(struct work *w, enum setter_result result, int64_t delay_ms)
+{
+    struct status_setter *s = w->setter;
+    int64_t order_id = w->order_id;
+    ledger_give_back(s->p.ledger, order_id, loop_now(s->p.loop), delay_ms);
+    TAILQ_REMOVE(&s->works, w, link);
+    s->busy--;
+    if (w->stage == VERIFYING || w->stage == PUTTING)
+        s->verifying = false;
+    free(w);
+    if (result != SETTER_DELAYED)
+        s->ops->changed(s->arg, order_id);
+    s->ops->done(s->arg, order_id, result);
+}
+
+static void settle(struct work *w, enum setter_result result, const char *note)
+{
+    struct status_setter *s = w->setter;
+    char order[ORDER_KEY_BYTES];
+    order_name(w, order);
+    bool now = ledger_settle(s->p.ledger, w->order_id, w->publication, w->wanted, w->found[0] != '\0' ? w->found : NULL, note,
+                             clock_wall(loop_clock(s->p.loop)));
+    log_fact(s->p.log, LOG_INFO, "status", order, now ? "status settled" : "status set, but the order has moved on meanwhile",
+             LOG_S("wanted", w->wanted == LEDGER_IMPORTED ? "imported" : "manual"), LOG_S("found", w->found),
+             LOG_S("how", note != NULL ? note : result == SETTER_SET ? "set" : "already there"));
+    if (result == SETTER_SET)
+        health_set(s->p.health, "status-change", HEALTH_UP, NULL, NULL);
+    finish(w, result, 0);
+}
+
+static void delay(struct work *w, const char *words, int64_t ms)
+{
+    struct status_setter *s = w->setter;
+    char order[ORDER_KEY_BYTES];
+    order_name(w, order);
+    log_event(s->p.log, LOG_WARN, "status", order, "status not settled yet", LOG_S("why", words), LOG_I("again_in_ms", ms));
+    finish(w, SETTER_DELAYED, ms);
+}
+
+static void refused(struct work *w, const char *words)
+{
+    struct status_setter *s = w->setter;
+    (void)snprintf(s->words, sizeof s->words, "%s", words); /* cut on purpose */
+    health_set(s->p.health, "status-change", HEALTH_DOWN, words, "keeps the order and tries again every 10 minutes");
+    delay(w, words, REFUSED_MS);
+}
+
+static int64_t wanted_id(const struct work *w)
+{
+    return w->wanted == LEDGER_IMPORTED ? xsale_client_imported(w->setter->p.xsale) : xsale_client_manual(w->setter->p.xsale);
+}
+
+static void on_put(void *arg, const struct xsale_reply *reply);
+static void on_look(void *arg, const struct xsale_reply *reply);
+
+static void look(struct work *w, enum stage stage)
+{
+    w->stage = stage;
+    w->call = xsale_get_order(w->setter->p.xsale, w->order_id, on_look, w);
+    if (w->call == NULL)
+        delay(w, "out of memory", AGAIN_HIGH_MS);
+}
+
+static void put(struct work *w)
+{
+    struct status_setter *s = w->setter;
+    if (s->stuck || (!s->verified && s->verifying)) { /* until the first PUT is verified, no second one */
+        finish(w, SETTER_DELAYED, s->stuck ? REFUSED_MS : AGAIN_LOW_MS);
+        return;
+    }
+    s->verifying = !s->verified;
+    w->stage = PUTTING;
+    w->call = xsale_put_status(s->p.xsale, w->order_id, wanted_id(w), on_put, w);
+    if (w->call == NULL)
+        delay(w, "out of memory", AGAIN_HIGH_MS);
+}
+
+static bool may_overwrite(const struct status_setter *s, int64_t status_id)
+{
+    const struct xsale_status *known = xsale_client_status_by_id(s->p.xsale, status_id);
+    size_t n = config_list_count(s->p.config, "updater.may_overwrite");
+    for (size_t i = 0; known != NULL && i < n; i++)
+        if (strcmp(config_list_item(s->p.config, "updater.may_overwrite", i), known->name) == 0)
+            return true;
+    return false;
+}
+
+static enum ledger_seen seen(const struct status_setter *s, int64_t status_id)
+{
+    if (xsale_client_is_new(s->p.xsale, status_id))
+        return LEDGER_SEEN_NEW;
+    if (status_id == xsale_client_imported(s->p.xsale))
+        return LEDGER_SEEN_IMPORTED;
+    if (status_id == xsale_client_manual(s->p.xsale))
+        return LEDGER_SEEN_MANUAL;
+    return may_overwrite(s, status_id) ? LEDGER_SEEN_OVERWRITABLE : LEDGER_SEEN_OTHER;
+}
+
+/* Reads the status out of the order's answer. */
+static bool read_status(struct work *w, const struct xsale_reply *reply, int64_t *status_id, struct err *e)
+{
+    struct status_setter *s = w->setter;
+    if (json_tape_parse(&s->tape, reply->body, reply->body_n, e) != RC_OK ||
+        order_encoder_peek(s->p.encoder, &s->tape, 0, s->facts, e) != RC_OK)
+        return false;
+    if (s->facts->order_id != w->order_id || !s->facts->has_status) {
+        err_set(e, "the answer to xsale.order_path is another order or has no status: check order_path and the schema's statusId");
+        return false;
+    }
+    *status_id = s->facts->status_id;
+    return true;
+}
+
+/* The look after the first PUT of the process: an accepted change that changed nothing is a wrong setting. */
+static void verify(struct work *w, int64_t status_id)
+{
+    struct status_setter *s = w->setter;
+    if (status_id != wanted_id(w) && status_id == w->found_id) {
+        s->stuck = true;
+        (void)snprintf(s->words, sizeof s->words,
+                       "xSale accepted the change of order %" PRId64 " to status %" PRId64 " but still shows %" PRId64
+                       ": check xsale.change_status and xsale.change_status_field; no status is changed until a restart",
+                       w->order_id, wanted_id(w), status_id);
+        health_set(s->p.health, "status-change", HEALTH_DOWN, s->words, "stands still until it is restarted with the right setting");
+        log_event(s->p.log, LOG_ERROR, "status", NULL, "status changes stand still", LOG_S("why", s->words));
+        finish(w, SETTER_DELAYED, REFUSED_MS);
+        return;
+    }
+    s->verified = true;
+    settle(w, SETTER_SET, NULL); /* another status than ours: somebody was faster, which is theirs to say */
+}
+
+static void on_look(void *arg, const struct xsale_reply *reply)
+{
+    struct work *w = arg;
+    struct status_setter *s = w->setter;
+    w->call = NULL;
+    if (reply->end == XSALE_GONE) {
+        settle(w, SETTER_GONE, "xSale has no such order any more");
+        return;
+    }
+    if (reply->end != XSALE_OK) {
+        refused(w, reply->words);
+        return;
+    }
+    struct err e = {0};
+    int64_t status_id = 0;
+    if (!read_status(w, reply, &status_id, &e)) {
+        refused(w, e.text);
+        return;
+    }
+    if (w->stage == VERIFYING) {
+        verify(w, status_id);
+        return;
+    }
+    const struct xsale_status *known = xsale_client_status_by_id(s->p.xsale, status_id);
+    if (known != NULL)
+        (void)snprintf(w->found, sizeof w->found, "%s", known->name);
+    else
+        (void)snprintf(w->found, sizeof w->found, "%" PRId64, status_id);
+    w->found_id = status_id;
+    uint64_t version = 0;
+    const struct ledger_row *row = ledger_row_of(s->p.ledger, w->order_id, &version);
+    if (row == NULL || row->publication != w->publication || row->wanted != w->wanted) {
+        finish(w, SETTER_DELAYED, 0); /* moved on while we looked: begin again with what is true now */
+        return;
+    }
+    switch (ledger_decide(row, seen(s, status_id))) {
+    case LEDGER_SETTLED_ALREADY:
+        ledger_note_set(s->p.ledger, w->order_id, w->round, w->wanted);
+        settle(w, SETTER_ALREADY, NULL);
+        break;
+    case LEDGER_PUT:
+        put(w);
+        break;
+    case LEDGER_LEAVE_ALONE:
+        settle(w, SETTER_LEFT_ALONE, "left alone: another status was set by a person");
+        break;
+    case LEDGER_GONE:
+        settle(w, SETTER_GONE, "xSale has no such order any more");
+        break;
+    }
+}
+
+static void on_put(void *arg, const struct xsale_reply *reply)
+{
+    struct work *w = arg;
+    struct status_setter *s = w->setter;
+    w->call = NULL;
+    switch (reply->end) {
+    case XSALE_OK:
+        backoff_reset(&s->again);
+        ledger_note_set(s->p.ledger, w->order_id, w->round, w->wanted);
+        if (!s->verified) {
+            look(w, VERIFYING);
+            return;
+        }
+        settle(w, SETTER_SET, NULL);
+        break;
+    case XSALE_GONE:
+        settle(w, SETTER_GONE, "xSale has no such order any more");
+        break;
+    case XSALE_REFUSED:
+        refused(w, reply->words);
+        break;
+    case XSALE_AMBIGUOUS: /* may have been set: the next try looks first */
+    case XSALE_LATER:
+        delay(w, reply->words, backoff_next(&s->again));
+        break;
+    }
+}
+
+static void take_up(struct status_setter *s, int64_t order_id)
+{
+    uint64_t version = 0;
+    const struct ledger_row *row = ledger_row_of(s->p.ledger, order_id, &version);
+    struct work *w = calloc(1, sizeof *w);
+    if (w == NULL || row == NULL) {
+        free(w);
+        ledger_give_back(s->p.ledger, order_id, loop_now(s->p.loop), AGAIN_HIGH_MS);
+        return;
+    }
+    *w = (struct work){.setter = s, .order_id = order_id, .publication = row->publication, .round = row->round, .wanted = row->wanted};
+    TAILQ_INSERT_TAIL(&s->works, w, link);
+    s->busy++;
+    if (xsale_client_can_look(s->p.xsale))
+        look(w, LOOKING);
+    else
+        put(w);
+}
+
+void setter_run(struct status_setter *s)
+{
+    int64_t order_id = 0;
+    while (!s->stuck && s->busy < s->most &&
+           (order_id = ledger_take(s->p.ledger, loop_now(s->p.loop))) != 0)
+        take_up(s, order_id);
+}
+
+size_t setter_busy(const struct status_setter *s)
+{
+    return s->busy;
+}
+
+const char *setter_stuck(const struct status_setter *s)
+{
+    return s->stuck ? s->words : NULL;
+}
+
+const char *setter_refused(const struct status_setter *s)
+{
+    return s->words[0] != '\0' ? s->words : NULL;
+}
