@@ -22,10 +22,10 @@ struct http_settings {        /* texts borrowed while the client lives; "" or NU
     int64_t connect_timeout_ms; /* > 0 */
     int64_t timeout_ms;       /* whole request, > 0 */
     size_t max_body;          /* bytes of a reply after decompression */
-    long max_connections;     /* per host; 0: no limit */
+    long max_connections;     /* requests of this client at once; further ones wait in order, their time-out not yet running. 0: no limit */
 };
 
-struct http_request {         /* all borrowed only during http_submit (copied) except body, which is copied too */
+struct http_request {         /* all borrowed during http_submit only: everything is copied, the body too */
     const char *method;       /* GET, POST, PUT, DELETE, PATCH */
     const char *url;
     const char *const *headers; /* headers_n of "Name: value" */
@@ -37,7 +37,7 @@ struct http_request {         /* all borrowed only during http_submit (copied) e
 
 enum http_end {
     HTTP_REPLIED,   /* a whole reply: status, headers, body */
-    HTTP_NOT_SENT,  /* surely never reached the server's application: resolve, connect, TLS, refused */
+    HTTP_NOT_SENT,  /* not one byte of the request was written: resolve, connect, TLS, or a time-out before a connection stood */
     HTTP_AMBIGUOUS, /* sent in part or whole, no whole reply: time-out, cut, too large, protocol error */
 };
 
@@ -46,8 +46,8 @@ struct http_reply {           /* valid during the callback only */
     int status;               /* 0 unless a status line was read */
     const char *body;         /* body_n bytes, zero-terminated behind them; "" when none */
     size_t body_n;
-    int64_t retry_after_ms;   /* Retry-After as seconds or HTTP date; -1: none */
-    const char *location;     /* "" when none */
+    int64_t retry_after_ms;   /* Retry-After as seconds or HTTP date, at most a day; -1: none */
+    const char *location;     /* as sent; "" when none */
     const char *content_type; /* "" when none */
     int curl_code;            /* CURLcode; 0 when HTTP_REPLIED */
     const char *words;        /* one line for a log: "HTTP 503", "connection refused", ... never the body */
@@ -56,14 +56,17 @@ struct http_reply {           /* valid during the callback only */
 
 typedef void http_done_fn(void *arg, const struct http_reply *reply);
 
+/* NULL: words in e (a file of the settings cannot be read, memory). Several clients share one loop. A connection kept alive that the server
+ * closed in the meantime makes libcurl send the request once more by itself, so requests must bear repetition. */
 struct http_client *http_client_create(struct loop *l, const struct http_settings *s, struct err *e);
-/* Cancels what is under way without calling done. */
+/* Cancels what is under way without calling done; allowed from inside a done. Before loop_destroy. */
 void http_client_destroy(struct http_client *c);
-/* Starts; done is called exactly once, never from inside submit. NULL: refused (scheme not allowed, bad URL, memory): words in e. */
+/* Starts; done is called exactly once, never from inside submit. NULL: refused (scheme not allowed, bad URL, a user name in it, a method or
+ * header that could break its line, memory): words in e, never the URL. The call is gone once done was called. */
 struct http_call *http_submit(struct http_client *c, const struct http_request *r, http_done_fn *done, void *arg, struct err *e);
-/* done will not be called. */
+/* done will not be called; the call is gone. NULL is a no-op. */
 void http_cancel(struct http_call *call);
-/* Requests under way. */
+/* Requests under way or waiting for a connection. */
 size_t http_pending(const struct http_client *c);
 
 /* Appends text percent-encoded (RFC 3986 unreserved kept). */
