@@ -1,0 +1,788 @@
+#include "producer/updater.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "common/contract/order_key.h"
+#include "common/kafka/dlq.h"
+#include "common/kafka/frame.h"
+#include "common/kafka/group.h"
+#include "common/kafka/kafka_conf.h"
+#include "common/kafka/registry.h"
+#include "common/kafka/topics.h"
+#include "producer/ledger.h"
+#include "producer/ledger_reader.h"
+#include "producer/order_mapping.h"
+#include "producer/outcome_intake.h"
+#include "producer/status_setter.h"
+#include "producer/xsale_client.h"
+
+enum { TICK_MS = 200, COMMIT_MS = 1000, RUN_BUDGET = 200, ROW_MAX = 1 << 20, SCHEMA_AGAIN_MS = 5000 };
+
+const struct metric_row updater_metrics[UPDATER_METRICS] = {
+    [UPDATER_OUTCOMES] = {"xsale_bridge_outcomes_total", METRIC_COUNTER, "result", "Outcomes noted, by what they changed."},
+    [UPDATER_UNREADABLE] = {"xsale_bridge_unreadable_outcomes_total", METRIC_COUNTER, NULL, "Outcomes that could not be read and went to the DLQ."},
+    [UPDATER_ROWS] = {"xsale_bridge_ledger_rows_total", METRIC_COUNTER, NULL, "Ledger rows acknowledged by the broker."},
+    [UPDATER_CHANGES] = {"xsale_bridge_status_tries_total", METRIC_COUNTER, "result", "Tries to settle a status, by result."},
+    [UPDATER_WAITING] = {"xsale_bridge_statuses_waiting", METRIC_GAUGE, NULL, "Orders whose status is still to be set."},
+    [UPDATER_KEPT] = {"xsale_bridge_ledger_unfinished_orders", METRIC_GAUGE, NULL, "Orders kept as whole rows in memory."},
+    [UPDATER_FINISHED] = {"xsale_bridge_ledger_finished_orders", METRIC_GAUGE, NULL, "Finished orders remembered."},
+    [UPDATER_REQUESTS] = {"xsale_bridge_xsale_requests_total", METRIC_COUNTER, NULL, "HTTP requests sent to xSale, logins too."},
+    [UPDATER_LOGINS] = {"xsale_bridge_xsale_logins_total", METRIC_COUNTER, NULL, "Logins that succeeded."},
+    [UPDATER_LOGINS_REFUSED] = {"xsale_bridge_xsale_logins_refused_total", METRIC_COUNTER, NULL, "Logins that were refused."},
+    [UPDATER_QUOTA_WAIT] = {"xsale_bridge_xsale_quota_wait_seconds_total", METRIC_COUNTER, NULL, "Time that requests waited for the quota."},
+    [UPDATER_REPEATS] = {"xsale_bridge_xsale_repeats_total", METRIC_COUNTER, NULL, "Requests to xSale that were repeated after a failure."},
+};
+
+/* A row on its way to the ledger. */
+struct write {
+    STAILQ_ENTRY(write) link; /* in unsent */
+    struct updater *updater;
+    int64_t order_id;
+    uint64_t version;
+    struct intake_ticket *ticket; /* the outcome that waits for it; NULL: a settlement */
+};
+
+struct updater {
+    struct program *program;
+    struct config *config;
+    struct log *log;
+    struct loop *loop;
+    struct metrics *metrics;
+    char outcomes[250], status[250], dlq[250];
+    struct order_mapping *mapping;
+    struct topics *topics;
+    struct registry *registry;
+    struct xsale_client *xsale;
+    struct publisher *publisher;
+    struct group *group;
+    struct ledger *ledger;
+    struct ledger_reader *rows;
+    struct outcome_intake *intake;
+    struct status_setter *setter;
+    struct schema *row_schema;
+    int32_t row_schema_id;
+    int32_t partitions;
+    STAILQ_HEAD(, write) unsent;
+    size_t writing; /* rows and dead letters sent, not acknowledged */
+    struct loop_timer tick, kick, drain, schema_again;
+    int64_t commit_at;
+    int32_t asked_schema; /* an id that is being fetched; 0: none */
+    int64_t schema_wait_until;
+    int64_t reading_row; /* order whose row is being read again; 0: none */
+    int32_t *leaving;
+    size_t leaving_n;
+    bool topics_ok, schema_ok, xsale_ok, draining, committing, stopping, until_end, assigned;
+    size_t ends; /* partitions whose end was seen, of those assigned */
+    bool *ended; /* partitions of them */
+    struct buf bytes;
+    int code; /* exit code, with its words */
+    struct err failure;
+};
+
+static void kick(struct updater *u);
+static void drain_check(struct updater *u);
+
+static struct health *health(struct updater *u)
+{
+    return program_health(u->program);
+}
+
+/* Ends with exit code 1; leaves the group first, so that a successor need not wait for the session to time out. */
+static void fail(struct updater *u, const char *words)
+{
+    if (u->group == NULL || u->stopping) {
+        program_finish(u->program, 1, words);
+        return;
+    }
+    err_set(&u->failure, "%s", words);
+    u->code = 1;
+    updater_stop(u);
+}
+
+/* ---- rows to the ledger */
+
+static void write_done(void *arg, const struct publisher_ack *ack)
+{
+    struct write *w = arg;
+    struct updater *u = w->updater;
+    u->writing--;
+    if (ack->rc == RC_OK) {
+        metrics_add(u->metrics, UPDATER_ROWS, NULL, 1);
+        ledger_written(u->ledger, w->order_id, w->version, ack->offset);
+        if (w->ticket != NULL)
+            intake_finish(u->intake, w->ticket);
+    } else {
+        struct err e = {0};
+        err_set(&e, "the ledger row of order %" PRId64 " is refused by the broker: %s", w->order_id, ack->words);
+        fail(u, e.text);
+    }
+    free(w);
+    kick(u);
+}
+
+static enum rc encode_row(struct updater *u, const struct ledger_row *row, struct err *e)
+{
+    buf_reset(&u->bytes);
+    frame_put(&u->bytes, u->row_schema_id);
+    return ledger_row_encode(row, &u->bytes, e);
+}
+
+/* true: sent, or nothing is left to write. */
+static bool write_try(struct updater *u, struct write *w)
+{
+    struct err e = {0};
+    char key[ORDER_KEY_BYTES];
+    const struct ledger_row *row = ledger_row_of(u->ledger, w->order_id, &w->version);
+    if (row == NULL) { /* the partition went away, or a later write has finished the row */
+        if (w->ticket != NULL)
+            intake_finish(u->intake, w->ticket);
+        free(w);
+        return true;
+    }
+    enum rc rc = encode_row(u, row, &e);
+    size_t key_n = order_key_format(key, row->organization, row->order_id);
+    if (rc == RC_OK) {
+        struct kafka_record r = {.topic = u->status, .partition = -1, .key = key, .key_n = key_n, .value = u->bytes.p, .value_n = u->bytes.n};
+        rc = publisher_send(u->publisher, &r, write_done, w, &e);
+    }
+    if (rc == RC_OK) {
+        u->writing++;
+        return true;
+    }
+    if (rc != RC_RETRY)
+        fail(u, e.text);
+    return false;
+}
+
+static void write_row(struct updater *u, int64_t order_id, struct intake_ticket *ticket)
+{
+    struct write *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        fail(u, "out of memory");
+        return;
+    }
+    *w = (struct write){.updater = u, .order_id = order_id, .ticket = ticket};
+    if (!STAILQ_EMPTY(&u->unsent) || !write_try(u, w))
+        STAILQ_INSERT_TAIL(&u->unsent, w, link);
+}
+
+static void on_room(void *arg)
+{
+    struct updater *u = arg;
+    struct write *w = NULL;
+    while ((w = STAILQ_FIRST(&u->unsent)) != NULL) {
+        STAILQ_REMOVE_HEAD(&u->unsent, link);
+        if (!write_try(u, w)) {
+            STAILQ_INSERT_HEAD(&u->unsent, w, link);
+            return;
+        }
+    }
+    kick(u);
+}
+
+/* ---- outcomes in */
+
+struct letter {
+    struct updater *updater;
+    struct intake_ticket *ticket;
+};
+
+static void letter_done(void *arg, const struct publisher_ack *ack)
+{
+    struct letter *l = arg;
+    struct updater *u = l->updater;
+    u->writing--;
+    if (ack->rc == RC_OK)
+        intake_finish(u->intake, l->ticket);
+    else
+        fail(u, ack->words); /* even without its value the broker does not take it: do not pass over it */
+    free(l);
+    kick(u);
+}
+
+/* An outcome that cannot be read: to the DLQ, and the loop goes on. */
+static bool dead_letter(struct updater *u, const struct kafka_record *r, struct intake_ticket *t, const char *reason)
+{
+    struct err e = {0};
+    struct letter *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return false;
+    *l = (struct letter){u, t};
+    struct dlq_entry entry = {.kind = DLQ_OUTCOME, .key = r->key, .key_n = r->key_n, .value = r->value, .value_n = r->value_n, .reason = reason,
+                              .program = "status-updater", .at = clock_wall(loop_clock(u->loop)), .source = r};
+    enum rc rc = dlq_publish(u->publisher, u->dlq, &entry, letter_done, l, &e);
+    if (rc != RC_OK) {
+        free(l);
+        if (rc != RC_RETRY)
+            fail(u, e.text);
+        return false;
+    }
+    u->writing++;
+    metrics_add(u->metrics, UPDATER_UNREADABLE, NULL, 1);
+    log_event(u->log, LOG_WARN, "outcome", NULL, "outcome cannot be read, put into the DLQ", LOG_I("partition", r->partition),
+              LOG_I("offset", r->offset), LOG_S("why", reason));
+    return true;
+}
+
+static void on_schema(void *arg, enum rc rc, const struct schema *s, const char *words)
+{
+    struct updater *u = arg;
+    (void)s;
+    if (rc != RC_OK) {
+        log_event(u->log, LOG_WARN, "outcome", NULL, "schema not to be had, outcomes wait", LOG_I("schema", u->asked_schema), LOG_S("why", words));
+        u->schema_wait_until = loop_now(u->loop) + SCHEMA_AGAIN_MS;
+    }
+    u->asked_schema = 0;
+    kick(u);
+}
+
+static void ask_schema(struct updater *u, int32_t id)
+{
+    struct err e = {0};
+    if (u->asked_schema != 0 || loop_now(u->loop) < u->schema_wait_until)
+        return;
+    u->asked_schema = id;
+    if (registry_fetch(u->registry, id, on_schema, u, &e) != RC_OK) {
+        u->asked_schema = 0;
+        u->schema_wait_until = loop_now(u->loop) + SCHEMA_AGAIN_MS;
+    }
+}
+
+static void on_row_read(void *arg, const struct ledger_row *row)
+{
+    struct updater *u = arg;
+    int64_t order_id = u->reading_row;
+    u->reading_row = 0;
+    int32_t partition = ledger_reader_partition(u->rows);
+    if (intake_has(u->intake, partition) &&
+        ledger_restore_whole(u->ledger, order_id, row, partition, clock_wall(loop_clock(u->loop))) != RC_OK)
+        fail(u, "out of memory");
+    kick(u);
+}
+
+/* Tells whether the record's key and the outcome in it agree; an outcome of another organization is not ours. */
+static bool key_fits(const struct outcome *o, const struct kafka_record *r, struct err *e)
+{
+    char key[ORDER_KEY_BYTES];
+    size_t n = order_key_format(key, o->organization, o->order_id);
+    if (n == r->key_n && memcmp(key, r->key, n) == 0)
+        return true;
+    err_set(e, "the key and the outcome name different orders");
+    return false;
+}
+
+static bool note_outcome(struct updater *u, const struct kafka_record *r, struct intake_ticket *t, const struct outcome *o)
+{
+    int64_t offset = 0, now = clock_wall(loop_clock(u->loop));
+    switch (ledger_note(u->ledger, o, r->partition, config_bool(u->config, "updater.reasons"), now, &offset)) {
+    case LEDGER_SAME:
+        metrics_add(u->metrics, UPDATER_OUTCOMES, "nothing", 1);
+        intake_finish(u->intake, t);
+        return true;
+    case LEDGER_CHANGED:
+        metrics_add(u->metrics, UPDATER_OUTCOMES, outcome_result_name(o->result), 1);
+        write_row(u, o->order_id, t);
+        return true;
+    case LEDGER_READ_ROW:
+        if (u->reading_row == 0) {
+            u->reading_row = o->order_id;
+            ledger_reader_one(u->rows, r->partition, offset, o->order_id);
+        }
+        return false;
+    case LEDGER_NO_MEMORY:
+        fail(u, "out of memory");
+        break;
+    }
+    return false;
+}
+
+static bool on_note(void *arg, const struct kafka_record *r, struct intake_ticket *t)
+{
+    struct updater *u = arg;
+    struct err e = {0};
+    const char *organization = NULL;
+    size_t organization_n = 0, avro_n = 0;
+    int64_t order_id = 0;
+    int32_t id = 0;
+    const unsigned char *avro = NULL;
+    const char *ours = xsale_client_organization(u->xsale);
+    if (!STAILQ_EMPTY(&u->unsent))
+        return false;
+    if (r->key == NULL || !order_key_parse(r->key, r->key_n, &organization, &organization_n, &order_id))
+        return dead_letter(u, r, t, "the key is not <organization>/<orderId>");
+    if (organization_n != strlen(ours) || memcmp(organization, ours, organization_n) != 0) {
+        intake_finish(u->intake, t);
+        return true;
+    }
+    if (frame_parse(r->value, r->value != NULL ? r->value_n : 0, &id, &avro, &avro_n, &e) != RC_OK)
+        return dead_letter(u, r, t, e.text);
+    const struct schema *writer = registry_cached(u->registry, id);
+    if (writer == NULL) {
+        ask_schema(u, id);
+        return false;
+    }
+    struct outcome *o = NULL;
+    enum rc rc = outcome_decode(writer, avro, avro_n, &o, &e);
+    bool dealt = false;
+    if (rc == RC_FATAL)
+        fail(u, e.text);
+    else if (rc != RC_OK || !key_fits(o, r, &e))
+        dealt = dead_letter(u, r, t, e.text);
+    else
+        dealt = note_outcome(u, r, t, o);
+    outcome_destroy(o);
+    return dealt;
+}
+
+static void on_pause(void *arg, int32_t partition)
+{
+    struct updater *u = arg;
+    group_pause(u->group, u->outcomes, partition);
+}
+
+static void on_resume(void *arg, int32_t partition)
+{
+    struct updater *u = arg;
+    group_resume(u->group, u->outcomes, partition);
+}
+
+static const struct intake_ops intake_ops = {on_note, on_pause, on_resume};
+
+/* ---- statuses out */
+
+static void on_changed(void *arg, int64_t order_id)
+{
+    write_row(arg, order_id, NULL);
+}
+
+static void on_tried(void *arg, int64_t order_id, enum setter_result result)
+{
+    static const char *const names[SETTER_RESULTS] = {"set", "already", "left_alone", "gone", "delayed"};
+    struct updater *u = arg;
+    (void)order_id;
+    metrics_add(u->metrics, UPDATER_CHANGES, names[result], 1);
+    kick(u);
+}
+
+static const struct setter_ops setter_ops = {on_changed, on_tried};
+
+/* ---- the group */
+
+static void on_restored(void *arg, const int32_t *partitions, size_t n)
+{
+    struct updater *u = arg;
+    struct ledger_counts c;
+    for (size_t i = 0; i < n; i++)
+        intake_open(u->intake, partitions[i]);
+    ledger_count(u->ledger, &c);
+    log_fact(u->log, LOG_INFO, "ledger", NULL, "ledger read back", LOG_I("partitions", n), LOG_I("unfinished", c.rows),
+             LOG_I("waiting", c.waiting), LOG_I("finished", c.finished));
+    kick(u);
+}
+
+static void on_ledger_row(void *arg, const struct ledger_row *row, int32_t partition, int64_t offset)
+{
+    struct updater *u = arg;
+    if (intake_has(u->intake, partition) &&
+        ledger_restore(u->ledger, row, partition, offset, clock_wall(loop_clock(u->loop))) != RC_OK)
+        fail(u, "out of memory");
+}
+
+static void on_rows_failed(void *arg, const char *words)
+{
+    fail(arg, words);
+}
+
+static const struct ledger_reader_ops rows_ops = {on_ledger_row, on_restored, on_row_read, on_rows_failed};
+
+static void on_assigned(void *arg, struct group_partition *parts, size_t n)
+{
+    struct updater *u = arg;
+    int32_t *numbers = calloc(n + 1, sizeof *numbers);
+    if (numbers == NULL) {
+        fail(u, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        numbers[i] = parts[i].partition;
+        if (intake_add(u->intake, parts[i].partition, parts[i].offset) != RC_OK)
+            fail(u, "out of memory");
+        if (u->ended != NULL && parts[i].partition < u->partitions)
+            u->ended[parts[i].partition] = false;
+    }
+    u->assigned = true;
+    ledger_reader_restore(u->rows, numbers, n);
+    free(numbers);
+}
+
+static void on_record(void *arg, const struct kafka_record *r)
+{
+    struct updater *u = arg;
+    if (intake_push(u->intake, r) == RC_FATAL)
+        fail(u, "out of memory");
+    kick(u);
+}
+
+static void on_end(void *arg, const char *topic, int32_t partition, int64_t offset)
+{
+    struct updater *u = arg;
+    (void)topic, (void)offset;
+    if (partition < u->partitions)
+        u->ended[partition] = true;
+    kick(u);
+}
+
+static void drop_leaving(struct updater *u)
+{
+    for (size_t i = 0; i < u->leaving_n; i++) {
+        ledger_reader_drop(u->rows, u->leaving[i]);
+        intake_drop(u->intake, u->leaving[i]);
+        ledger_drop_partition(u->ledger, u->leaving[i]);
+    }
+    free(u->leaving);
+    u->leaving = NULL;
+    u->leaving_n = 0;
+    u->draining = u->committing = false;
+    loop_timer_clear(u->loop, &u->drain);
+    group_released(u->group);
+}
+
+static void on_left(void *arg, enum rc rc)
+{
+    struct updater *u = arg;
+    (void)rc; /* not stored: the outcomes are noted again by the next owner, which changes nothing */
+    if (u->committing)
+        drop_leaving(u);
+}
+
+struct commit_list {
+    struct updater *updater;
+    struct group_partition *parts;
+    size_t n;
+};
+
+static void collect(void *arg, int32_t partition)
+{
+    struct commit_list *l = arg;
+    struct group_partition *p = &l->parts[l->n];
+    *p = (struct group_partition){.topic = l->updater->outcomes, .partition = partition, .metadata = ""};
+    if (intake_commit(l->updater->intake, partition, &p->offset))
+        l->n++;
+}
+
+static void on_committed(void *arg, enum rc rc)
+{
+    struct updater *u = arg;
+    if (rc != RC_OK)
+        intake_commit_again(u->intake);
+}
+
+/* false: there was nothing to commit (done is not called). */
+static bool commit(struct updater *u, void (*done)(void *arg, enum rc rc))
+{
+    struct commit_list l = {u, calloc((size_t)u->partitions + 1, sizeof *l.parts), 0};
+    if (l.parts == NULL)
+        return false;
+    intake_each(u->intake, collect, &l);
+    if (l.n > 0)
+        group_commit(u->group, l.parts, l.n, done, u);
+    free(l.parts);
+    return l.n > 0;
+}
+
+static void leave(struct updater *u)
+{
+    if (u->committing)
+        return;
+    u->committing = true;
+    if (!commit(u, on_left))
+        drop_leaving(u);
+}
+
+static void on_drain_late(void *arg)
+{
+    struct updater *u = arg;
+    log_event(u->log, LOG_WARN, "group", NULL, "drain took too long, the rest is repeated by the next owner", LOG_I("writes", u->writing),
+              LOG_I("changes", setter_busy(u->setter)));
+    leave(u);
+}
+
+static void on_revoked(void *arg, const struct group_partition *parts, size_t n, bool lost)
+{
+    struct updater *u = arg;
+    free(u->leaving);
+    u->leaving_n = 0;
+    u->leaving = calloc(n + 1, sizeof *u->leaving);
+    if (u->leaving == NULL) {
+        fail(u, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        u->leaving[u->leaving_n++] = parts[i].partition;
+        intake_stop(u->intake, parts[i].partition);
+    }
+    u->draining = true;
+    if (lost) {
+        drop_leaving(u);
+        return;
+    }
+    loop_timer_in(u->loop, &u->drain, config_ms(u->config, "updater.drain_timeout"), on_drain_late, u);
+    drain_check(u);
+}
+
+static const struct group_ops group_ops = {on_assigned, on_record, on_end, on_revoked};
+
+/* Everything in flight settled: give the partitions up. All partitions wait for each other; a status change under way is a few seconds. */
+static void drain_check(struct updater *u)
+{
+    if (u->draining && !u->committing && setter_busy(u->setter) == 0 && u->writing == 0 && STAILQ_EMPTY(&u->unsent))
+        leave(u);
+}
+
+/* ---- the turn */
+
+static void on_closed(void *arg)
+{
+    struct updater *u = arg;
+    program_finish(u->program, u->code, u->failure.text);
+}
+
+static bool every_end_seen(const struct updater *u)
+{
+    for (int32_t i = 0; i < u->partitions; i++)
+        if (intake_has(u->intake, i) && !u->ended[i])
+            return false;
+    return u->assigned;
+}
+
+static void until_end(struct updater *u)
+{
+    struct ledger_counts c;
+    ledger_count(u->ledger, &c);
+    if (!every_end_seen(u) || ledger_reader_busy(u->rows) || intake_held(u->intake, -1) + intake_unacknowledged(u->intake, -1) > 0 ||
+        setter_busy(u->setter) > 0 || u->writing > 0 || !STAILQ_EMPTY(&u->unsent))
+        return;
+    if (c.waiting > 0 && setter_stuck(u->setter) == NULL && (setter_refused(u->setter) == NULL || ledger_due_in(u->ledger, loop_now(u->loop)) < 30000))
+        return;
+    if (c.waiting > 0)
+        fail(u, setter_stuck(u->setter) != NULL ? setter_stuck(u->setter) : setter_refused(u->setter));
+    else
+        updater_stop(u);
+}
+
+static void turn(struct updater *u)
+{
+    if (u->setter == NULL)
+        return;
+    if (intake_run(u->intake, RUN_BUDGET))
+        kick(u);
+    if (!u->draining && !u->stopping)
+        setter_run(u->setter);
+    drain_check(u);
+    if (u->until_end && !u->stopping && !u->draining)
+        until_end(u);
+}
+
+static void on_kick(void *arg)
+{
+    turn(arg);
+}
+
+static void kick(struct updater *u)
+{
+    if (!u->kick.armed)
+        loop_timer_in(u->loop, &u->kick, 0, on_kick, u);
+}
+
+static void on_tick(void *arg)
+{
+    struct updater *u = arg;
+    struct ledger_counts c;
+    loop_timer_in(u->loop, &u->tick, TICK_MS, on_tick, u);
+    turn(u);
+    ledger_count(u->ledger, &c);
+    metrics_set(u->metrics, UPDATER_WAITING, NULL, (double)c.waiting);
+    metrics_set(u->metrics, UPDATER_KEPT, NULL, (double)c.rows);
+    metrics_set(u->metrics, UPDATER_FINISHED, NULL, (double)c.finished);
+    if (u->group != NULL && !u->draining && loop_now(u->loop) >= u->commit_at) {
+        u->commit_at = loop_now(u->loop) + COMMIT_MS;
+        (void)commit(u, on_committed); /* nothing moved: nothing to commit */
+    }
+}
+
+/* ---- the start */
+
+static void begin(struct updater *u)
+{
+    struct err e = {0};
+    if (!u->topics_ok || !u->schema_ok || !u->xsale_ok || u->group != NULL || u->stopping)
+        return;
+    struct setter_parts parts = {u->loop, u->config, u->log, health(u), u->xsale, u->ledger, order_mapping_encoder(u->mapping)};
+    struct ledger_reader_parts rows = {u->loop, program_worker(u->program), u->config, u->log, health(u), u->registry, u->status,
+                                       xsale_client_organization(u->xsale)};
+    char id[512];
+    (void)snprintf(id, sizeof id, "%s-updater-%s", config_text(u->config, "topics.prefix"), xsale_client_organization(u->xsale));
+    const char *topics[] = {u->outcomes};
+    if (setter_create(&parts, &setter_ops, u, &u->setter, &e) != RC_OK ||
+        ledger_reader_create(&rows, &rows_ops, u, &u->rows, &e) != RC_OK ||
+        group_create(u->loop, program_worker(u->program), u->config, u->log, health(u), id, topics, 1, &group_ops, u, &u->group, &e) != RC_OK)
+        fail(u, e.text);
+}
+
+static void on_topics(void *arg, enum rc rc, const struct topics_found *found, const char *words)
+{
+    struct updater *u = arg;
+    if (rc != RC_OK) {
+        fail(u, words);
+        return;
+    }
+    u->partitions = found->partitions[TOPIC_OUTCOMES];
+    u->ended = calloc((size_t)u->partitions + 1, sizeof *u->ended);
+    if (u->ended == NULL) {
+        fail(u, "out of memory");
+        return;
+    }
+    if (found->partitions[TOPIC_OUTCOMES] != found->partitions[TOPIC_STATUS]) {
+        fail(u, "order-outcomes and order-status have different numbers of partitions: an order's rows must stand in its outcomes' partition");
+        return;
+    }
+    u->topics_ok = true;
+    begin(u);
+}
+
+static void on_registered(void *arg, enum rc rc, int32_t id, const char *words)
+{
+    struct updater *u = arg;
+    if (rc != RC_OK) {
+        fail(u, words);
+        return;
+    }
+    u->row_schema_id = id;
+    u->schema_ok = true;
+    begin(u);
+}
+
+static void on_xsale(void *arg, enum rc rc, const char *words)
+{
+    struct updater *u = arg;
+    if (rc != RC_OK) {
+        fail(u, words);
+        return;
+    }
+    u->xsale_ok = true;
+    begin(u);
+}
+
+static void on_count(void *arg, enum xsale_count what, double amount)
+{
+    static const enum updater_metric rows[] = {
+        [XSALE_COUNT_REQUESTS] = UPDATER_REQUESTS,     [XSALE_COUNT_LOGINS] = UPDATER_LOGINS, [XSALE_COUNT_LOGINS_REFUSED] = UPDATER_LOGINS_REFUSED,
+        [XSALE_COUNT_QUOTA_WAIT] = UPDATER_QUOTA_WAIT, [XSALE_COUNT_REPEATS] = UPDATER_REPEATS,
+    };
+    struct updater *u = arg;
+    metrics_add(u->metrics, rows[what], NULL, amount);
+}
+
+void updater_check(const struct config *c, struct config_problems *problems)
+{
+    kafka_conf_check(c, problems);
+    xsale_client_check(c, problems);
+    order_mapping_check(c, problems);
+}
+
+/* Everything that can be built without waiting for anyone. */
+static enum rc build(struct updater *u, struct err *e)
+{
+    struct worker *worker = program_worker(u->program);
+    const char *text = schema_builtin("OrderStatus");
+    enum rc rc = RC_FATAL;
+    if ((u->ledger = ledger_create(config_ms(u->config, "updater.remember"))) == NULL || (u->intake = intake_create(&intake_ops, u)) == NULL) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
+    if ((rc = order_mapping_open(u->config, &u->mapping, e)) != RC_OK || (rc = schema_parse(text, strlen(text), &u->row_schema, e)) != RC_OK)
+        return rc;
+    if ((rc = publisher_create(u->loop, u->config, u->log, health(u), &u->publisher, e)) != RC_OK)
+        return rc;
+    publisher_on_room(u->publisher, on_room, u);
+    if ((rc = registry_create(u->loop, u->config, u->log, health(u), &u->registry, e)) != RC_OK ||
+        (rc = registry_register(u->registry, u->status, u->row_schema, on_registered, u, e)) != RC_OK)
+        return rc;
+    if ((rc = xsale_client_create(u->loop, u->config, u->log, health(u), config_int(u->config, "updater.requests_per_minute"), &u->xsale, e)) != RC_OK)
+        return rc;
+    xsale_client_on_count(u->xsale, on_count, u);
+    xsale_client_open(u->xsale, on_xsale, u);
+    return topics_create(u->loop, worker, u->config, u->log, health(u), 1u << TOPIC_OUTCOMES | 1u << TOPIC_STATUS | 1u << TOPIC_DLQ, on_topics, u,
+                         &u->topics, e);
+}
+
+enum rc updater_start(struct program *p, void **state, struct err *e)
+{
+    struct updater *u = calloc(1, sizeof *u);
+    if (u == NULL) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
+    u->program = p;
+    u->config = program_config(p);
+    u->log = program_log(p);
+    u->loop = program_loop(p);
+    u->metrics = program_metrics(p);
+    u->until_end = program_option_value(p, "--until-end") != NULL;
+    STAILQ_INIT(&u->unsent);
+    buf_init(&u->bytes, ROW_MAX);
+    kafka_topic_name(u->config, "order-outcomes", u->outcomes);
+    kafka_topic_name(u->config, "order-status", u->status);
+    kafka_topic_name(u->config, "orders-dlq", u->dlq);
+    *state = u;
+    enum rc rc = build(u, e);
+    if (rc == RC_OK)
+        loop_timer_in(u->loop, &u->tick, TICK_MS, on_tick, u);
+    return rc;
+}
+
+void updater_stop(void *state)
+{
+    struct updater *u = state;
+    if (u->stopping)
+        return;
+    u->stopping = true;
+    if (u->group == NULL)
+        program_finish(u->program, 0, NULL);
+    else
+        group_close(u->group, on_closed, u);
+}
+
+void updater_release(void *state)
+{
+    struct updater *u = state;
+    if (u == NULL)
+        return;
+    struct write *w = NULL;
+    setter_destroy(u->setter);
+    ledger_reader_destroy(u->rows);
+    group_destroy(u->group);
+    publisher_destroy(u->publisher);
+    topics_destroy(u->topics);
+    registry_destroy(u->registry);
+    xsale_client_destroy(u->xsale);
+    intake_destroy(u->intake);
+    ledger_destroy(u->ledger);
+    order_mapping_close(u->mapping);
+    schema_destroy(u->row_schema);
+    while ((w = STAILQ_FIRST(&u->unsent)) != NULL) {
+        STAILQ_REMOVE_HEAD(&u->unsent, link);
+        free(w);
+    }
+    loop_timer_clear(u->loop, &u->tick);
+    loop_timer_clear(u->loop, &u->kick);
+    loop_timer_clear(u->loop, &u->drain);
+    free(u->leaving);
+    free(u->ended);
+    buf_release(&u->bytes);
+    free(u);
+}
