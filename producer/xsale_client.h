@@ -65,6 +65,8 @@ enum rc xsale_client_create(struct loop *l, const struct config *c, struct log *
 /* Open calls are dropped without done. */
 void xsale_client_destroy(struct xsale_client *x);
 void xsale_client_on_count(struct xsale_client *x, xsale_count_fn *fn, void *arg);
+/* config_refresh_secrets said so: a login that was refused and waits is tried at once. */
+void xsale_client_secrets_changed(struct xsale_client *x);
 
 /* Logs in, finds the organization (when it is not configured) and resolves the configured status names. done once: RC_OK, or RC_FATAL with words that
  * list what exists (unknown status, several organizations, two kinds with one id). An absent xSale is tried again until it is there. */
