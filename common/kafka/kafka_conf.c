@@ -180,9 +180,14 @@ static enum rc set_own(rd_kafka_conf_t *conf, const struct property *table, size
 
 #define SET_OWN(conf, table, direction, e) set_own((conf), (table), sizeof(table) / sizeof((table)[0]), (direction), (e))
 
-static enum rc set_names(rd_kafka_conf_t *conf, const char *group_id, struct err *e)
+static enum rc set_names(const struct config *c, rd_kafka_conf_t *conf, const char *group_id, struct err *e)
 {
     char name[17] = "", text[256] = "";
+    if (rd_kafka_conf_set(conf, "bootstrap.servers", config_text(c, "kafka.bootstrap.servers"), text, sizeof text) !=
+        RD_KAFKA_CONF_OK) {
+        err_set(e, "kafka.bootstrap.servers: %s", text);
+        return RC_FATAL;
+    }
     if (prctl(PR_GET_NAME, name, 0, 0, 0) == 0 && name[0] != '\0' &&
         rd_kafka_conf_set(conf, "client.id", name, text, sizeof text) != RD_KAFKA_CONF_OK) {
         err_set(e, "kafka: client.id: %s", text);
@@ -203,7 +208,7 @@ static enum rc build(const struct config *c, unsigned direction, const char *gro
         return rc;
     if (wants_classic(c) && (rc = SET_OWN(conf, classic, direction, e)) != RC_OK)
         return rc;
-    if ((rc = set_names(conf, group_id, e)) != RC_OK)
+    if ((rc = set_names(c, conf, group_id, e)) != RC_OK)
         return rc;
     struct filling f = {conf, "kafka", problems, e, RC_OK};
     config_each(c, "kafka", fill_user, &f);

@@ -41,7 +41,7 @@ static void probe(void *arg)
 {
     struct kafka_handle *h = arg;
     const struct rd_kafka_metadata *found = NULL;
-    if (h->up || h->troubled)
+    if (h->up || h->troubled) /* trouble ends by work that succeeds */
         return;
     rd_kafka_resp_err_t err = rd_kafka_metadata(h->rk, 0, NULL, &found, PROBE_WAITS_MS);
     if (found != NULL)
@@ -179,7 +179,9 @@ enum rc kafka_handle_create(const struct kafka_handle_desc *d, const struct conf
     ring_from(h, h->queue);
     loop_watch_add(d->loop, &h->watch, h->fd, ready, h);
     h->open = true;
-    health_set(d->health, d->dependency, HEALTH_UNKNOWN, "not connected yet", "connects");
+    h->troubled = d->troubled;
+    if (!h->troubled)
+        health_set(d->health, d->dependency, HEALTH_UNKNOWN, "not connected yet", "connects");
     loop_timer_in(d->loop, &h->probe, 0, probe, h);
     *out = h;
     h = NULL;

@@ -23,6 +23,7 @@ struct kafka_handle_desc {
     const char *dependency; /* literal: "kafka-publish", "kafka-group", ... */
     enum kafka_role role;
     const char *group_id;   /* KAFKA_GROUP */
+    bool troubled;          /* takes over from a handle in trouble: the dependency stays as it is until kafka_handle_well */
     kafka_event_fn *event;
     void *arg;
 };
