@@ -12,12 +12,16 @@
 
 struct registry;
 
+/* c: borrowed while the client lives; registry.username and registry.password are read for each request. RC_FATAL: registry.ca_file cannot be
+ * read, memory. */
 enum rc registry_create(struct loop *l, const struct config *c, struct log *log, struct health *h, struct registry **out, struct err *e);
-void registry_destroy(struct registry *r); /* open questions get no answer */
+/* Open questions get no answer. Not from inside a callback. */
+void registry_destroy(struct registry *r);
 
 /* rc: RC_OK with id > 0; RC_FATAL: incompatible, refused, not permitted: words say why. An absent registry is tried again until it is there. */
 typedef void registry_id_fn(void *arg, enum rc rc, int32_t id, const char *words);
-/* The id of our schema under "<topic>-value": looked up, registered when it is not there. */
+/* The id of our schema under "<topic>-value": looked up; when it is not there, checked against the latest version and registered. done never from
+ * inside. s: borrowed during the call. Then the schema is in the cache under its id. RC_FATAL: memory. */
 enum rc registry_register(struct registry *r, const char *topic, const struct schema *s, registry_id_fn *done, void *arg, struct err *e);
 
 /* rc: RC_OK with the schema (borrowed, alive as long as the registry client); RC_RETRY: not to be had now (absent, or an id that the registry does not
@@ -25,7 +29,7 @@ enum rc registry_register(struct registry *r, const char *topic, const struct sc
 typedef void registry_schema_fn(void *arg, enum rc rc, const struct schema *s, const char *words);
 /* From the cache at once, without callback: NULL = unknown, ask. */
 const struct schema *registry_cached(const struct registry *r, int32_t id);
-/* Fetches; questions for the same id share one request. done exactly once, never from inside. */
+/* Fetches; questions for the same id share one request. done exactly once, never from inside. RC_RETRY: not even asked (memory): no done. */
 enum rc registry_fetch(struct registry *r, int32_t id, registry_schema_fn *done, void *arg, struct err *e);
 
 #endif
