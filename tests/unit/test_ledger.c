@@ -1,0 +1,314 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "producer/ledger.h"
+#include "producer/ledger_digest.h"
+
+enum { NOW = 1000000, REMEMBER = 1000000000 };
+
+static struct outcome says(int64_t order, int64_t publication, int64_t round, const char *warehouse, enum outcome_result result)
+{
+    struct outcome o = {.organization = "acme", .order_id = order, .revision = "0123456789abcdef", .publication = publication, .round = round,
+                        .warehouse = warehouse, .result = result, .document_id = result == OUTCOME_IMPORTED ? "D-1" : NULL,
+                        .reason = result == OUTCOME_REJECTED ? "wrong tax code" : NULL, .attempts = 1, .at = NOW, .partition = -1, .offset = -1};
+    assert_true(warehouse_set_add(&o.warehouses, "MAG-1", 5));
+    assert_true(warehouse_set_add(&o.warehouses, "MAG-2", 5));
+    return o;
+}
+
+static enum ledger_noted note(struct ledger *l, struct outcome o)
+{
+    int64_t offset = -1;
+    return ledger_note(l, &o, 3, true, NOW, &offset);
+}
+
+static const struct ledger_row *row_of(struct ledger *l, int64_t order)
+{
+    uint64_t version = 0;
+    return ledger_row_of(l, order, &version);
+}
+
+static void acknowledge(struct ledger *l, int64_t order, int64_t offset)
+{
+    uint64_t version = 0;
+    assert_non_null(ledger_row_of(l, order, &version));
+    ledger_written(l, order, version, offset);
+}
+
+static void any_rejection_wants_the_manual_status_at_once(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    assert_int_equal(note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED)), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_MANUAL);
+    assert_false(row_of(l, 7)->complete);
+    assert_false(row_of(l, 7)->closed);
+    assert_string_equal(row_of(l, 7)->results[0].reason, "wrong tax code");
+    assert_int_equal(ledger_take(l, 0), 7);
+    assert_int_equal(ledger_take(l, 0), 0); /* busy */
+    ledger_destroy(l);
+}
+
+static void the_imported_status_is_wanted_when_every_warehouse_has_it(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    assert_int_equal(note(l, says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED)), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_NONE);
+    assert_int_equal(ledger_take(l, 0), 0);
+    assert_int_equal(note(l, says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED)), LEDGER_SAME); /* a duplicate changes nothing */
+    assert_int_equal(note(l, says(7, 100, 100, "MAG-2", OUTCOME_WITHDRAWN)), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_IMPORTED);
+    assert_true(row_of(l, 7)->complete);
+    assert_int_equal(ledger_take(l, 0), 7);
+    ledger_destroy(l);
+}
+
+static void withdrawn_everywhere_closes_without_a_status(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    assert_int_equal(note(l, says(7, 100, 100, "MAG-1", OUTCOME_WITHDRAWN)), LEDGER_CHANGED);
+    assert_int_equal(note(l, says(7, 100, 100, "MAG-2", OUTCOME_WITHDRAWN)), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_NONE);
+    assert_true(row_of(l, 7)->closed);
+    assert_int_equal(ledger_take(l, 0), 0);
+    ledger_destroy(l);
+}
+
+static void withdrawn_from_under_our_imported_status_wants_the_manual_one(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    note(l, says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED));
+    note(l, says(7, 100, 100, "MAG-2", OUTCOME_IMPORTED));
+    ledger_note_set(l, 7, 100, LEDGER_IMPORTED);
+    struct outcome w = says(7, 200, 100, "MAG-1", OUTCOME_WITHDRAWN), v = says(7, 200, 100, "MAG-2", OUTCOME_WITHDRAWN);
+    w.withdrawn = v.withdrawn = true;
+    assert_int_equal(note(l, w), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_NONE);
+    assert_int_equal(note(l, v), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_MANUAL);
+    assert_int_equal(ledger_decide(row_of(l, 7), LEDGER_SEEN_IMPORTED), LEDGER_PUT);
+    assert_int_equal(ledger_decide(row_of(l, 7), LEDGER_SEEN_NEW), LEDGER_LEAVE_ALONE);
+    ledger_destroy(l);
+}
+
+static void a_superseded_publication_is_neither_settled_nor_closed(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    note(l, says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED));
+    note(l, says(7, 100, 100, "MAG-2", OUTCOME_SUPERSEDED));
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_NONE);
+    assert_true(row_of(l, 7)->complete);
+    assert_false(row_of(l, 7)->closed);
+    assert_int_equal(note(l, says(7, 100, 100, "MAG-1", OUTCOME_SUPERSEDED)), LEDGER_SAME); /* never replaces a verdict */
+    ledger_destroy(l);
+}
+
+static void an_older_publication_never_touches_the_row_again(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    note(l, says(7, 200, 200, "MAG-1", OUTCOME_IMPORTED));
+    assert_int_equal(note(l, says(7, 100, 100, "MAG-2", OUTCOME_REJECTED)), LEDGER_SAME);
+    assert_int_equal(row_of(l, 7)->publication, 200);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_NONE);
+    ledger_destroy(l);
+}
+
+static void a_newer_publication_of_the_round_takes_over_what_was_set_or_may_have_been(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED)); /* wanted, not settled: the PUT may be under way */
+    note(l, says(7, 200, 100, "MAG-1", OUTCOME_IMPORTED));
+    assert_int_equal(row_of(l, 7)->status_set, LEDGER_MANUAL);
+    note(l, says(7, 300, 300, "MAG-1", OUTCOME_IMPORTED)); /* a new round */
+    assert_int_equal(row_of(l, 7)->status_set, LEDGER_NONE);
+    note(l, says(8, 100, 100, "MAG-1", OUTCOME_REJECTED));
+    assert_true(ledger_settle(l, 8, 100, LEDGER_MANUAL, "Anulowane", "left alone", NOW));
+    note(l, says(8, 200, 100, "MAG-1", OUTCOME_IMPORTED)); /* left alone: the bridge has set nothing */
+    assert_int_equal(row_of(l, 8)->status_set, LEDGER_NONE);
+    ledger_destroy(l);
+}
+
+static void only_what_nobody_decided_is_overwritten(void **state)
+{
+    (void)state;
+    struct ledger_row r = {.wanted = LEDGER_IMPORTED};
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_NEW), LEDGER_PUT);
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_IMPORTED), LEDGER_SETTLED_ALREADY);
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_MANUAL), LEDGER_LEAVE_ALONE);
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_OTHER), LEDGER_LEAVE_ALONE);
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_OVERWRITABLE), LEDGER_PUT);
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_GONE), LEDGER_GONE);
+    r.status_set = LEDGER_MANUAL;
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_MANUAL), LEDGER_PUT);
+    r = (struct ledger_row){.wanted = LEDGER_MANUAL};
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_IMPORTED), LEDGER_PUT);
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_MANUAL), LEDGER_SETTLED_ALREADY);
+    assert_int_equal(ledger_decide(&r, LEDGER_SEEN_OTHER), LEDGER_LEAVE_ALONE);
+}
+
+static void a_changed_verdict_reopens_the_row(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED));
+    note(l, says(7, 100, 100, "MAG-2", OUTCOME_IMPORTED));
+    assert_true(ledger_settle(l, 7, 100, LEDGER_MANUAL, NULL, NULL, NOW));
+    acknowledge(l, 7, 41);
+    assert_null(row_of(l, 7)); /* finished: only the digest is left */
+    struct ledger_counts c;
+    ledger_count(l, &c);
+    assert_int_equal(c.finished, 1);
+    int64_t offset = -1;
+    struct outcome o = says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED);
+    assert_int_equal(ledger_note(l, &o, 3, true, NOW, &offset), LEDGER_READ_ROW);
+    assert_int_equal(offset, 41);
+    struct ledger_result results[2] = {{.warehouse = "MAG-1", .result = OUTCOME_REJECTED}, {.warehouse = "MAG-2", .result = OUTCOME_IMPORTED}};
+    struct ledger_row row = {.organization = "acme", .order_id = 7, .publication = 100, .round = 100, .warehouses = o.warehouses, .results = results,
+                             .results_n = 2, .wanted = LEDGER_MANUAL, .status_set = LEDGER_MANUAL, .settled_at = NOW, .closed = true, .complete = true};
+    assert_int_equal(ledger_restore_whole(l, 7, &row, 3, NOW), RC_OK);
+    assert_int_equal(note(l, o), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_IMPORTED);
+    assert_false(row_of(l, 7)->closed);
+    assert_int_equal(ledger_take(l, 0), 7);
+    ledger_destroy(l);
+}
+
+static void a_settlement_of_what_is_no_longer_true_changes_nothing(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED));
+    assert_int_equal(ledger_take(l, 0), 7);
+    note(l, says(7, 200, 200, "MAG-1", OUTCOME_IMPORTED)); /* an operator's retry came in between */
+    assert_false(ledger_settle(l, 7, 100, LEDGER_MANUAL, "Nowe", NULL, NOW));
+    ledger_give_back(l, 7, 0, 0);
+    assert_int_equal(ledger_take(l, 0), 0);
+    assert_false(row_of(l, 7)->closed);
+    ledger_destroy(l);
+}
+
+static void the_oldest_comes_first_and_a_delayed_one_later(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    for (int64_t id = 1; id <= 3; id++)
+        note(l, says(id, 100, 100, "MAG-1", OUTCOME_REJECTED));
+    assert_int_equal(ledger_take(l, 0), 1);
+    ledger_give_back(l, 1, 0, 500);
+    assert_int_equal(ledger_take(l, 0), 2);
+    assert_int_equal(ledger_take(l, 0), 3);
+    assert_int_equal(ledger_take(l, 0), 0);
+    assert_int_equal(ledger_due_in(l, 100), 400);
+    assert_int_equal(ledger_take(l, 499), 0);
+    assert_int_equal(ledger_take(l, 500), 1);
+    assert_int_equal(ledger_due_in(l, 500), -1);
+    ledger_destroy(l);
+}
+
+static void what_a_ledger_row_says_is_wanted_is_taken_up_after_a_restart(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger_row row = {.organization = "acme", .order_id = 7, .publication = 100, .round = 100, .wanted = LEDGER_IMPORTED, .complete = true};
+    assert_int_equal(ledger_restore(l, &row, 3, 5, NOW), RC_OK);
+    assert_int_equal(ledger_take(l, 0), 7);
+    row.closed = true;
+    row.settled_at = NOW;
+    assert_int_equal(ledger_restore(l, &row, 3, 6, NOW), RC_OK); /* a later row of the same order replaces it */
+    assert_null(row_of(l, 7));
+    struct ledger_counts c;
+    ledger_count(l, &c);
+    assert_int_equal(c.waiting, 0);
+    assert_int_equal(c.finished, 1);
+    ledger_drop_partition(l, 3);
+    ledger_count(l, &c);
+    assert_int_equal(c.finished, 0);
+    ledger_destroy(l);
+}
+
+static void an_order_refused_by_the_producer_goes_to_manual_handling(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    struct outcome o = says(7, 100, 100, "", OUTCOME_REJECTED);
+    o.warehouses.n = 0;
+    assert_int_equal(note(l, o), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_MANUAL);
+    assert_true(row_of(l, 7)->complete);
+    ledger_destroy(l);
+}
+
+static void the_digest_holds_what_was_put_through_growth_and_removal(void **state)
+{
+    (void)state;
+    struct ledger_digest d;
+    ledger_digest_init(&d, REMEMBER);
+    for (int64_t id = 1; id <= 20000; id++) {
+        struct ledger_digest_entry e = {NOW + id, (uint8_t)(id % 7), id * 3, (uint16_t)(id % 5)};
+        assert_true(ledger_digest_put(&d, id, &e, NOW));
+    }
+    for (int64_t id = 1; id <= 20000; id += 2)
+        ledger_digest_remove(&d, id);
+    ledger_digest_drop(&d, 4);
+    size_t left = 0;
+    for (int64_t id = 1; id <= 20000; id++) {
+        struct ledger_digest_entry e;
+        bool there = ledger_digest_get(&d, id, &e);
+        assert_int_equal(there, id % 2 == 0 && id % 5 != 4);
+        left += there;
+        if (there)
+            assert_true(e.publication == NOW + id && e.flags == id % 7 && e.offset == id * 3 && e.partition == id % 5);
+    }
+    assert_int_equal(left, d.n);
+    ledger_digest_release(&d);
+}
+
+static void the_digest_forgets_what_is_too_old_when_it_grows(void **state)
+{
+    (void)state;
+    struct ledger_digest d;
+    ledger_digest_init(&d, 1000);
+    for (int64_t id = 1; id <= 100000; id++) {
+        struct ledger_digest_entry e = {id, 0, id, 0};
+        assert_true(ledger_digest_put(&d, id, &e, id));
+    }
+    struct ledger_digest_entry e;
+    assert_true(ledger_digest_get(&d, 99500, &e));
+    assert_false(ledger_digest_get(&d, 1, &e));
+    assert_true(d.cap <= 4096);
+    ledger_digest_release(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_rejection_wants_the_manual_status_at_once),
+        cmocka_unit_test(the_imported_status_is_wanted_when_every_warehouse_has_it),
+        cmocka_unit_test(withdrawn_everywhere_closes_without_a_status),
+        cmocka_unit_test(withdrawn_from_under_our_imported_status_wants_the_manual_one),
+        cmocka_unit_test(a_superseded_publication_is_neither_settled_nor_closed),
+        cmocka_unit_test(an_older_publication_never_touches_the_row_again),
+        cmocka_unit_test(a_newer_publication_of_the_round_takes_over_what_was_set_or_may_have_been),
+        cmocka_unit_test(only_what_nobody_decided_is_overwritten),
+        cmocka_unit_test(a_changed_verdict_reopens_the_row),
+        cmocka_unit_test(a_settlement_of_what_is_no_longer_true_changes_nothing),
+        cmocka_unit_test(the_oldest_comes_first_and_a_delayed_one_later),
+        cmocka_unit_test(what_a_ledger_row_says_is_wanted_is_taken_up_after_a_restart),
+        cmocka_unit_test(an_order_refused_by_the_producer_goes_to_manual_handling),
+        cmocka_unit_test(the_digest_holds_what_was_put_through_growth_and_removal),
+        cmocka_unit_test(the_digest_forgets_what_is_too_old_when_it_grows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
