@@ -50,7 +50,7 @@ class Erp:
         self.in_hand = {}               # name -> requests running
         self.violations = []
         self.log = []
-        self.latency = args.latency
+        self.latency, self.slow = args.latency, {}      # seconds; slow: of single orders
 
     async def handle(self, q):
         if self.args.authorization and q.header("authorization") != self.args.authorization:
@@ -68,8 +68,9 @@ class Erp:
             self.violations.append({"what": "two at a time", "key": key})
         self.in_hand[name] = self.in_hand.get(name, 0) + 1
         try:
-            if self.latency:
-                await asyncio.sleep(self.latency)
+            latency = self.slow.get(name[1], self.latency)
+            if latency:
+                await asyncio.sleep(latency)
             self.same_body(q, key)
             reply = self.withdraw(name, publication) if q.method == "DELETE" else self.load(q, name, publication)
             self.note(q, key, reply.status)
@@ -184,6 +185,7 @@ class Erp:
             return Reply(200, {})
         if q.path == "/_sim/settings" and q.method == "POST":
             self.latency = body.get("latency", self.latency)
+            self.slow = {int(k): v for k, v in body["slow"].items()} if "slow" in body else self.slow
             return Reply(200, {})
         raise Refused(404, "no such control")
 

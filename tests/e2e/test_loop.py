@@ -1,0 +1,49 @@
+"""The whole loop: 500 orders over two warehouses, 12 refused by the ERP, one edited and one retried by the operator on the way."""
+from harness import IMPORTED, MANUAL, NEW, check, equal, main, wait
+
+COUNT, EDITED = 500, 100042
+
+
+def test(s):
+    refused = list(range(100010, 100490, 40))
+    retried = refused[3]
+    equal(len(refused), 12, "refused orders")
+    ids = s.generate(COUNT, refused=refused, pad=4700)
+    s.erp.post("settings", {"latency": 0.005, "slow": {EDITED: 6}})
+    s.start()
+    wait("the slow order is in hand at the ERP and the others move", 60, lambda: s.all_alive() and s.erp.get("summary")["documents"] > 50)
+    equal(s.statuses()[EDITED], NEW, "status of the order before its edit")
+    s.xsale.post(f"orders/{EDITED}/edit", {"warehouses": s.mix(EDITED)})
+    wait("the retried order was refused first", 90, lambda: s.all_alive() and s.statuses()[retried] == MANUAL)
+    # The article becomes known for this order alone: the operator corrects the order and asks for a retry.
+    s.xsale.post(f"orders/{retried}/edit", {"replace": [["ZAKAZANY-01", "POPRAWNY-01"]]})
+    s.xsale.post(f"orders/{retried}/status", {"status": NEW})
+    s.settled(120)
+    refused.remove(retried)
+    s.verify(ids, refused, {retried: [(MANUAL, "api"), (NEW, "operator"), (IMPORTED, "api")]})
+
+    edited = [d for d in s.erp.get("documents") if d["orderId"] == EDITED]
+    check(all(d["edits"] == 1 for d in edited), lambda: f"the edit did not reach every document: {edited}")
+    for p in s.programs.values():
+        check(p.ready(), f"{p.name} is not ready at the end: {p.http('/readyz')}")
+        equal(p.http("/livez")[0], 200, f"/livez of {p.name}")
+        check("# TYPE" in p.http("/metrics")[1], f"/metrics of {p.name}")
+
+    orders = s.records("orders")
+    per = {}
+    for r in orders:
+        per.setdefault(r.key, []).append(r.value["publication"])
+        equal(r.key, f"{r.value['organization']}/{r.value['orderId']}", "key")
+    wanted = {f"acme/{i}": 1 + (i == EDITED) + (i == retried) for i in ids}
+    equal({k: len(v) for k, v in per.items() if len(v) != wanted.get(k)}, {}, "publications per order")
+    check(all(v == sorted(set(v)) for v in per.values()), "publications of an order rise strictly")
+    ledger = {r.key: r.value for r in s.records("order-status")}
+    equal(sorted(ledger), sorted(wanted), "rows of the ledger")
+    bad = [k for k, v in ledger.items() if not v["closed"] or not v["complete"]]
+    equal(bad, [], "rows of the ledger that are not closed and complete")
+    equal(len(s.records("orders-dlq", decode=False)), 12, "records in the DLQ")
+    s.stop()
+
+
+if __name__ == "__main__":
+    main(test, __doc__)
