@@ -66,6 +66,9 @@ struct config_source {
 /* Loads and checks everything. RC_OK: *out owned by the caller. RC_REJECT: wrong configuration, every problem is in
  * `problems` (initialised and released by the caller with buf_init/buf_release on text). RC_FATAL: memory. */
 enum rc config_load(const struct config_source *source, struct config **out, struct config_problems *problems);
+/* Also gives the configuration when it is wrong (RC_REJECT), for checks that want to tell everything at once: values that are none are
+ * replaced by their defaults. *out stays NULL when the file could not be read at all, and on RC_FATAL. */
+enum rc config_load_anyway(const struct config_source *source, struct config **out, struct config_problems *problems);
 void config_destroy(struct config *c);
 
 /* For checks that need more than the table: adds "file:line: section.key: <words>", naming where the key was set. words: no secret. */
@@ -76,8 +79,8 @@ void config_problem(const struct config *c, struct config_problems *problems, co
  * are joined by a line feed, blanks around each dropped. A secret's text lives until the second change after it was asked for. */
 const char *config_text(const struct config *c, const char *name);
 bool config_bool(const struct config *c, const char *name);
-int64_t config_int(const struct config *c, const char *name);      /* CONFIG_INT, CONFIG_SIZE (bytes) */
-int64_t config_ms(const struct config *c, const char *name);       /* CONFIG_DURATION */
+int64_t config_int(const struct config *c, const char *name);      /* CONFIG_INT, CONFIG_SIZE (bytes); 0 when empty */
+int64_t config_ms(const struct config *c, const char *name);       /* CONFIG_DURATION; 0 when empty */
 size_t config_list_count(const struct config *c, const char *name);
 const char *config_list_item(const struct config *c, const char *name, size_t i);
 

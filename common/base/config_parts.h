@@ -1,0 +1,79 @@
+/* What the files of the configuration share; nobody else includes it. Everything a configuration holds lives in its arena,
+ * except the texts of secrets that were read from files, which come and go. */
+#ifndef BRIDGE_BASE_CONFIG_PARTS_H
+#define BRIDGE_BASE_CONFIG_PARTS_H
+
+#include <sys/stat.h>
+
+#include "common/base/arena.h"
+#include "common/base/config.h"
+
+enum { CONFIG_FILE_MAX = 1024 * 1024, CONFIG_SECRET_MAX = 64 * 1024, CONFIG_ENTRIES_MAX = 4096 };
+
+enum config_origin { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_OVERRIDE }; /* weakest first */
+
+struct config_entry { /* a key and what it was given */
+    const struct config_key *key; /* its row; the section's "*" for a free key */
+    const char *name;             /* within the section */
+    const char *value;            /* never NULL */
+    int64_t number;               /* of CONFIG_BOOL too */
+    const char **items;           /* items_n, of CONFIG_LIST */
+    size_t items_n;
+    enum config_origin origin;
+    unsigned line;                /* FROM_FILE */
+    const char *path;             /* given as <key>_file; NULL: not */
+    char *secret;                 /* that file's content, owned; value points here */
+    char *former;                 /* what it was before, kept for those who still hold it, owned */
+    struct timespec modified;
+    ino_t inode;
+};
+
+struct config {
+    struct arena arena;
+    const char *file; /* as it was given; NULL: none */
+    unsigned program;
+    struct config_entry *entries; /* entries_n of entries_room, owned: the table's rows first, then free keys as they came */
+    size_t entries_n, entries_room;
+};
+
+/* config.c */
+struct config_entry *config_entry_find(const struct config *c, const char *section, size_t section_n, const char *name);
+bool config_entry_secret(const struct config_entry *e);
+/* "file:line", "environment", "-X" or "default" into out. */
+void config_entry_place(const struct config *c, const struct config_entry *e, char *out, size_t room);
+void config_problem_add(struct config_problems *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* config_file.c: one value of the file, or a section's head (key NULL). */
+struct config_line {
+    const char *section, *key, *value;
+    unsigned line;
+};
+/* Lines in the order of the file, from the arena. RC_REJECT: the file cannot be read at all; what is wrong inside it is added to the
+ * problems and the rest is given. RC_FATAL: memory. */
+enum rc config_file_read(const char *file, struct arena *a, struct config_line **out, size_t *n, struct config_problems *problems);
+/* The bytes of a file, at most max. RC_REJECT with words; they name no content. */
+enum rc config_file_slurp(const char *file, size_t max, struct buf *out, struct stat *status, struct err *e);
+
+/* config_value.c: reads e->value by its row into number and items. RC_REJECT with words. */
+enum rc config_value_read(struct config_entry *entry, struct arena *a, struct err *e);
+
+/* config_source.c: puts what the sources give into the entries; wrong names are added to the problems. RC_REJECT: the file cannot be
+ * read. RC_FATAL: memory. */
+enum rc config_source_apply(struct config *c, const struct config_source *source, struct config_problems *problems);
+
+/* config_suggest.c: keeps the candidate nearest to what was written. */
+struct config_suggest {
+    const char *written;
+    char nearest[128]; /* "" : none is near enough */
+    size_t distance;
+};
+void config_suggest_init(struct config_suggest *s, const char *written);
+void config_suggest_offer(struct config_suggest *s, const char *candidate);
+/* "; did you mean \"...\"?" or "" into out. */
+void config_suggest_words(const struct config_suggest *s, char *out, size_t room);
+
+/* config_secret.c: reads the entry's path. RC_REJECT with words. */
+enum rc config_secret_read(struct config_entry *entry, struct err *e);
+void config_secret_release(struct config_entry *entry);
+
+#endif
