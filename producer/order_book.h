@@ -1,0 +1,105 @@
+/* What the producer knows of each order between xSale and the ledger, and what follows from it: unknown -> open -> closed -> forgotten.
+ *
+ * Pure core: no network, no clock of its own. What the owner learns goes in (order-state at start, the tail of `orders`, ledger rows, orders of a poll,
+ * acknowledgements); what has to be published comes out as an offer, what has to be noted in order-state as a queue of notes.
+ * Publications: one value for a whole poll, above everything ever heard of; so they rise strictly per order.
+ * "After": a ledger row counts for polls begun after it was read; that is decided by counting polls, never by comparing clocks.
+ *
+ * Memory: one entry of fixed size an order (about 90 bytes with its index), lists of warehouses shared. Thread rule: one owner. */
+#ifndef BRIDGE_PRODUCER_ORDER_BOOK_H
+#define BRIDGE_PRODUCER_ORDER_BOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/contract/ledger_row.h"
+#include "common/contract/order_state.h"
+
+enum { ORDER_BOOK_MAX = 50 * 1000 * 1000 }; /* orders; more than that are no open orders of one account */
+
+struct order_book;
+
+/* reoffer_after_ms: an order open for longer is offered again. NULL: out of memory. */
+struct order_book *order_book_create(int64_t reoffer_after_ms);
+void order_book_destroy(struct order_book *b);
+
+/* ---- start: order-state from its beginning, then the tail of `orders`, then the ledger, then order_book_restored. All RC_OK or RC_FATAL (memory). */
+
+/* state NULL: forgotten; publication: its header, 0 when there is none. */
+enum rc order_book_restore(struct order_book *b, int64_t order_id, const struct order_state *state, int64_t publication);
+/* Does a record of `orders` say more than order-state? Raises the highest publication known in any case. replayed: put back by hand. */
+bool order_book_is_news(struct order_book *b, int64_t order_id, int64_t publication, bool replayed);
+/* Adopts such a record as the order's open publication, and notes it. record: as order_state, its `at` being the record's time. */
+enum rc order_book_adopt(struct order_book *b, const struct order_state *record);
+/* Everything was read: what was forgotten is dropped. */
+void order_book_restored(struct order_book *b);
+
+/* ---- the ledger, at start and for ever */
+
+/* One row of this organization; partition and offset are its own. RC_FATAL: memory. */
+enum rc order_book_ledger(struct order_book *b, const struct ledger_row *row, int32_t partition, int64_t offset);
+/* positions: partitions_n next offsets to read; lowered to the oldest last row of an order that is still known. */
+void order_book_ledger_positions(const struct order_book *b, int64_t *positions, size_t partitions_n);
+
+/* ---- a poll */
+
+/* Begins one: the publication of everything that it publishes. now_ms: wall clock. */
+int64_t order_book_poll(struct order_book *b, int64_t now_ms);
+
+enum order_book_cause { ORDER_NEW, ORDER_EDIT, ORDER_RETRY, ORDER_REOFFER, ORDER_CAUSES };
+const char *order_book_cause_name(enum order_book_cause cause); /* "new", "edit", "retry", "reoffer" */
+
+enum order_book_action {
+    ORDER_REPEATED, /* this poll has brought it already */
+    ORDER_SKIP,     /* nothing to do: open and unchanged, or closed while this poll ran */
+    ORDER_HELD,     /* a retry that the loop guard holds back */
+    ORDER_COMPARE,  /* the revision differs, but it was computed with another schema: find the revision that offer.schema_id's plan gives, ask again */
+    ORDER_PUBLISH   /* publish the offer, then order_book_offered */
+};
+
+struct order_book_seen { /* an order of the poll */
+    int64_t order_id;
+    uint64_t revision;
+    bool rejected;      /* it cannot become a record; revision is the hash of its bytes */
+    int32_t schema_id;  /* of the schema that the revision was computed with */
+    const struct warehouse_set *warehouses; /* its own; not looked at when rejected */
+    bool compared;      /* after ORDER_COMPARE: */
+    uint64_t old_revision; /* by the older schema; 0: not to be had, it counts as edited */
+};
+
+struct order_book_offer {
+    enum order_book_cause cause;
+    int64_t publication, round;
+    int32_t schema_id;               /* ORDER_COMPARE: the one to compare with */
+    struct warehouse_set warehouses; /* its own and those of the publication before */
+    bool withdraws; /* what is open is to be withdrawn before this order is rejected */
+};
+
+/* What to do. Changes nothing except that ORDER_SKIP and ORDER_HELD mark the order as seen; so PUBLISH may be asked again after a wait. */
+enum order_book_action order_book_see(struct order_book *b, const struct order_book_seen *seen, int64_t now_ms, struct order_book_offer *offer);
+/* The offer was handed to the publisher, which will bring it to the broker: from now on it counts. RC_FATAL: memory. */
+enum rc order_book_offered(struct order_book *b, const struct order_book_seen *seen, const struct order_book_offer *offer, int64_t now_ms);
+/* The broker has acknowledged it: it may be noted. */
+void order_book_published(struct order_book *b, int64_t order_id);
+/* A complete poll: what it did not show. Closed orders, answered by every warehouse, are forgotten. */
+void order_book_poll_complete(struct order_book *b);
+
+/* ---- notes for order-state */
+
+/* The next order whose note is to be written; false: none. *forgotten: a tombstone with publication; else state is filled in (organization NULL, at of the
+ * publication). The note stays first until order_book_note_taken. */
+bool order_book_note(struct order_book *b, struct order_state *state, bool *forgotten);
+void order_book_note_taken(struct order_book *b);
+
+/* ---- numbers */
+
+struct order_book_counts {
+    size_t open, closed;
+    size_t held;  /* retries that the loop guard held back in the last poll */
+    size_t bytes; /* memory */
+};
+void order_book_count(const struct order_book *b, struct order_book_counts *out);
+
+#endif
