@@ -1,0 +1,267 @@
+#include "common/contract/avro_json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/contract/decimal.h"
+#include "common/contract/zone.h"
+
+/* Years 1 to 9999: what RFC 3339 can write. */
+#define MOMENT_FIRST INT64_C(-62135596800000)
+#define MOMENT_LAST INT64_C(253402300799999)
+enum { DAY_FIRST = -719162, DAY_LAST = 2932896, DAY_MS = 86400000 };
+
+static enum rc print(const struct schema_node *s, const struct schema_field *f, struct avro_cursor *c, struct buf *out, int depth,
+                     struct err *e);
+
+static enum rc reject(struct err *e, const char *words)
+{
+    err_set(e, "%s", words);
+    return RC_REJECT;
+}
+
+static enum rc broken(struct err *e)
+{
+    return reject(e, "bytes that do not fit the schema");
+}
+
+static void print_escape(struct buf *out, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char from[] = "\"\\\n\r\t\b\f", to[] = "\"\\nrtbf";
+    const char *at = c == 0 ? NULL : strchr(from, c);
+    if (at != NULL) {
+        unsigned char two[2] = {'\\', (unsigned char)to[at - from]};
+        buf_put(out, two, sizeof two);
+        return;
+    }
+    unsigned char six[6] = {'\\', 'u', '0', '0', (unsigned char)hex[c >> 4], (unsigned char)hex[c & 15]};
+    buf_put(out, six, sizeof six);
+}
+
+void avro_json_text(struct buf *out, const unsigned char *p, size_t n)
+{
+    size_t from = 0;
+    buf_put_byte(out, '"');
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
+            continue;
+        buf_put(out, p + from, i - from);
+        print_escape(out, p[i]);
+        from = i + 1;
+    }
+    buf_put(out, p + from, n - from);
+    buf_put_byte(out, '"');
+}
+
+static void print_base64(struct buf *out, const unsigned char *p, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    buf_put_byte(out, '"');
+    for (size_t i = 0; i < n; i += 3) {
+        size_t have = n - i < 3 ? n - i : 3;
+        uint32_t v = (uint32_t)p[i] << 16 | (have > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (have > 2 ? p[i + 2] : 0);
+        unsigned char four[4] = {(unsigned char)digits[v >> 18], (unsigned char)digits[v >> 12 & 63],
+                                 (unsigned char)(have > 1 ? digits[v >> 6 & 63] : '='),
+                                 (unsigned char)(have > 2 ? digits[v & 63] : '=')};
+        buf_put(out, four, sizeof four);
+    }
+    buf_put_byte(out, '"');
+}
+
+static void print_integer(struct buf *out, int64_t v)
+{
+    char digits[20];
+    size_t n = sizeof digits;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        digits[--n] = (char)('0' + u % 10);
+    while ((u /= 10) != 0);
+    if (v < 0)
+        digits[--n] = '-';
+    buf_put(out, digits + n, sizeof digits - n);
+}
+
+static enum rc print_long(const struct schema_node *s, const struct schema_field *f, struct avro_cursor *c, struct buf *out, struct err *e)
+{
+    char text[32];
+    int64_t v;
+    if (!avro_read_long(c, &v))
+        return broken(e);
+    if (s->logical == SCHEMA_DATE) {
+        if (v < DAY_FIRST || v > DAY_LAST)
+            return reject(e, "a date outside the years 1 to 9999");
+        zone_print_moment(v * DAY_MS, text);
+        buf_put_byte(out, '"');
+        buf_put(out, text, strlen("2026-11-20"));
+        buf_put_byte(out, '"');
+        return RC_OK;
+    }
+    const char *form = f == NULL ? NULL : json_string_value(json_object_get(f->json, "json"));
+    if (s->logical != SCHEMA_TIMESTAMP_MILLIS || (form != NULL && strcmp(form, "millis") == 0)) {
+        print_integer(out, v);
+        return RC_OK;
+    }
+    if (v < MOMENT_FIRST || v > MOMENT_LAST)
+        return reject(e, "a moment outside the years 1 to 9999");
+    zone_print_moment(v, text);
+    buf_printf(out, "\"%s\"", text);
+    return RC_OK;
+}
+
+static enum rc print_bytes(const struct schema_node *s, struct avro_cursor *c, struct buf *out, struct err *e)
+{
+    const unsigned char *p = c->p;
+    size_t n = s->size;
+    if (s->kind == SCHEMA_FIXED) {
+        if (n > (size_t)(c->end - c->p))
+            return broken(e);
+        c->p += n;
+    } else if (!avro_read_bytes(c, &p, &n)) {
+        return broken(e);
+    }
+    if (s->logical == SCHEMA_DECIMAL) {
+        char text[DECIMAL_TEXT];
+        decimal_t v;
+        if (decimal_from_bytes(p, n, s->precision, &v, e) != RC_OK)
+            return RC_REJECT;
+        buf_put(out, text, decimal_to_text(v, s->scale, text));
+    } else if (s->kind == SCHEMA_STRING) {
+        avro_json_text(out, p, n);
+    } else {
+        print_base64(out, p, n);
+    }
+    return RC_OK;
+}
+
+/* Avro's floats are little endian whatever the machine is. */
+static enum rc print_real(const struct schema_node *s, struct avro_cursor *c, struct buf *out, struct err *e)
+{
+    size_t n = s->kind == SCHEMA_FLOAT ? 4 : 8;
+    uint64_t bits = 0;
+    double v;
+    if (n > (size_t)(c->end - c->p))
+        return broken(e);
+    for (size_t i = 0; i < n; i++)
+        bits |= (uint64_t)c->p[i] << (8 * i);
+    c->p += n;
+    if (s->kind == SCHEMA_FLOAT) {
+        uint32_t half = (uint32_t)bits;
+        float narrow;
+        memcpy(&narrow, &half, sizeof narrow);
+        v = (double)narrow;
+    } else {
+        memcpy(&v, &bits, sizeof v);
+    }
+    if (!isfinite(v))
+        return reject(e, "a number that is not finite");
+    buf_printf(out, s->kind == SCHEMA_FLOAT ? "%.9g" : "%.17g", v);
+    return RC_OK;
+}
+
+static enum rc print_record(const struct schema_node *s, struct avro_cursor *c, struct buf *out, int depth, struct err *e)
+{
+    buf_put_byte(out, '{');
+    for (size_t i = 0; i < s->count; i++) {
+        const struct schema_field *f = &s->fields[i];
+        buf_put_text(out, i > 0 ? ",\"" : "\"");
+        buf_put_text(out, f->name);
+        buf_put_text(out, "\":");
+        enum rc rc = print(f->type, f, c, out, depth, e);
+        if (rc != RC_OK) {
+            err_prefix(e, "%s", f->name);
+            return rc;
+        }
+    }
+    buf_put_byte(out, '}');
+    return RC_OK;
+}
+
+static enum rc print_list(const struct schema_node *s, struct avro_cursor *c, struct buf *out, int depth, struct err *e)
+{
+    bool map = s->kind == SCHEMA_MAP, first = true;
+    uint64_t count;
+    buf_put_byte(out, map ? '{' : '[');
+    do {
+        if (!avro_read_block(c, s->branches[0]->min_bytes + map, &count))
+            return broken(e);
+        for (uint64_t i = 0; i < count && !buf_failed(out); i++) {
+            const unsigned char *key;
+            size_t key_n;
+            if (!first)
+                buf_put_byte(out, ',');
+            first = false;
+            if (map && !avro_read_bytes(c, &key, &key_n))
+                return broken(e);
+            if (map) {
+                avro_json_text(out, key, key_n);
+                buf_put_byte(out, ':');
+            }
+            enum rc rc = print(s->branches[0], NULL, c, out, depth, e);
+            if (rc != RC_OK)
+                return rc;
+        }
+    } while (count > 0 && !buf_failed(out));
+    buf_put_byte(out, map ? '}' : ']');
+    return RC_OK;
+}
+
+static enum rc print_index(const struct schema_node *s, const struct schema_field *f, struct avro_cursor *c, struct buf *out, int depth,
+                           struct err *e)
+{
+    int64_t index;
+    if (!avro_read_long(c, &index) || index < 0 || (uint64_t)index >= s->count)
+        return broken(e);
+    if (s->kind == SCHEMA_UNION)
+        return print(s->branches[index], f, c, out, depth, e);
+    avro_json_text(out, (const unsigned char *)s->symbols[index], strlen(s->symbols[index]));
+    return RC_OK;
+}
+
+static enum rc print_boolean(struct avro_cursor *c, struct buf *out, struct err *e)
+{
+    if (c->p == c->end)
+        return broken(e);
+    buf_put_text(out, *c->p++ != 0 ? "true" : "false");
+    return RC_OK;
+}
+
+static enum rc print(const struct schema_node *s, const struct schema_field *f, struct avro_cursor *c, struct buf *out, int depth,
+                     struct err *e)
+{
+    if (depth > AVRO_WALK_DEPTH)
+        return broken(e);
+    switch (s->kind) {
+    case SCHEMA_NULL:
+        buf_put_text(out, "null");
+        return RC_OK;
+    case SCHEMA_BOOLEAN:
+        return print_boolean(c, out, e);
+    case SCHEMA_INT:
+    case SCHEMA_LONG:
+        return print_long(s, f, c, out, e);
+    case SCHEMA_FLOAT:
+    case SCHEMA_DOUBLE:
+        return print_real(s, c, out, e);
+    case SCHEMA_BYTES:
+    case SCHEMA_STRING:
+    case SCHEMA_FIXED:
+        return print_bytes(s, c, out, e);
+    case SCHEMA_ENUM:
+    case SCHEMA_UNION:
+        return print_index(s, f, c, out, depth + 1, e);
+    case SCHEMA_ARRAY:
+    case SCHEMA_MAP:
+        return print_list(s, c, out, depth + 1, e);
+    case SCHEMA_RECORD:
+        return print_record(s, c, out, depth + 1, e);
+    }
+    return broken(e);
+}
+
+enum rc avro_json_value(const struct schema_node *type, const struct schema_field *field, struct avro_cursor *c, struct buf *out,
+                        struct err *e)
+{
+    return print(type, field, c, out, 0, e);
+}
