@@ -1,14 +1,10 @@
 #include "producer/updater.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "common/contract/order_key.h"
 #include "common/kafka/dlq.h"
-#include "common/kafka/frame.h"
 #include "common/kafka/group.h"
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/registry.h"
@@ -17,10 +13,12 @@
 #include "producer/ledger_reader.h"
 #include "producer/order_mapping.h"
 #include "producer/outcome_intake.h"
+#include "producer/outcome_reader.h"
+#include "producer/row_writer.h"
 #include "producer/status_setter.h"
 #include "producer/xsale_client.h"
 
-enum { TICK_MS = 200, COMMIT_MS = 1000, RUN_BUDGET = 200, ROW_MAX = 1 << 20, SCHEMA_AGAIN_MS = 5000 };
+enum { TICK_MS = 200, COMMIT_MS = 1000, RUN_BUDGET = 200 };
 
 const struct metric_row updater_metrics[UPDATER_METRICS] = {
     [UPDATER_OUTCOMES] = {"xsale_bridge_outcomes_total", METRIC_COUNTER, "result", "Outcomes noted, by what they changed."},
@@ -35,15 +33,6 @@ const struct metric_row updater_metrics[UPDATER_METRICS] = {
     [UPDATER_LOGINS_REFUSED] = {"xsale_bridge_xsale_logins_refused_total", METRIC_COUNTER, NULL, "Logins that were refused."},
     [UPDATER_QUOTA_WAIT] = {"xsale_bridge_xsale_quota_wait_seconds_total", METRIC_COUNTER, NULL, "Time that requests waited for the quota."},
     [UPDATER_REPEATS] = {"xsale_bridge_xsale_repeats_total", METRIC_COUNTER, NULL, "Requests to xSale that were repeated after a failure."},
-};
-
-/* A row on its way to the ledger. */
-struct write {
-    STAILQ_ENTRY(write) link; /* in unsent */
-    struct updater *updater;
-    int64_t order_id;
-    uint64_t version;
-    struct intake_ticket *ticket; /* the outcome that waits for it; NULL: a settlement */
 };
 
 struct updater {
@@ -64,21 +53,17 @@ struct updater {
     struct outcome_intake *intake;
     struct status_setter *setter;
     struct schema *row_schema;
-    int32_t row_schema_id;
     int32_t partitions;
-    STAILQ_HEAD(, write) unsent;
-    size_t writing; /* rows and dead letters sent, not acknowledged */
-    struct loop_timer tick, kick, drain, schema_again;
+    struct row_writer *writer;
+    struct outcome_reader *reader;
+    size_t letters; /* sent to the DLQ, not acknowledged */
+    struct loop_timer tick, kick, drain;
     int64_t commit_at;
-    int32_t asked_schema; /* an id that is being fetched; 0: none */
-    int64_t schema_wait_until;
     int64_t reading_row; /* order whose row is being read again; 0: none */
     int32_t *leaving;
     size_t leaving_n;
     bool topics_ok, schema_ok, xsale_ok, draining, committing, stopping, until_end, assigned;
-    size_t ends; /* partitions whose end was seen, of those assigned */
-    bool *ended; /* partitions of them */
-    struct buf bytes;
+    bool *ended; /* partitions of them: the end was seen */
     int code; /* exit code, with its words */
     struct err failure;
 };
@@ -105,82 +90,24 @@ static void fail(struct updater *u, const char *words)
 
 /* ---- rows to the ledger */
 
-static void write_done(void *arg, const struct publisher_ack *ack)
+static void on_written(void *arg)
 {
-    struct write *w = arg;
-    struct updater *u = w->updater;
-    u->writing--;
-    if (ack->rc == RC_OK) {
-        metrics_add(u->metrics, UPDATER_ROWS, NULL, 1);
-        ledger_written(u->ledger, w->order_id, w->version, ack->offset);
-        if (w->ticket != NULL)
-            intake_finish(u->intake, w->ticket);
-    } else {
-        struct err e = {0};
-        err_set(&e, "the ledger row of order %" PRId64 " is refused by the broker: %s", w->order_id, ack->words);
-        fail(u, e.text);
-    }
-    free(w);
+    struct updater *u = arg;
+    metrics_add(u->metrics, UPDATER_ROWS, NULL, 1);
     kick(u);
 }
 
-static enum rc encode_row(struct updater *u, const struct ledger_row *row, struct err *e)
+static void on_failed(void *arg, const char *words)
 {
-    buf_reset(&u->bytes);
-    frame_put(&u->bytes, u->row_schema_id);
-    return ledger_row_encode(row, &u->bytes, e);
+    fail(arg, words);
 }
 
-/* true: sent, or nothing is left to write. */
-static bool write_try(struct updater *u, struct write *w)
-{
-    struct err e = {0};
-    char key[ORDER_KEY_BYTES];
-    const struct ledger_row *row = ledger_row_of(u->ledger, w->order_id, &w->version);
-    if (row == NULL) { /* the partition went away, or a later write has finished the row */
-        if (w->ticket != NULL)
-            intake_finish(u->intake, w->ticket);
-        free(w);
-        return true;
-    }
-    enum rc rc = encode_row(u, row, &e);
-    size_t key_n = order_key_format(key, row->organization, row->order_id);
-    if (rc == RC_OK) {
-        struct kafka_record r = {.topic = u->status, .partition = -1, .key = key, .key_n = key_n, .value = u->bytes.p, .value_n = u->bytes.n};
-        rc = publisher_send(u->publisher, &r, write_done, w, &e);
-    }
-    if (rc == RC_OK) {
-        u->writing++;
-        return true;
-    }
-    if (rc != RC_RETRY)
-        fail(u, e.text);
-    return false;
-}
-
-static void write_row(struct updater *u, int64_t order_id, struct intake_ticket *ticket)
-{
-    struct write *w = calloc(1, sizeof *w);
-    if (w == NULL) {
-        fail(u, "out of memory");
-        return;
-    }
-    *w = (struct write){.updater = u, .order_id = order_id, .ticket = ticket};
-    if (!STAILQ_EMPTY(&u->unsent) || !write_try(u, w))
-        STAILQ_INSERT_TAIL(&u->unsent, w, link);
-}
+static const struct row_writer_ops writer_ops = {on_written, on_failed};
 
 static void on_room(void *arg)
 {
     struct updater *u = arg;
-    struct write *w = NULL;
-    while ((w = STAILQ_FIRST(&u->unsent)) != NULL) {
-        STAILQ_REMOVE_HEAD(&u->unsent, link);
-        if (!write_try(u, w)) {
-            STAILQ_INSERT_HEAD(&u->unsent, w, link);
-            return;
-        }
-    }
+    row_writer_room(u->writer);
     kick(u);
 }
 
@@ -195,7 +122,7 @@ static void letter_done(void *arg, const struct publisher_ack *ack)
 {
     struct letter *l = arg;
     struct updater *u = l->updater;
-    u->writing--;
+    u->letters--;
     if (ack->rc == RC_OK)
         intake_finish(u->intake, l->ticket);
     else
@@ -221,35 +148,11 @@ static bool dead_letter(struct updater *u, const struct kafka_record *r, struct 
             fail(u, e.text);
         return false;
     }
-    u->writing++;
+    u->letters++;
     metrics_add(u->metrics, UPDATER_UNREADABLE, NULL, 1);
     log_event(u->log, LOG_WARN, "outcome", NULL, "outcome cannot be read, put into the DLQ", LOG_I("partition", r->partition),
               LOG_I("offset", r->offset), LOG_S("why", reason));
     return true;
-}
-
-static void on_schema(void *arg, enum rc rc, const struct schema *s, const char *words)
-{
-    struct updater *u = arg;
-    (void)s;
-    if (rc != RC_OK) {
-        log_event(u->log, LOG_WARN, "outcome", NULL, "schema not to be had, outcomes wait", LOG_I("schema", u->asked_schema), LOG_S("why", words));
-        u->schema_wait_until = loop_now(u->loop) + SCHEMA_AGAIN_MS;
-    }
-    u->asked_schema = 0;
-    kick(u);
-}
-
-static void ask_schema(struct updater *u, int32_t id)
-{
-    struct err e = {0};
-    if (u->asked_schema != 0 || loop_now(u->loop) < u->schema_wait_until)
-        return;
-    u->asked_schema = id;
-    if (registry_fetch(u->registry, id, on_schema, u, &e) != RC_OK) {
-        u->asked_schema = 0;
-        u->schema_wait_until = loop_now(u->loop) + SCHEMA_AGAIN_MS;
-    }
 }
 
 static void on_row_read(void *arg, const struct ledger_row *row)
@@ -264,17 +167,6 @@ static void on_row_read(void *arg, const struct ledger_row *row)
     kick(u);
 }
 
-/* Tells whether the record's key and the outcome in it agree; an outcome of another organization is not ours. */
-static bool key_fits(const struct outcome *o, const struct kafka_record *r, struct err *e)
-{
-    char key[ORDER_KEY_BYTES];
-    size_t n = order_key_format(key, o->organization, o->order_id);
-    if (n == r->key_n && memcmp(key, r->key, n) == 0)
-        return true;
-    err_set(e, "the key and the outcome name different orders");
-    return false;
-}
-
 static bool note_outcome(struct updater *u, const struct kafka_record *r, struct intake_ticket *t, const struct outcome *o)
 {
     int64_t offset = 0, now = clock_wall(loop_clock(u->loop));
@@ -285,7 +177,7 @@ static bool note_outcome(struct updater *u, const struct kafka_record *r, struct
         return true;
     case LEDGER_CHANGED:
         metrics_add(u->metrics, UPDATER_OUTCOMES, outcome_result_name(o->result), 1);
-        write_row(u, o->order_id, t);
+        row_writer_write(u->writer, o->order_id, t);
         return true;
     case LEDGER_READ_ROW:
         if (u->reading_row == 0) {
@@ -304,36 +196,27 @@ static bool on_note(void *arg, const struct kafka_record *r, struct intake_ticke
 {
     struct updater *u = arg;
     struct err e = {0};
-    const char *organization = NULL;
-    size_t organization_n = 0, avro_n = 0;
-    int64_t order_id = 0;
-    int32_t id = 0;
-    const unsigned char *avro = NULL;
-    const char *ours = xsale_client_organization(u->xsale);
-    if (!STAILQ_EMPTY(&u->unsent))
-        return false;
-    if (r->key == NULL || !order_key_parse(r->key, r->key_n, &organization, &organization_n, &order_id))
-        return dead_letter(u, r, t, "the key is not <organization>/<orderId>");
-    if (organization_n != strlen(ours) || memcmp(organization, ours, organization_n) != 0) {
-        intake_finish(u->intake, t);
-        return true;
-    }
-    if (frame_parse(r->value, r->value != NULL ? r->value_n : 0, &id, &avro, &avro_n, &e) != RC_OK)
-        return dead_letter(u, r, t, e.text);
-    const struct schema *writer = registry_cached(u->registry, id);
-    if (writer == NULL) {
-        ask_schema(u, id);
-        return false;
-    }
     struct outcome *o = NULL;
-    enum rc rc = outcome_decode(writer, avro, avro_n, &o, &e);
     bool dealt = false;
-    if (rc == RC_FATAL)
-        fail(u, e.text);
-    else if (rc != RC_OK || !key_fits(o, r, &e))
-        dealt = dead_letter(u, r, t, e.text);
-    else
+    if (row_writer_full(u->writer))
+        return false;
+    switch (outcome_reader_read(u->reader, r, &o, &e)) {
+    case OUTCOME_READ:
         dealt = note_outcome(u, r, t, o);
+        break;
+    case OUTCOME_NOT_OURS:
+        intake_finish(u->intake, t);
+        dealt = true;
+        break;
+    case OUTCOME_UNREADABLE:
+        dealt = dead_letter(u, r, t, e.text);
+        break;
+    case OUTCOME_NO_MEMORY:
+        fail(u, e.text);
+        break;
+    case OUTCOME_NOT_NOW:
+        break;
+    }
     outcome_destroy(o);
     return dealt;
 }
@@ -356,7 +239,8 @@ static const struct intake_ops intake_ops = {on_note, on_pause, on_resume};
 
 static void on_changed(void *arg, int64_t order_id)
 {
-    write_row(arg, order_id, NULL);
+    struct updater *u = arg;
+    row_writer_write(u->writer, order_id, NULL);
 }
 
 static void on_tried(void *arg, int64_t order_id, enum setter_result result)
@@ -392,12 +276,7 @@ static void on_ledger_row(void *arg, const struct ledger_row *row, int32_t parti
         fail(u, "out of memory");
 }
 
-static void on_rows_failed(void *arg, const char *words)
-{
-    fail(arg, words);
-}
-
-static const struct ledger_reader_ops rows_ops = {on_ledger_row, on_restored, on_row_read, on_rows_failed};
+static const struct ledger_reader_ops rows_ops = {on_ledger_row, on_restored, on_row_read, on_failed};
 
 static void on_assigned(void *arg, struct group_partition *parts, size_t n)
 {
@@ -503,10 +382,16 @@ static void leave(struct updater *u)
         drop_leaving(u);
 }
 
+/* Rows and dead letters that the broker has not acknowledged. */
+static size_t unwritten(const struct updater *u)
+{
+    return row_writer_waiting(u->writer) + u->letters;
+}
+
 static void on_drain_late(void *arg)
 {
     struct updater *u = arg;
-    log_event(u->log, LOG_WARN, "group", NULL, "drain took too long, the rest is repeated by the next owner", LOG_I("writes", u->writing),
+    log_event(u->log, LOG_WARN, "group", NULL, "drain took too long, the rest is repeated by the next owner", LOG_I("writes", unwritten(u)),
               LOG_I("changes", setter_busy(u->setter)));
     leave(u);
 }
@@ -539,7 +424,7 @@ static const struct group_ops group_ops = {on_assigned, on_record, on_end, on_re
 /* Everything in flight settled: give the partitions up. All partitions wait for each other; a status change under way is a few seconds. */
 static void drain_check(struct updater *u)
 {
-    if (u->draining && !u->committing && setter_busy(u->setter) == 0 && u->writing == 0 && STAILQ_EMPTY(&u->unsent))
+    if (u->draining && !u->committing && setter_busy(u->setter) == 0 && unwritten(u) == 0)
         leave(u);
 }
 
@@ -564,7 +449,7 @@ static void until_end(struct updater *u)
     struct ledger_counts c;
     ledger_count(u->ledger, &c);
     if (!every_end_seen(u) || ledger_reader_busy(u->rows) || intake_held(u->intake, -1) + intake_unacknowledged(u->intake, -1) > 0 ||
-        setter_busy(u->setter) > 0 || u->writing > 0 || !STAILQ_EMPTY(&u->unsent))
+        setter_busy(u->setter) > 0 || unwritten(u) > 0)
         return;
     if (c.waiting > 0 && setter_stuck(u->setter) == NULL && (setter_refused(u->setter) == NULL || ledger_due_in(u->ledger, loop_now(u->loop)) < 30000))
         return;
@@ -629,6 +514,7 @@ static void begin(struct updater *u)
     const char *topics[] = {u->outcomes};
     if (setter_create(&parts, &setter_ops, u, &u->setter, &e) != RC_OK ||
         ledger_reader_create(&rows, &rows_ops, u, &u->rows, &e) != RC_OK ||
+        outcome_reader_create(u->loop, u->log, u->registry, xsale_client_organization(u->xsale), on_kick, u, &u->reader, &e) != RC_OK ||
         group_create(u->loop, program_worker(u->program), u->config, u->log, health(u), id, topics, 1, &group_ops, u, &u->group, &e) != RC_OK)
         fail(u, e.text);
 }
@@ -661,7 +547,7 @@ static void on_registered(void *arg, enum rc rc, int32_t id, const char *words)
         fail(u, words);
         return;
     }
-    u->row_schema_id = id;
+    row_writer_schema(u->writer, id);
     u->schema_ok = true;
     begin(u);
 }
@@ -709,6 +595,9 @@ static enum rc build(struct updater *u, struct err *e)
     if ((rc = publisher_create(u->loop, u->config, u->log, health(u), &u->publisher, e)) != RC_OK)
         return rc;
     publisher_on_room(u->publisher, on_room, u);
+    struct row_writer_parts parts = {u->publisher, u->ledger, u->intake, u->status};
+    if ((rc = row_writer_create(&parts, &writer_ops, u, &u->writer, e)) != RC_OK)
+        return rc;
     if ((rc = registry_create(u->loop, u->config, u->log, health(u), &u->registry, e)) != RC_OK ||
         (rc = registry_register(u->registry, u->status, u->row_schema, on_registered, u, e)) != RC_OK)
         return rc;
@@ -733,8 +622,6 @@ enum rc updater_start(struct program *p, void **state, struct err *e)
     u->loop = program_loop(p);
     u->metrics = program_metrics(p);
     u->until_end = program_option_value(p, "--until-end") != NULL;
-    STAILQ_INIT(&u->unsent);
-    buf_init(&u->bytes, ROW_MAX);
     kafka_topic_name(u->config, "order-outcomes", u->outcomes);
     kafka_topic_name(u->config, "order-status", u->status);
     kafka_topic_name(u->config, "orders-dlq", u->dlq);
@@ -762,11 +649,12 @@ void updater_release(void *state)
     struct updater *u = state;
     if (u == NULL)
         return;
-    struct write *w = NULL;
     setter_destroy(u->setter);
     ledger_reader_destroy(u->rows);
     group_destroy(u->group);
     publisher_destroy(u->publisher);
+    row_writer_destroy(u->writer);
+    outcome_reader_destroy(u->reader);
     topics_destroy(u->topics);
     registry_destroy(u->registry);
     xsale_client_destroy(u->xsale);
@@ -774,15 +662,10 @@ void updater_release(void *state)
     ledger_destroy(u->ledger);
     order_mapping_close(u->mapping);
     schema_destroy(u->row_schema);
-    while ((w = STAILQ_FIRST(&u->unsent)) != NULL) {
-        STAILQ_REMOVE_HEAD(&u->unsent, link);
-        free(w);
-    }
     loop_timer_clear(u->loop, &u->tick);
     loop_timer_clear(u->loop, &u->kick);
     loop_timer_clear(u->loop, &u->drain);
     free(u->leaving);
     free(u->ended);
-    buf_release(&u->bytes);
     free(u);
 }

@@ -1,0 +1,25 @@
+/* Records of order-outcomes to outcomes, whoever wrote them: key, frame, schema by its id, bounded decoding. Thread rule: the loop's thread. */
+#ifndef BRIDGE_PRODUCER_OUTCOME_READER_H
+#define BRIDGE_PRODUCER_OUTCOME_READER_H
+
+#include "common/contract/outcome.h"
+#include "common/kafka/kafka_record.h"
+#include "common/kafka/registry.h"
+
+struct outcome_reader;
+
+enum outcome_read {
+    OUTCOME_READ,        /* *out owned by the caller (outcome_destroy) */
+    OUTCOME_NOT_OURS,    /* of another organization */
+    OUTCOME_NOT_NOW,     /* its schema is being asked for: retry is called */
+    OUTCOME_UNREADABLE,  /* never: words say why */
+    OUTCOME_NO_MEMORY
+};
+
+/* organization and the rest are borrowed while the reader lives. retry(arg): what was NOT_NOW may be tried again. */
+enum rc outcome_reader_create(struct loop *l, struct log *log, struct registry *registry, const char *organization, loop_fn *retry, void *arg,
+                              struct outcome_reader **out, struct err *e);
+void outcome_reader_destroy(struct outcome_reader *r);
+enum outcome_read outcome_reader_read(struct outcome_reader *r, const struct kafka_record *rec, struct outcome **out, struct err *e);
+
+#endif
