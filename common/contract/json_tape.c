@@ -369,9 +369,11 @@ static size_t unescape(const char **at, const char *end, char out[4], const char
     return encode_utf8(c, out);
 }
 
-/* Whether a string node's contents are exactly these bytes. */
-static bool string_is(const struct json_tape *t, const struct json_node *node, const char *wanted, size_t wanted_n)
+bool json_tape_equals(const struct json_tape *t, uint32_t at, const char *wanted, size_t wanted_n)
 {
+    const struct json_node *node = &t->nodes[at];
+    if (node->type != JSON_TAPE_STRING)
+        return false;
     const char *p = t->text + node->start + 1, *end = t->text + node->end - 1;
     if (!node->escaped)
         return (size_t)(end - p) == wanted_n && memcmp(p, wanted, wanted_n) == 0;
@@ -390,6 +392,12 @@ static bool string_is(const struct json_tape *t, const struct json_node *node, c
     return wanted_n == 0;
 }
 
+bool json_tape_blank(const struct json_tape *t, uint32_t node)
+{
+    const struct json_node *at = &t->nodes[node];
+    return at->type == JSON_TAPE_NULL || (at->type == JSON_TAPE_STRING && at->end - at->start == 2);
+}
+
 uint32_t json_tape_member(const struct json_tape *t, uint32_t object, const char *key, size_t key_n, bool *twice)
 {
     uint32_t found = 0;
@@ -398,7 +406,7 @@ uint32_t json_tape_member(const struct json_tape *t, uint32_t object, const char
     if (t->nodes[object].type != JSON_TAPE_OBJECT)
         return 0;
     for (uint32_t at = object + 1; at < t->nodes[object].next; at = t->nodes[at + 1].next) {
-        if (!string_is(t, &t->nodes[at], key, key_n))
+        if (!json_tape_equals(t, at, key, key_n))
             continue;
         if (found != 0) {
             *twice = true;

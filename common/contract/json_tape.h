@@ -39,7 +39,11 @@ enum rc json_tape_parse(struct json_tape *t, const char *text, size_t n, struct 
 
 /* Value of a member; 0: none (node 0 is the root, never a member). First one wins; *twice (may be NULL) is set when the key is there more than once. */
 uint32_t json_tape_member(const struct json_tape *t, uint32_t object, const char *key, size_t key_n, bool *twice);
-/* JSON Pointer (RFC 6901) below a node; UINT32_MAX: nothing there. "" is the node itself. */
+/* Whether a string node (a key too) means exactly these n bytes; false for any other node, and for a bad escape. */
+bool json_tape_equals(const struct json_tape *t, uint32_t node, const char *text, size_t n);
+/* null or "": a value that says nothing. */
+bool json_tape_blank(const struct json_tape *t, uint32_t node);
+/* JSON Pointer (RFC 6901) below a node; UINT32_MAX: nothing there. "" is the node itself. A step of more than 256 bytes finds nothing. */
 uint32_t json_tape_pointer(const struct json_tape *t, uint32_t node, const char *pointer);
 /* Appends a string's contents, unescaped, as checked UTF-8. RC_REJECT: bad UTF-8, lone surrogate, U+0000. */
 enum rc json_tape_string(const struct json_tape *t, uint32_t node, struct buf *out, struct err *e);

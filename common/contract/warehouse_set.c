@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static bool name_valid(const char *name, size_t n)
+bool warehouse_name_valid(const char *name, size_t n)
 {
     if (n == 0 || n >= ORDER_WAREHOUSE_BYTES)
         return false;
@@ -44,7 +44,7 @@ static size_t find(const struct warehouse_set *s, const char *name, size_t n, bo
 
 bool warehouse_set_add(struct warehouse_set *s, const char *name, size_t n)
 {
-    if (!name_valid(name, n))
+    if (!warehouse_name_valid(name, n))
         return false;
     bool there;
     size_t at = find(s, name, n, &there);

@@ -16,6 +16,7 @@ struct warehouse_set {
     char names[ORDER_WAREHOUSES][ORDER_WAREHOUSE_BYTES];
     size_t n;
 };
+bool warehouse_name_valid(const char *name, size_t n);
 /* false: full or name too long, empty, or with ',' or '/' or a control character in it. */
 bool warehouse_set_add(struct warehouse_set *s, const char *name, size_t n);
 bool warehouse_set_has(const struct warehouse_set *s, const char *name);
