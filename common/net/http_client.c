@@ -36,7 +36,9 @@ struct http_call {
     struct curl_slist *headers;
     struct buf body;
     size_t header_bytes;
-    bool sent;             /* a connection stood and the request was about to be written to it */
+    bool headers_whole; /* libcurl takes a connection that ends in mid-headers for a whole reply without body
+                         */
+    bool sent;          /* a connection stood and the request was about to be written to it */
     const char *too_large; /* what was, or NULL */
     int64_t began;
     http_done_fn *done;
@@ -85,10 +87,14 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
     struct http_call *call = arg;
-    (void)p;
-    call->header_bytes += size * n;
+    size_t bytes = size * n;
+    if (bytes >= 5 && memcmp(p, "HTTP/", 5) == 0)
+        call->headers_whole = false;
+    else if (bytes > 0 && (p[0] == '\r' || p[0] == '\n'))
+        call->headers_whole = true;
+    call->header_bytes += bytes;
     if (call->header_bytes <= HEADERS_MAX)
-        return size * n;
+        return bytes;
     call->too_large = "headers";
     return 0;
 }
@@ -185,6 +191,8 @@ static void fill_reply(struct http_call *call, CURLcode code, struct http_reply 
     long status = 0;
     if (curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         status = 0;
+    if (code == CURLE_OK && !call->headers_whole)
+        code = CURLE_PARTIAL_FILE;
     if (code == CURLE_OK && buf_text(&call->body) == NULL)
         code = CURLE_OUT_OF_MEMORY;
     describe(call, code, (int)status, words, words_room);
