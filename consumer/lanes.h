@@ -1,0 +1,120 @@
+/* The loads in hand and which of them may go: strictly one at a time and in the order of arrival per order key, up to `concurrency` at once over
+ * all keys and partitions. The core of the consumer: no network, time comes in as an argument, everything about a load that is
+ * not its turn stays with the owner.
+ *
+ * A load is pushed and then is
+ *   QUEUED    waiting for its turn        -> FLYING, SETTLING (superseded)
+ *   HELD      not readable yet            -> QUEUED (lanes_unhold); its key waits with it
+ *   FLYING    being tried                 -> SETTLING (verdict), QUEUED (the ERP is down), PARKED
+ *   PARKED    waiting with back-off       -> QUEUED, SETTLING (superseded); its key waits with it
+ *   SETTLING  out of its lane, its outcome is being published: the owner's from here on; the key's next load may go
+ *
+ * Superseded: a load behind which, or before which, a newer publication of the same key and warehouse is in hand, if no try of it is open that may still
+ * have loaded it (an ambiguous one stays open until a verdict).
+ * The ERP is down (FATE_PAUSE): nothing is tried but one probe at a time, in turn over those tried already; after each of them failed once more, one not
+ * tried yet. The first verdict opens again. A load whose tries keep ending in FATE_PAUSE while others get their verdicts is its own trouble and parks.
+ * `reject_after` counts the failures that may be the order's own fault (FATE_PARK, and an ambiguous try that parks) with verdicts about others
+ * since the load's previous failure, so that an ERP that answers nobody rejects nobody.
+ * Thread rule: one owner. */
+#ifndef BRIDGE_CONSUMER_LANES_H
+#define BRIDGE_CONSUMER_LANES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "consumer/fates.h"
+#include "consumer/gate.h"
+#include "consumer/wait_heap.h"
+
+struct lane;
+struct lanes;
+
+enum lane_state { LANE_QUEUED, LANE_HELD, LANE_FLYING, LANE_PARKED, LANE_SETTLING };
+
+/* Embedded in its owner; zeroed before first use. */
+struct lane_item {
+    /* The owner sets these before the push. */
+    const char *key; /* key_n bytes, borrowed while the item is in a lane */
+    size_t key_n;
+    const char *warehouse; /* zero-terminated, borrowed likewise; loads of different warehouses do not supersede each other */
+    int64_t publication;   /* 0: not known; then it neither supersedes nor is superseded */
+    int32_t partition;     /* for lanes_drop */
+    bool needs_erp;        /* false: only noted (a withdrawal that is not passed on, a record that cannot be read); goes even when the ERP is down */
+    bool held;             /* starts HELD */
+    /* Read only for the owner. */
+    enum lane_state state;
+    unsigned tries;   /* begun */
+    bool ambiguous;   /* an ended try may have loaded it */
+    bool stale;       /* dropped while FLYING: its end is nobody's */
+    unsigned strikes; /* failures that count for reject_after */
+    /* The lanes' own. */
+    struct lane *lane;
+    struct lane_item *prev, *next;
+    struct wait_node wait;
+    unsigned parks, agains;
+    int64_t began_at;
+    uint64_t answers_seen; /* verdicts about others up to its last failure, or its first try */
+    unsigned probe_round;
+    bool paused_once;
+};
+
+struct lanes_settings {
+    unsigned concurrency;              /* >= 1 */
+    unsigned reject_after;             /* >= 1 */
+    int64_t park_min_ms, park_max_ms;  /* back-off of a parked load */
+    int64_t probe_min_ms, probe_max_ms;
+    uint64_t seed;                     /* of the jitter */
+};
+
+/* NULL: out of memory. */
+struct lanes *lanes_create(const struct lanes_settings *s);
+/* Items still inside are forgotten, not touched. */
+void lanes_destroy(struct lanes *l);
+
+/* Behind everything of its key. RC_FATAL: out of memory, nothing changed. */
+enum rc lanes_push(struct lanes *l, struct lane_item *item);
+/* Right behind `front`, which is in a lane of the same key: one record that turned out to be several loads. */
+enum rc lanes_push_behind(struct lanes *l, struct lane_item *front, struct lane_item *item);
+/* A HELD item became readable: the owner has filled in what was missing. */
+void lanes_unhold(struct lanes *l, struct lane_item *item);
+
+enum lanes_turn {
+    LANES_NOTHING,   /* until lanes_deadline, or something ends */
+    LANES_TRY,       /* *item is FLYING: offer it to the ERP, then lanes_end or lanes_not_begun */
+    LANES_NOTE,      /* *item is SETTLING and needs no ERP: note its outcome */
+    LANES_SUPERSEDED /* *item is SETTLING: note that it is superseded */
+};
+enum lanes_turn lanes_next(struct lanes *l, int64_t now, struct lane_item **item);
+
+struct lanes_result {
+    enum fate fate;
+    bool ambiguous;
+    int64_t retry_after_ms; /* -1: none */
+};
+enum lanes_end {
+    LANES_VERDICT,  /* *item is SETTLING: publish loaded or rejected as the fate says */
+    LANES_GIVEN_UP, /* *item is SETTLING: rejected after too many tries */
+    LANES_STAYS,    /* QUEUED or PARKED: it comes again */
+    LANES_STALE     /* dropped meanwhile, out of its lane: the owner frees it */
+};
+/* A try ended. */
+enum lanes_end lanes_end(struct lanes *l, struct lane_item *item, const struct lanes_result *r, int64_t now);
+/* LANES_TRY could not even begin (no memory, no room): QUEUED again, tried again soon. LANES_STAYS or LANES_STALE. */
+enum lanes_end lanes_not_begun(struct lanes *l, struct lane_item *item, int64_t now);
+
+/* A QUEUED, HELD or PARKED item leaves (the owner settles it another way). */
+void lanes_remove(struct lanes *l, struct lane_item *item);
+/* The partition is not ours any more: fn gets every item of it that is not FLYING, out of its lane and free to go; a FLYING one becomes stale. */
+void lanes_drop(struct lanes *l, int32_t partition, void (*fn)(void *arg, struct lane_item *item), void *arg);
+
+/* Monotonic ms at which lanes_next may have something that it has not now; INT64_MAX: only after another call. */
+int64_t lanes_deadline(const struct lanes *l, int64_t now);
+const struct gate *lanes_gate(const struct lanes *l);
+unsigned lanes_flying(const struct lanes *l);
+unsigned lanes_flying_of(const struct lanes *l, int32_t partition);
+size_t lanes_parked(const struct lanes *l);
+size_t lanes_items(const struct lanes *l); /* in lanes: all but SETTLING */
+
+#endif
