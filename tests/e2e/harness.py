@@ -26,6 +26,7 @@ from simulator import Simulator, call       # noqa: E402
 NEW, IMPORTED, MANUAL, CANCELLED = "Nowe", "Zaimportowano do ERP", "Do obsługi ręcznej", "Anulowane"
 MIXES = [["MAG-1"], ["MAG-2"], ["MAG-1", "MAG-2"]]
 BAD_ARTICLE = "ZAKAZANY-01"
+TOPICS = {"orders": 6, "order-state": 1, "order-outcomes": 6, "order-status": 6, "orders-dlq": 1}
 PATHS = {"xsale-producer": "producer/xsale-producer", "status-updater": "producer/status-updater", "erp-consumer": "consumer/erp-consumer"}
 PORTS = {"xsale-producer": "http.producer_port", "status-updater": "http.updater_port", "erp-consumer": "http.consumer_port"}
 
@@ -64,10 +65,10 @@ class MockKafka:
     """librdkafka's mock cluster in a process of its own; forgets everything when it ends."""
 
     def __init__(self, build):
-        places = [os.path.join(build, p) for p in ("tests/mock/mock-kafka", "tests/mock-kafka")]
-        program = next((p for p in places if os.access(p, os.X_OK)), None)
-        check(program, f"mock-kafka is not built: none of {places}")
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=services.die_with_parent)
+        program = os.path.join(build, "tests/mock/mock-kafka")
+        check(os.access(program, os.X_OK), f"{program} is not built")
+        self.process = subprocess.Popen([program, "--stdin", "--topics", ",".join(f"xsale.{t}:{n}" for t, n in TOPICS.items())],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=services.die_with_parent)
         line = self.process.stdout.readline()
         match = re.search(r"(127\.0\.0\.1:\d+)", line)
         check(match, f"mock-kafka said {line!r}")

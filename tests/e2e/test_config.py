@@ -1,0 +1,71 @@
+"""Wrong configuration: every error at once, with file, line and a suggestion, exit code 2; nothing is started. And what --help and --version say."""
+from harness import check, equal, main
+
+WRONG = """[xsale]
+organization = acme
+api_url = ftp://nowhere
+clientid = abc
+client_secret = secret-that-must-not-show
+username = u
+password = p
+insecure = maybe
+timeout = 30 parsecs
+array_style = commas
+imported_status = Nowe
+
+[producre]
+poll_interval = 1s
+
+[producer]
+requests_per_minute = 0
+
+[kafka]
+bootstrap.servers = 127.0.0.1:9092
+
+[registry]
+url = not a url
+
+[erp]
+sink = fax
+
+[log]
+level = loud
+"""
+EXPECTED = {"xsale-producer": {3: "api_url", 4: "client_id", 8: "insecure", 9: "timeout", 10: "array_style", 13: "producer", 17: "requests_per_minute",
+                               23: "url", 29: "level"},
+            "status-updater": {3: "api_url", 4: "client_id", 8: "insecure", 9: "timeout", 13: "producer", 23: "url", 29: "level"},
+            "erp-consumer": {13: "producer", 23: "url", 26: "sink", 29: "level"}}
+
+
+def test(s):
+    for p in (s.producer, s.updater, s.consumers[0]):
+        code, text = p.run("--check-config")
+        equal(code, 0, f"{p.name} --check-config of a good file, which says {text}")
+        for option in ("--help", "--version"):
+            code, text = p.run(option)
+            equal((code, bool(text.strip())), (0, True), f"{p.name} {option}")
+        equal(p.run("--no-such-option")[0], 2, f"{p.name} with an unknown option")
+        equal(p.run("-X", "xsale.nothing=1")[0], 2, f"{p.name} with an unknown override")
+
+    s.write_config(xsale={"manual_status": "Nowe"})
+    for p in (s.producer, s.updater):
+        equal(p.run("--check-config")[0], 2, f"{p.name}: statuses that are the same")
+
+    good = s.config_file
+    s.config_file = good + ".wrong"
+    with open(s.config_file, "w", encoding="utf-8") as f:
+        f.write(WRONG)
+    for p in (s.producer, s.updater, s.consumers[0]):
+        for more in (["--check-config"], []):
+            code, text = p.run(*more, timeout=10)
+            equal(code, 2, f"{p.name} {more} with a wrong file, which says {text}")
+            for number, word in EXPECTED[p.program].items():
+                lines = [row for row in text.splitlines() if f"bridge.ini.wrong:{number}:" in row]
+                check(lines and word in lines[0], f"{p.name}: line {number} is not complained about with {word}:\n{text}")
+            check("secret-that-must-not-show" not in text, f"{p.name} shows a secret")
+    s.config_file = good + ".missing"
+    equal(s.producer.run()[0], 2, "a file that is missing")
+
+
+if __name__ == "__main__":
+    main(test, __doc__, clusters=("mock",))

@@ -1,0 +1,47 @@
+"""Canaries: no secret, token or personal data in a log line, in /metrics, /readyz or --print-config, whatever goes wrong."""
+import os
+
+from harness import Failed, check, equal, main, wait
+
+SECRETS = {"client_secret": "canary-client-secret-7f3a", "password": "canary-password-91bc"}
+ERP = "Bearer canary-erp-authorization-55d0"
+PERSONAL = ["klient", "Gżegżółka", "Brzęczyszczykiewicz", "5252248481", "+48 600", "Proszę dzwonić"]
+
+
+def test(s):
+    s.write_config(xsale=SECRETS, erp__http={"authorization": ERP}, log={"level": "debug"})
+    ids = s.generate(40, refused=[100010])
+    s.xsale.post("orders/5/raw", '{"Id": 5, "StatusId": @STATUS_ID@, "StatusName": @STATUS_NAME@, "Buyer": {"Name": "Gżegżółka", "Email": ["klient"]}, "Items": 1}'.encode())
+    tokens = set()
+    s.start()
+    wait("some orders moved", 60, lambda: s.all_alive() and s.erp.get("summary")["documents"] > 10)
+    tokens |= set(s.xsale.get("tokens")["tokens"])
+    s.xsale.post("settings", {"expire": True})                      # 401, a new login
+    s.xsale.fault("status", "oauth", status=403, count=1, body='{"error":"invalid_grant","error_description":"canary-password-91bc is wrong"}')
+    s.xsale.fault("html", "GET /acme/orders$", count=1)
+    s.erp.fault("status", "POST /orders", status=500, count=3)
+    s.settled(90)
+    tokens |= set(s.xsale.get("tokens")["tokens"])
+    s.verify(ids, [100010], overlaps=True)
+    seen = {}
+    for p in s.programs.values():
+        for path in ("/metrics", "/readyz", "/livez"):
+            seen[f"{p.name} {path}"] = p.http(path)[1]
+        code, text = p.run("--print-config")
+        equal(code, 0, f"{p.name} --print-config")
+        check("********" in text, f"{p.name} --print-config masks")
+        seen[f"{p.name} --print-config"] = text
+    s.stop()
+    for name in os.listdir(s.directory):
+        if name.endswith(".log"):
+            with open(os.path.join(s.directory, name), encoding="utf-8", errors="replace") as f:
+                seen[name] = f.read()
+    check(len(tokens) >= 4, "tokens were given")
+    needles = list(SECRETS.values()) + [ERP.split()[1]] + [part for t in tokens for part in (t, t.split(".")[2])] + PERSONAL
+    found = [f"{n!r} in {where}" for where, text in seen.items() for n in needles if n in text]
+    if found:
+        raise Failed("secrets or personal data are shown: " + "; ".join(found[:10]))
+
+
+if __name__ == "__main__":
+    main(test, __doc__, erp=("--authorization", ERP))
