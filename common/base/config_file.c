@@ -21,7 +21,6 @@ struct reader {
     struct buf text; /* the file, wrong lines put out of the way */
     struct config_line *lines;
     size_t n, room;
-    bool again; /* a line was put out of the way */
 };
 
 enum rc config_file_slurp(const char *file, size_t max, struct buf *out, struct stat *status, struct err *e)
@@ -87,13 +86,12 @@ static void put_aside(struct reader *r, unsigned line, bool head)
     buf_init(&text, r->text.max);
     buf_put(&text, r->text.p, before);
     if (head)
-        buf_printf(&text, "[!%u]", line);
+        buf_printf(&text, "[?%u]", line);
     else
         buf_put_byte(&text, ';');
     buf_put(&text, p + n, r->text.n - before - n);
     buf_release(&r->text);
     r->text = text;
-    r->again = true;
 }
 
 static bool is_blank(const char *p, size_t n)
@@ -169,25 +167,34 @@ static const char *folded_value(struct reader *r, const char *value, unsigned li
     return own;
 }
 
+/* The name in a section's head; 0 bytes: the line is none. */
+static size_t head_name(const char *line, size_t n, const char **name)
+{
+    const char *end = memchr(line, ']', n);
+    if (n < 2 || line[0] != '[' || end == NULL)
+        return 0;
+    for (line++; line < end && is_blank(line, 1);)
+        line++;
+    while (end > line && is_blank(end - 1, 1))
+        end--;
+    *name = line;
+    return (size_t)(end - line);
+}
+
 /* The line of a section's head; libini does not tell. */
 static unsigned head_line(const struct buf *text, const char *section)
 {
-    size_t n = strlen(section);
-    const char *end = (const char *)text->p + text->n;
+    const char *end = (const char *)text->p + text->n, *name = NULL;
     unsigned line = 1;
-    for (const char *p = (const char *)text->p; p < end; line++) {
-        size_t length = line_length(text, p);
-        const char *at = p + 1, *stop = p + length;
-        while (at < stop && is_blank(at, 1))
-            at++;
-        if (*p == '[' && (size_t)(stop - at) > n && strncasecmp(at, section, n) == 0 && (at[n] == ']' || at[n] == ' '))
+    for (const char *p = (const char *)text->p; p < end; p += line_length(text, p) + 1, line++) {
+        size_t n = head_name(p, line_length(text, p), &name);
+        if (n == strlen(section) && strncasecmp(name, section, n) == 0)
             return line;
-        p += length + 1;
     }
     return 0;
 }
 
-/* All values of one key: more than one means that it was given twice, which is for take_section's caller to tell. */
+/* All values of one key: more than one means that it was given twice, which drop_doubles tells. */
 static enum rc take_key(struct reader *r, struct ini_cfgobj *ini, const char *section, const char *key)
 {
     struct value_obj *value = NULL;
@@ -258,21 +265,21 @@ static const char *words_of(int code)
     }
 }
 
-/* libini tells its errors as text: "Error (5) on line 3: Equal sign is missing." */
+/* libini tells its errors as text: "Error (5) on line 3: Equal sign is missing." Only to be called when it counted them: after
+ * mere doubles its count is 0, and ini_config_get_errors of 0.6.2 then writes past the list that it made by that count. */
 static void take_errors(struct reader *r, struct ini_cfgobj *ini, unsigned pass)
 {
     char **errors = NULL;
-    if (ini_config_get_errors(ini, &errors) != 0 || errors == NULL)
+    size_t n = ini_config_error_count(ini);
+    if (n == 0 || ini_config_get_errors(ini, &errors) != 0 || errors == NULL)
         return;
-    for (size_t i = 0; errors[i] != NULL; i++) {
+    for (size_t i = 0; i < n && errors[i] != NULL; i++) {
         int code = 0;
         unsigned line = 0;
         if (sscanf(errors[i], "%*[^(](%d) on line %u", &code, &line) != 2)
             continue;
-        if (code == ERR_DUPSECTION && !r->again)
-            config_problem_add(r->problems, "%s:%u: this section stands further up already", r->file, line);
         if (code == ERR_DUPKEY || code == ERR_DUPKEYSEC || code == ERR_DUPSECTION)
-            continue;
+            continue; /* drop_doubles and check_heads tell them better */
         if (pass == 0) /* later ones follow from what was put aside */
             config_problem_add(r->problems, "%s:%u: %s", r->file, line, words_of(code));
         put_aside(r, line, code == ERR_NOCLOSESEC || code == ERR_NOSECTION || code == ERR_SECTIONLONG);
@@ -280,29 +287,63 @@ static void take_errors(struct reader *r, struct ini_cfgobj *ini, unsigned pass)
     ini_config_free_errors(errors);
 }
 
+/* libini refuses a whole file, without a line, when a name has one of these. */
+static bool is_odd(const char *name, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (name[i] == '!' || ((unsigned char)name[i] < 0x20 && name[i] != '\t' && name[i] != '\r') || (unsigned char)name[i] >= 0x7F)
+            return true;
+    return false;
+}
+
+static void check_names(struct reader *r)
+{
+    for (unsigned line = 1;; line++) {
+        const char *p = line_at(&r->text, line);
+        if (p == (const char *)r->text.p + r->text.n)
+            return;
+        size_t n = line_length(&r->text, p);
+        const char *equals = n == 0 ? NULL : memchr(p, '=', n);
+        bool head = *p == '[';
+        if (n == 0 || *p == ' ' || *p == '\t' || *p == ';' || *p == '#' || (!head && equals == NULL) ||
+            !is_odd(p, head ? n : (size_t)(equals - p)))
+            continue;
+        config_problem_add(r->problems, "%s:%u: a name has only ASCII letters, digits, dots, underscores and the like", r->file,
+                           line);
+        put_aside(r, line, head);
+    }
+}
+
+/* A section that stands twice is most often a half-done copy: which of two values is meant, nobody can say. */
+static void check_heads(struct reader *r)
+{
+    const char *end = (const char *)r->text.p + r->text.n, *name = NULL, *other = NULL;
+    unsigned line = 1;
+    for (const char *p = (const char *)r->text.p; p < end; p += line_length(&r->text, p) + 1, line++) {
+        size_t n = head_name(p, line_length(&r->text, p), &name);
+        unsigned first = 1;
+        for (const char *q = (const char *)r->text.p; n > 0 && q < p; q += line_length(&r->text, q) + 1, first++)
+            if (head_name(q, line_length(&r->text, q), &other) == n && strncasecmp(name, other, n) == 0) {
+                config_problem_add(r->problems, "%s:%u: [%.*s] stands in line %u already", r->file, line, (int)n, name, first);
+                break;
+            }
+    }
+}
+
 static enum rc parse_once(struct reader *r, unsigned pass)
 {
     enum rc rc = RC_FATAL;
     struct ini_cfgobj *ini = NULL;
     struct ini_cfgfile *source = NULL;
-    r->again = false;
-    if (ini_config_create(&ini) != 0)
+    if (ini_config_create(&ini) != 0 || ini_config_file_from_mem(r->text.p, (uint32_t)r->text.n, &source) != 0)
         goto out;
-    if (ini_config_file_from_mem(r->text.p, (uint32_t)r->text.n, &source) != 0) {
-        config_problem_add(r->problems, "%s: cannot be read as text", r->file);
-        rc = RC_REJECT;
-        goto out;
-    }
     int result = ini_config_parse(source, INI_STOP_ON_NONE, INI_MV1S_DETECT | INI_MV2S_DETECT | INI_MS_DETECT,
                                   INI_PARSE_NO_C_COMMENTS, ini);
     if (result != 0 && result != EIO && result != EEXIST)
         goto out;
-    if (result != 0) {
-        /* Errors of lines first: they say whether this is the last pass, the one that may tell about double sections. */
-        r->again = result == EIO;
+    if (result == EIO)
         take_errors(r, ini, pass);
-    }
-    rc = r->again ? RC_RETRY : take_all(r, ini);
+    rc = result == EIO ? RC_RETRY : take_all(r, ini);
 out:
     ini_config_file_destroy(source);
     ini_config_destroy(ini);
@@ -379,6 +420,8 @@ enum rc config_file_read(const char *file, struct arena *a, struct config_line *
     if (rc != RC_OK)
         goto out;
     check_before_sections(&r);
+    check_names(&r);
+    check_heads(&r);
     for (unsigned pass = 0; pass < PASSES && has_lines(&r.text); pass++) {
         r.n = 0;
         rc = parse_once(&r, pass);

@@ -64,7 +64,7 @@ enum rc config_source_apply(struct config *c, const struct config_source *source
 /* config_suggest.c: keeps the candidate nearest to what was written. */
 struct config_suggest {
     const char *written;
-    char nearest[128]; /* "" : none is near enough */
+    char nearest[256]; /* "" : none is near enough */
     size_t distance;
 };
 void config_suggest_init(struct config_suggest *s, const char *written);

@@ -36,7 +36,7 @@ static bool is_section(const char *section)
 static void unknown_section(const char *place, const char *section, struct config_problems *problems)
 {
     struct config_suggest suggest;
-    char words[192];
+    char words[288];
     config_suggest_init(&suggest, section);
     for (size_t i = 0; i < config_table_count; i++)
         config_suggest_offer(&suggest, config_table[i].section);
@@ -48,7 +48,7 @@ static void unknown_section(const char *place, const char *section, struct confi
 static void unknown_key(const struct given *g, struct config_problems *problems)
 {
     struct config_suggest here, anywhere;
-    char full[NAME_ROOM], name[NAME_ROOM], words[192];
+    char full[NAME_ROOM], name[NAME_ROOM], words[288];
     (void)snprintf(full, sizeof full, "%s.%s", g->section, g->key);
     config_suggest_init(&here, g->key);
     config_suggest_init(&anywhere, full);
@@ -142,7 +142,7 @@ static enum rc put_free(struct config *c, const struct config_key *row, const st
         name[strlen(name) - strlen("_file")] = '\0';
     if (row->numbered && !is_whole_number(name)) {
         struct config_suggest suggest;
-        char words[192];
+        char words[288];
         config_suggest_init(&suggest, name);
         for (size_t i = 0; i < config_table_count; i++)
             if (strcmp(config_table[i].section, g->section) == 0)
@@ -195,7 +195,7 @@ static enum rc apply_file(struct config *c, struct config_problems *problems)
     if (rc != RC_OK)
         return rc; /* told; whatever else would be said follows from it */
     for (size_t i = 0; i < n && rc == RC_OK; i++) {
-        if (lines[i].section[0] == '!') /* a broken head: nobody knows what its keys are */
+        if (lines[i].section[0] == '?') /* a broken head: nobody knows what its keys are */
             continue;
         struct given g = {lines[i].section, lines[i].key, lines[i].value, FROM_FILE, lines[i].line, ""};
         (void)snprintf(g.place, sizeof g.place, "%s:%u", c->file, g.line);
@@ -268,7 +268,7 @@ static const struct config_key *environment_free(const char *variable, size_t n,
 static void unknown_variable(const char *variable, size_t n, struct config_problems *problems)
 {
     struct config_suggest suggest;
-    char written[NAME_ROOM], name[NAME_ROOM], words[192];
+    char written[NAME_ROOM], name[NAME_ROOM], words[288];
     (void)snprintf(written, sizeof written, "%.*s", (int)(n < NAME_ROOM ? n : NAME_ROOM - 1), variable);
     config_suggest_init(&suggest, written);
     for (size_t i = 0; i < config_table_count; i++) {

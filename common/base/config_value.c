@@ -92,7 +92,7 @@ static enum rc read_choice(struct config_entry *entry, struct err *e)
         config_suggest_offer(&suggest, choice);
         p += n + (p[n] == '|');
     }
-    char words[160];
+    char words[288];
     config_suggest_words(&suggest, words, sizeof words);
     err_set(e, "\"%s\" is none of %s%s", shown(entry->value, written), entry->key->choices, words);
     return RC_REJECT;
