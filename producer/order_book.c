@@ -254,12 +254,8 @@ static uint64_t parse_revision(const char *text)
     return strtoull(text, NULL, 16); /* written by us; anything else is a revision that no order has */
 }
 
-bool order_book_note(struct order_book *b, struct order_state *state, bool *forgotten)
+static void fill_state(const struct entry *e, struct order_state *state)
 {
-    const struct entry *e = first_note(b);
-    if (e == NULL)
-        return false;
-    *forgotten = e->state == FORGOTTEN;
     state->organization = NULL;
     state->order_id = e->order_id;
     print_revision(e->revision, state->revision);
@@ -270,6 +266,24 @@ bool order_book_note(struct order_book *b, struct order_state *state, bool *forg
     places_read(e->places, &state->warehouses);
     state->closed = e->state == CLOSED;
     state->at = e->at;
+}
+
+bool order_book_note(struct order_book *b, struct order_state *state, bool *forgotten)
+{
+    const struct entry *e = first_note(b);
+    if (e == NULL)
+        return false;
+    *forgotten = e->state == FORGOTTEN;
+    fill_state(e, state);
+    return true;
+}
+
+bool order_book_get(const struct order_book *b, int64_t order_id, struct order_state *out)
+{
+    const struct entry *e = find_known(b, order_id);
+    if (e == NULL)
+        return false;
+    fill_state(e, out);
     return true;
 }
 

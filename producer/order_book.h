@@ -86,6 +86,9 @@ void order_book_published(struct order_book *b, int64_t order_id);
 /* A complete poll: what it did not show. Closed orders, answered by every warehouse, are forgotten. */
 void order_book_poll_complete(struct order_book *b);
 
+/* What is known of an order, as it would be noted; false: nothing. */
+bool order_book_get(const struct order_book *b, int64_t order_id, struct order_state *out);
+
 /* ---- notes for order-state */
 
 /* The next order whose note is to be written; false: none. *forgotten: a tombstone with publication; else state is filled in (organization NULL, at of the

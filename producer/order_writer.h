@@ -1,0 +1,74 @@
+/* What the producer writes to Kafka: orders with their headers, notes in order-state, REJECTED outcomes, dead letters. Topics, schema ids and headers in one
+ * place. Everything sent is a flight: its owner hears of it when the broker has acknowledged all its records. Thread rule: the loop's thread. */
+#ifndef BRIDGE_PRODUCER_ORDER_WRITER_H
+#define BRIDGE_PRODUCER_ORDER_WRITER_H
+
+#include <stdbool.h>
+
+#include "common/base/clock.h"
+#include "common/base/config.h"
+#include "common/base/log.h"
+#include "common/contract/order_encoder.h"
+#include "common/contract/order_state.h"
+#include "common/kafka/publisher.h"
+#include "producer/order_book.h"
+
+struct order_writer;
+
+struct order_writer_needs { /* borrowed while it lives */
+    const struct config *config;
+    struct log *log;
+    const struct clock *clock;
+    struct publisher *publisher;
+    const char *organization;
+    const struct schema *order_schema;
+    int32_t order_schema_id, outcome_schema_id, state_schema_id;
+};
+
+enum flight_end {
+    FLIGHT_DONE,    /* everything is acknowledged */
+    FLIGHT_REFUSED  /* the broker will never take the record; words */
+};
+
+struct flight_report {
+    enum flight_end end;
+    int64_t order_id; /* 0: an order without usable id */
+    bool note;        /* a note in order-state; else an order or its rejection */
+    const char *words;
+};
+typedef void flight_fn(void *arg, const struct flight_report *report);
+
+/* NULL: out of memory. */
+struct order_writer *order_writer_create(const struct order_writer_needs *needs, flight_fn *landed, void *arg);
+/* After publisher_destroy. */
+void order_writer_destroy(struct order_writer *w);
+/* Nobody hears of what is in the air now. */
+void order_writer_abandon(struct order_writer *w);
+/* The refusal that found no room for its outcome is not going to be repeated. */
+void order_writer_abandon_half(struct order_writer *w);
+/* Flights not landed, without the abandoned ones. */
+size_t order_writer_flights(const struct order_writer *w);
+
+/* All: RC_OK: sent, a report follows. RC_RETRY: no room now, nothing sent (see order_writer_refuse). RC_FATAL: memory. */
+
+/* The order that enc read last. RC_REJECT: too large to be a record; words. */
+enum rc order_writer_order(struct order_writer *w, const struct order_encoder *enc, const struct order_facts *facts,
+                           const struct order_book_offer *offer, struct err *e);
+struct refusal {
+    int64_t order_id;
+    const char *revision; /* 16 hex digits */
+    int64_t publication, round;
+    const struct warehouse_set *warehouses;
+    const char *reason;
+    const char *text; /* the order's bytes, text_n; NULL: not at hand (then the dead letter only says how many there were) */
+    size_t text_n;
+};
+/* The order cannot become a record: dead letter, then outcome. After RC_RETRY it is to be called again with the same order, and the dead letter is not sent
+ * twice; another order meanwhile gets RC_RETRY. */
+enum rc order_writer_refuse(struct order_writer *w, const struct refusal *r, struct err *e);
+/* An order without usable id: dead letter alone, under "<organization>/?<hash>". */
+enum rc order_writer_nameless(struct order_writer *w, const struct order_facts *facts, const char *reason, struct err *e);
+/* state->organization is not looked at. */
+enum rc order_writer_note(struct order_writer *w, const struct order_state *state, bool forgotten, struct err *e);
+
+#endif

@@ -1,0 +1,132 @@
+#include "producer/schema_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/kafka/frame.h"
+
+enum { AGAIN_MS = 1000 };
+
+struct schema_reader {
+    struct schema_reader_needs n;
+    const struct schema_reader_ops *ops;
+    void *arg;
+    struct reader *reader;
+    struct reader_start *starts; /* starts_n; topics are owned copies; moved on as records are read */
+    size_t starts_n;
+    int32_t blocked; /* schema id that the next record needs; 0: none */
+    bool ended;
+    struct writer_schema_wait wait;
+    struct loop_timer timer;
+};
+
+static struct reader_start *start_of(struct schema_reader *sr, const struct kafka_record *r)
+{
+    for (size_t i = 0; i < sr->starts_n; i++)
+        if (sr->starts[i].partition == r->partition && strcmp(sr->starts[i].topic, r->topic) == 0)
+            return &sr->starts[i];
+    return NULL;
+}
+
+static void begin(void *arg);
+
+/* Not from inside a record: the reader that called is replaced. */
+static void fetch(void *arg)
+{
+    struct schema_reader *sr = arg;
+    reader_destroy(sr->reader);
+    sr->reader = NULL;
+    writer_schemas_wait(sr->n.schemas, &sr->wait, sr->blocked, begin, sr);
+}
+
+static bool deliver(struct schema_reader *sr, const struct kafka_record *r)
+{
+    struct schema_record out = {.record = r};
+    struct err e;
+    if (sr->ops->wanted != NULL && !sr->ops->wanted(sr->arg, r))
+        return true;
+    if (r->value != NULL && frame_parse(r->value, r->value_n, &out.schema_id, &out.avro, &out.avro_n, &e) == RC_OK &&
+        writer_schemas_find(sr->n.schemas, out.schema_id, &out.writer) == WRITER_SCHEMA_UNKNOWN) {
+        sr->blocked = out.schema_id;
+        loop_timer_in(sr->n.loop, &sr->timer, 0, fetch, sr);
+        return false;
+    }
+    sr->ops->record(sr->arg, &out);
+    return true;
+}
+
+static void on_record(void *arg, const struct kafka_record *r)
+{
+    struct schema_reader *sr = arg;
+    struct reader_start *start = start_of(sr, r);
+    if (sr->blocked != 0 || start == NULL || (start->from == READER_OFFSET && r->offset < start->value))
+        return;
+    if (!deliver(sr, r))
+        return;
+    start->from = READER_OFFSET;
+    start->value = r->offset + 1;
+}
+
+static void on_end(void *arg)
+{
+    struct schema_reader *sr = arg;
+    if (sr->blocked != 0 || sr->ended)
+        return;
+    sr->ended = true;
+    if (sr->ops->end != NULL)
+        sr->ops->end(sr->arg); /* sr may be gone */
+}
+
+static void begin(void *arg)
+{
+    static const struct reader_ops ops = {.record = on_record, .end = on_end};
+    struct schema_reader *sr = arg;
+    struct err e;
+    sr->blocked = 0;
+    if (reader_create(sr->n.loop, sr->n.worker, sr->n.config, sr->n.log, sr->n.health, sr->starts, sr->starts_n, &ops, sr, &sr->reader, &e) == RC_OK)
+        return;
+    log_event(sr->n.log, LOG_ERROR, "reader", NULL, "cannot read a topic, tries again", LOG_S("why", e.text));
+    loop_timer_in(sr->n.loop, &sr->timer, AGAIN_MS, begin, sr);
+}
+
+enum rc schema_reader_create(const struct schema_reader_needs *needs, const struct reader_start *starts, size_t starts_n,
+                             const struct schema_reader_ops *ops, void *arg, struct schema_reader **out, struct err *e)
+{
+    struct schema_reader *sr = calloc(1, sizeof *sr);
+    if (sr == NULL || (sr->starts = calloc(starts_n > 0 ? starts_n : 1, sizeof *starts)) == NULL)
+        goto memory;
+    sr->n = *needs;
+    sr->ops = ops;
+    sr->arg = arg;
+    for (; sr->starts_n < starts_n; sr->starts_n++) {
+        sr->starts[sr->starts_n] = starts[sr->starts_n];
+        if ((sr->starts[sr->starts_n].topic = strdup(starts[sr->starts_n].topic)) == NULL)
+            goto memory;
+    }
+    loop_timer_in(sr->n.loop, &sr->timer, 0, begin, sr);
+    *out = sr;
+    return RC_OK;
+memory:
+    err_set(e, "reader: out of memory");
+    schema_reader_destroy(sr);
+    return RC_FATAL;
+}
+
+void schema_reader_destroy(struct schema_reader *sr)
+{
+    if (sr == NULL)
+        return;
+    if (sr->n.loop != NULL)
+        loop_timer_clear(sr->n.loop, &sr->timer);
+    writer_schemas_forget(&sr->wait);
+    reader_destroy(sr->reader);
+    for (size_t i = 0; i < sr->starts_n; i++)
+        free((char *)sr->starts[i].topic); /* owned copies */
+    free(sr->starts);
+    free(sr);
+}
+
+int64_t schema_reader_next(const struct schema_reader *sr, size_t i)
+{
+    return sr->starts[i].from == READER_OFFSET ? sr->starts[i].value : -1;
+}

@@ -1,0 +1,43 @@
+/* A reader whose records come with the schema that they were written with. A record whose schema is not known yet makes it fetch that schema and read again
+ * from there, so nothing is buffered and nothing comes out of order. Thread rule: the loop's thread. */
+#ifndef BRIDGE_PRODUCER_SCHEMA_READER_H
+#define BRIDGE_PRODUCER_SCHEMA_READER_H
+
+#include "common/kafka/reader.h"
+#include "producer/writer_schemas.h"
+
+struct schema_reader;
+
+struct schema_record {
+    const struct kafka_record *record; /* borrowed */
+    const struct schema *writer;       /* NULL: a tombstone (no value), or it cannot be read (no frame, no readable schema) */
+    int32_t schema_id;
+    const unsigned char *avro; /* avro_n bytes behind the frame */
+    size_t avro_n;
+};
+
+struct schema_reader_ops {
+    /* Is this record worth its schema? false: passed over. NULL: every one. May be asked twice. */
+    bool (*wanted)(void *arg, const struct kafka_record *r);
+    void (*record)(void *arg, const struct schema_record *r);
+    /* Once, as reader_ops.end; the reader may be destroyed from inside. May be NULL. */
+    void (*end)(void *arg);
+};
+
+struct schema_reader_needs { /* borrowed while it lives */
+    struct loop *loop;
+    struct worker *worker;
+    const struct config *config;
+    struct log *log;
+    struct health *health;
+    struct writer_schemas *schemas;
+};
+
+/* starts: one partition each (no -1); copied, topics too. ops borrowed. */
+enum rc schema_reader_create(const struct schema_reader_needs *needs, const struct reader_start *starts, size_t starts_n,
+                             const struct schema_reader_ops *ops, void *arg, struct schema_reader **out, struct err *e);
+void schema_reader_destroy(struct schema_reader *sr);
+/* Next offset to read of a partition given as the i-th start; -1: nothing read yet. */
+int64_t schema_reader_next(const struct schema_reader *sr, size_t i);
+
+#endif

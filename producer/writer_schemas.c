@@ -1,0 +1,136 @@
+#include "producer/writer_schemas.h"
+
+#include <stdlib.h>
+
+enum { AGAIN_MS = 5000, UNREADABLE = 64 };
+
+struct question { /* to the registry, under way */
+    struct question *next;
+    struct writer_schemas *ws;
+    int32_t id;
+};
+
+struct writer_schemas {
+    struct loop *loop;
+    struct log *log;
+    struct registry *registry;
+    struct writer_schema_wait waiting; /* ring */
+    struct question *questions;
+    struct loop_timer timer;
+    int32_t unreadable[UNREADABLE]; /* the last ones; a forgotten one is fetched once more */
+    size_t unreadable_n;
+};
+
+struct writer_schemas *writer_schemas_create(struct loop *l, struct log *log, struct registry *r)
+{
+    struct writer_schemas *ws = calloc(1, sizeof *ws);
+    if (ws == NULL)
+        return NULL;
+    ws->loop = l;
+    ws->log = log;
+    ws->registry = r;
+    ws->waiting.next = ws->waiting.prev = &ws->waiting;
+    return ws;
+}
+
+void writer_schemas_destroy(struct writer_schemas *ws)
+{
+    if (ws == NULL)
+        return;
+    loop_timer_clear(ws->loop, &ws->timer);
+    while (ws->questions != NULL) {
+        struct question *q = ws->questions;
+        ws->questions = q->next;
+        free(q);
+    }
+    free(ws);
+}
+
+enum writer_schema_found writer_schemas_find(const struct writer_schemas *ws, int32_t id, const struct schema **out)
+{
+    const struct schema *s = registry_cached(ws->registry, id);
+    if (s != NULL) {
+        *out = s;
+        return WRITER_SCHEMA_THERE;
+    }
+    size_t n = ws->unreadable_n < UNREADABLE ? ws->unreadable_n : UNREADABLE;
+    for (size_t i = 0; i < n; i++)
+        if (ws->unreadable[i] == id)
+            return WRITER_SCHEMA_UNREADABLE;
+    return WRITER_SCHEMA_UNKNOWN;
+}
+
+static void serve(void *arg);
+
+static void remove_question(struct writer_schemas *ws, struct question *q)
+{
+    struct question **at = &ws->questions;
+    while (*at != q)
+        at = &(*at)->next;
+    *at = q->next;
+    free(q);
+}
+
+static void on_answer(void *arg, enum rc rc, const struct schema *s, const char *words)
+{
+    struct question *q = arg;
+    struct writer_schemas *ws = q->ws;
+    (void)s; /* in the registry client's cache now */
+    if (rc != RC_OK)
+        log_event(ws->log, LOG_WARN, "registry", NULL, "a writer schema is not to be had", LOG_I("schema_id", q->id), LOG_S("why", words));
+    if (rc == RC_REJECT)
+        ws->unreadable[ws->unreadable_n++ % UNREADABLE] = q->id;
+    remove_question(ws, q);
+    loop_timer_in(ws->loop, &ws->timer, rc == RC_RETRY ? AGAIN_MS : 0, serve, ws);
+}
+
+static void ask(struct writer_schemas *ws, int32_t id)
+{
+    for (struct question *q = ws->questions; q != NULL; q = q->next)
+        if (q->id == id)
+            return;
+    struct question *q = malloc(sizeof *q);
+    struct err e;
+    if (q != NULL) {
+        *q = (struct question){ws->questions, ws, id};
+        ws->questions = q;
+        if (registry_fetch(ws->registry, id, on_answer, q, &e) == RC_OK)
+            return;
+        remove_question(ws, q);
+    }
+    loop_timer_in(ws->loop, &ws->timer, AGAIN_MS, serve, ws); /* memory */
+}
+
+/* Calls those whose schema is decided, asks for the others. */
+static void serve(void *arg)
+{
+    struct writer_schemas *ws = arg;
+    struct writer_schema_wait *w = ws->waiting.next;
+    const struct schema *s;
+    while (w != &ws->waiting) {
+        if (writer_schemas_find(ws, w->id, &s) == WRITER_SCHEMA_UNKNOWN) {
+            ask(ws, w->id);
+            w = w->next;
+            continue;
+        }
+        writer_schemas_forget(w);
+        w->fn(w->arg);
+        w = ws->waiting.next; /* the ring may have changed */
+    }
+}
+
+void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w, int32_t id, loop_fn *fn, void *arg)
+{
+    *w = (struct writer_schema_wait){&ws->waiting, ws->waiting.prev, id, fn, arg};
+    w->prev->next = w->next->prev = w;
+    loop_timer_in(ws->loop, &ws->timer, 0, serve, ws);
+}
+
+void writer_schemas_forget(struct writer_schema_wait *w)
+{
+    if (w->next == NULL)
+        return;
+    w->next->prev = w->prev;
+    w->prev->next = w->next;
+    w->next = w->prev = NULL;
+}

@@ -1,0 +1,37 @@
+/* Writer schemas by registry id, for whoever waits for one and may stop waiting. Asks the registry again until it answers; a schema that cannot be read is
+ * remembered as such. Lives longer than the registry client (whose questions end silently with it). Thread rule: the loop's thread. */
+#ifndef BRIDGE_PRODUCER_WRITER_SCHEMAS_H
+#define BRIDGE_PRODUCER_WRITER_SCHEMAS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/log.h"
+#include "common/contract/schema.h"
+#include "common/kafka/registry.h"
+#include "common/net/loop.h"
+
+struct writer_schemas;
+
+/* Embedded in its owner; zeroed before first use. */
+struct writer_schema_wait {
+    struct writer_schema_wait *next, *prev;
+    int32_t id;
+    loop_fn *fn;
+    void *arg;
+};
+
+enum writer_schema_found { WRITER_SCHEMA_THERE, WRITER_SCHEMA_UNREADABLE, WRITER_SCHEMA_UNKNOWN };
+
+/* NULL: out of memory. */
+struct writer_schemas *writer_schemas_create(struct loop *l, struct log *log, struct registry *r);
+/* After registry_destroy. */
+void writer_schemas_destroy(struct writer_schemas *ws);
+
+/* *out: borrowed, alive as long as the registry client; set for THERE only. */
+enum writer_schema_found writer_schemas_find(const struct writer_schemas *ws, int32_t id, const struct schema **out);
+/* fn is called once, from the loop, when the id is no longer unknown. */
+void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w, int32_t id, loop_fn *fn, void *arg);
+void writer_schemas_forget(struct writer_schema_wait *w);
+
+#endif
