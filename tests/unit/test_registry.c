@@ -1,0 +1,433 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/base/buf.h"
+#include "common/kafka/registry.h"
+#include "tests/unit/scripted_server.h"
+
+#define JSON(status, length, body)                                                                           \
+    "HTTP/1.1 " status "\r\nContent-Type: application/vnd.schemaregistry.v1+json\r\nContent-Length: " length \
+    "\r\n\r\n" body
+#define NO_SUBJECT   JSON("404 Not Found", "50", "{\"error_code\":40401,\"message\":\"Subject not found\"}")
+#define NO_SCHEMA    JSON("404 Not Found", "49", "{\"error_code\":40403,\"message\":\"Schema not found\"}")
+#define ID_7         JSON("200 OK", "8", "{\"id\":7}")
+#define COMPATIBLE   JSON("200 OK", "22", "{\"is_compatible\":true}")
+#define INCOMPATIBLE JSON("200 OK", "58", "{\"is_compatible\":false,\"messages\":[\"field a was removed\"]}")
+#define LONG_SCHEMA  JSON("200 OK", "21", "{\"schema\":\"\\\"long\\\"\"}")
+#define BUSY         "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+
+static const char record[] =
+    "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"long\"}]}";
+
+struct got {
+    int calls;
+    enum rc rc;
+    int32_t id;
+    const struct schema *schema;
+    char words[600];
+};
+
+struct world {
+    int64_t skipped_ms; /* the clock runs ahead by this */
+    struct clock clock;
+    struct loop *loop;
+    struct config *config;
+    struct health *health;
+    struct registry *registry;
+    struct scripted_server *server;
+    struct schema *schema;
+    struct err e;
+    struct got got[4];
+};
+
+static int64_t mono(void *arg)
+{
+    const struct world *w = arg;
+    return clock_mono(clock_system()) + w->skipped_ms;
+}
+
+static int64_t wall(void *arg)
+{
+    const struct world *w = arg;
+    return clock_wall(clock_system()) + w->skipped_ms;
+}
+
+static int setup(void **state)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    w.clock = (struct clock){wall, mono, &w};
+    w.loop = loop_create(&w.clock, &w.e);
+    w.health = health_create(&w.clock, NULL);
+    *state = &w;
+    return w.loop != NULL && w.health != NULL &&
+                   schema_parse(record, strlen(record), &w.schema, &w.e) == RC_OK
+               ? 0
+               : -1;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    registry_destroy(w->registry);
+    loop_destroy(w->loop);
+    health_destroy(w->health);
+    config_destroy(w->config);
+    schema_destroy(w->schema);
+    script_stop(w->server);
+    return 0;
+}
+
+static void begin(struct world *w, const struct script_row *rows, size_t rows_n)
+{
+    char url[80];
+    w->server = rows_n > 0 ? script_start(rows, rows_n) : NULL;
+    (void)snprintf(url, sizeof url, "registry.url=http://127.0.0.1:%d/base/",
+                   rows_n > 0 ? w->server->port : script_dead_port());
+    const char *overrides[] = {url, "registry.username=u", "registry.password=p", "registry.timeout=500ms"};
+    struct config_source source = {.overrides = overrides, .overrides_n = 4};
+    struct config_problems problems = {.count = 0};
+    buf_init(&problems.text, 10000);
+    enum rc rc = config_load(&source, &w->config, &problems);
+    if (rc != RC_OK)
+        print_error("%.*s\n", (int)problems.text.n, (const char *)problems.text.p);
+    buf_release(&problems.text);
+    assert_int_equal(rc, RC_OK);
+    assert_int_equal(registry_create(w->loop, w->config, NULL, w->health, &w->registry, &w->e), RC_OK);
+    assert_false(health_ready(w->health));
+}
+
+static void on_id(void *arg, enum rc rc, int32_t id, const char *words)
+{
+    struct got *g = arg;
+    g->calls++;
+    g->rc = rc;
+    g->id = id;
+    (void)snprintf(g->words, sizeof g->words, "%s", words);
+}
+
+static void on_schema(void *arg, enum rc rc, const struct schema *s, const char *words)
+{
+    struct got *g = arg;
+    on_id(arg, rc, 0, words);
+    g->schema = s;
+}
+
+static void wait_calls(struct world *w, struct got *g, int calls)
+{
+    int64_t end = clock_mono(clock_system()) + 3000;
+    while (g->calls < calls && clock_mono(clock_system()) < end)
+        loop_turn(w->loop, 50);
+    assert_int_equal(g->calls, calls);
+}
+
+static void wait_requests(struct world *w, size_t n)
+{
+    int64_t end = clock_mono(clock_system()) + 3000;
+    while (script_requests(w->server) < n && clock_mono(clock_system()) < end)
+        loop_turn(w->loop, 20);
+    assert_int_equal(script_requests(w->server), n);
+    for (int i = 0; i < 3; i++)
+        loop_turn(w->loop, 20);
+}
+
+static struct got *register_with(struct world *w, const struct script_row *rows, size_t rows_n)
+{
+    begin(w, rows, rows_n);
+    assert_int_equal(registry_register(w->registry, "xsale.orders", w->schema, on_id, &w->got[0], &w->e),
+                     RC_OK);
+    assert_int_equal(w->got[0].calls, 0);
+    wait_calls(w, &w->got[0], 1);
+    return &w->got[0];
+}
+
+static struct got *fetch_with(struct world *w, const char *reply)
+{
+    begin(w, &(struct script_row){reply, SCRIPT_KEEP}, 1);
+    assert_int_equal(registry_fetch(w->registry, 42, on_schema, &w->got[0], &w->e), RC_OK);
+    assert_int_equal(w->got[0].calls, 0);
+    wait_calls(w, &w->got[0], 1);
+    return &w->got[0];
+}
+
+static void a_known_schema_is_looked_up_and_not_registered(void **state)
+{
+    struct world *w = *state;
+    struct got *g = register_with(w, &(struct script_row){ID_7, SCRIPT_KEEP}, 1);
+    assert_int_equal(g->rc, RC_OK);
+    assert_int_equal(g->id, 7);
+    assert_int_equal(script_requests(w->server), 1);
+    const char *sent = w->server->requests[0];
+    assert_ptr_equal(strstr(sent, "POST /base/subjects/xsale.orders-value HTTP/1.1\r\n"), sent);
+    assert_non_null(strstr(sent, "Content-Type: application/vnd.schemaregistry.v1+json\r\n"));
+    assert_non_null(strstr(sent, "Accept: application/vnd.schemaregistry.v1+json\r\n"));
+    assert_non_null(strstr(sent, "Authorization: Basic dTpw\r\n"));
+    assert_non_null(strstr(sent, "\r\n\r\n{\"schema\":\"{\\\"type\\\":\\\"record\\\""));
+    assert_true(health_ready(w->health));
+    assert_non_null(registry_cached(w->registry, 7));
+    assert_string_equal(schema_text(registry_cached(w->registry, 7)), record);
+    assert_ptr_not_equal(registry_cached(w->registry, 7), w->schema);
+}
+
+static void a_first_schema_is_registered_without_a_comparison(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {{NO_SUBJECT, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 2);
+    assert_int_equal(g->id, 7);
+    assert_int_equal(script_requests(w->server), 2);
+    assert_non_null(strstr(w->server->requests[1], "POST /base/subjects/xsale.orders-value/versions HTTP"));
+}
+
+static void a_new_version_is_compared_before_it_is_registered(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {
+        {NO_SCHEMA, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 3);
+    assert_int_equal(g->id, 7);
+    assert_non_null(strstr(w->server->requests[1],
+                           "POST /base/compatibility/subjects/xsale.orders-value/versions/latest"));
+    assert_non_null(strstr(w->server->requests[2], "POST /base/subjects/xsale.orders-value/versions HTTP"));
+}
+
+static void an_incompatible_schema_is_not_registered(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {INCOMPATIBLE, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 2);
+    assert_int_equal(g->rc, RC_FATAL);
+    assert_non_null(strstr(g->words, "field a was removed"));
+    assert_int_equal(script_requests(w->server), 2);
+    assert_false(health_ready(w->health));
+}
+
+static void a_refusal_is_final_and_explained(void **state)
+{
+    static const struct {
+        const char *reply, *words;
+    } rows[] = {
+        {JSON("401 Unauthorized", "0", ""), "registry.password"},
+        {JSON("403 Forbidden", "0", ""), "right"},
+        {JSON("409 Conflict", "44", "{\"error_code\":409,\"message\":\"incompatible!\"}"), "incompatible!"},
+        {JSON("422 Unprocessable", "44", "{\"error_code\":42201,\"message\":\"bad default\"}"),
+         "bad default"},
+        {"HTTP/1.1 301 Moved\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n", "registry.url"},
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct got *g = register_with(w, &(struct script_row){rows[i].reply, SCRIPT_KEEP}, 1);
+        assert_int_equal(g->rc, RC_FATAL);
+        assert_non_null(strstr(g->words, rows[i].words));
+        assert_null(strstr(g->words, "\n"));
+        if (i + 1 < sizeof rows / sizeof rows[0]) {
+            (void)teardown(state);
+            assert_int_equal(setup(state), 0);
+        }
+    }
+}
+
+static void a_wrong_root_is_recognised_by_endless_404(void **state)
+{
+    struct got *g = register_with(
+        *state, &(struct script_row){"HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\n<p/>", SCRIPT_KEEP}, 1);
+    assert_int_equal(g->rc, RC_FATAL);
+    assert_non_null(strstr(g->words, "registry.url"));
+}
+
+static void an_absent_registry_is_waited_for(void **state)
+{
+    struct world *w = *state;
+    begin(w, NULL, 0);
+    assert_int_equal(registry_register(w->registry, "t", w->schema, on_id, &w->got[0], &w->e), RC_OK);
+    for (int i = 0; i < 20; i++) {
+        loop_turn(w->loop, 10);
+        w->skipped_ms += 31000;
+    }
+    assert_int_equal(w->got[0].calls, 0);
+    struct buf b;
+    buf_init(&b, 10000);
+    health_print(w->health, &b);
+    assert_non_null(strstr(buf_text(&b), "connect"));
+    assert_non_null(strstr(buf_text(&b), "tries again in"));
+    buf_release(&b);
+}
+
+static void what_may_pass_is_tried_again_from_the_look_up(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {
+        {BUSY, SCRIPT_KEEP},
+        {NO_SUBJECT, SCRIPT_KEEP},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"id\":7",
+         SCRIPT_CLOSE}, /* registered, but the reply was cut */
+        {JSON("200 OK", "15", "<html>hi</html>"), SCRIPT_KEEP},
+        {JSON("200 OK", "8", "{\"id\":0}"), SCRIPT_KEEP},
+        {NULL, SCRIPT_KEEP},
+        {ID_7, SCRIPT_KEEP},
+    };
+    begin(w, rows, 7);
+    assert_int_equal(registry_register(w->registry, "t", w->schema, on_id, &w->got[0], &w->e), RC_OK);
+    const size_t stops[] = {1, 3, 4, 5};
+    for (size_t i = 0; i < 4; i++) {
+        wait_requests(w, stops[i]);
+        assert_int_equal(w->got[0].calls, 0);
+        assert_false(health_ready(w->health));
+        w->skipped_ms += 31000;
+    }
+    wait_requests(w, 6); /* which hangs until its time-out */
+    int64_t end = clock_mono(clock_system()) + 3000;
+    while (w->got[0].calls == 0 && clock_mono(clock_system()) < end) {
+        loop_turn(w->loop, 50);
+        w->skipped_ms += 5000;
+    }
+    assert_int_equal(w->got[0].rc, RC_OK);
+    assert_int_equal(w->got[0].id, 7);
+    assert_true(health_ready(w->health));
+    assert_non_null(strstr(w->server->requests[3], "POST /base/subjects/t-value HTTP"));
+}
+
+static void retry_after_is_obeyed(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {
+        {"HTTP/1.1 429 Slow\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n", SCRIPT_KEEP},
+        {ID_7, SCRIPT_KEEP}};
+    begin(w, rows, 2);
+    assert_int_equal(registry_register(w->registry, "t", w->schema, on_id, &w->got[0], &w->e), RC_OK);
+    wait_requests(w, 1);
+    w->skipped_ms += 95000;
+    loop_turn(w->loop, 20);
+    loop_turn(w->loop, 20);
+    assert_int_equal(script_requests(w->server), 1);
+    w->skipped_ms += 6000;
+    wait_calls(w, &w->got[0], 1);
+}
+
+static void a_schema_is_fetched_once_and_kept(void **state)
+{
+    struct world *w = *state;
+    begin(w, &(struct script_row){LONG_SCHEMA, SCRIPT_DELAY}, 1);
+    assert_null(registry_cached(w->registry, 42));
+    assert_int_equal(registry_fetch(w->registry, 42, on_schema, &w->got[0], &w->e), RC_OK);
+    assert_int_equal(registry_fetch(w->registry, 42, on_schema, &w->got[1], &w->e), RC_OK);
+    wait_calls(w, &w->got[0], 1);
+    wait_calls(w, &w->got[1], 1);
+    assert_int_equal(w->got[0].rc, RC_OK);
+    assert_int_equal(schema_root(w->got[0].schema)->kind, SCHEMA_LONG);
+    assert_ptr_equal(w->got[0].schema, w->got[1].schema);
+    assert_ptr_equal(registry_cached(w->registry, 42), w->got[0].schema);
+    assert_int_equal(registry_fetch(w->registry, 42, on_schema, &w->got[2], &w->e), RC_OK);
+    assert_int_equal(w->got[2].calls, 0);
+    wait_calls(w, &w->got[2], 1);
+    assert_ptr_equal(w->got[2].schema, w->got[0].schema);
+    assert_int_equal(script_requests(w->server), 1);
+    const char *sent = w->server->requests[0];
+    assert_ptr_equal(strstr(sent, "GET /base/schemas/ids/42 HTTP/1.1\r\n"), sent);
+    assert_true(health_ready(w->health));
+}
+
+static void an_id_that_the_registry_does_not_know_is_asked_again_each_time(void **state)
+{
+    struct world *w = *state;
+    struct got *g = fetch_with(w, NO_SCHEMA);
+    assert_int_equal(g->rc, RC_RETRY);
+    assert_null(g->schema);
+    assert_non_null(strstr(g->words, "does not know schema 42"));
+    assert_true(health_ready(w->health));
+    assert_int_equal(registry_fetch(w->registry, 42, on_schema, g, &w->e), RC_OK);
+    wait_calls(w, g, 2);
+    assert_int_equal(script_requests(w->server), 2);
+}
+
+static void a_registry_that_is_away_is_told_at_once(void **state)
+{
+    struct world *w = *state;
+    begin(w, NULL, 0);
+    assert_int_equal(registry_fetch(w->registry, 42, on_schema, &w->got[0], &w->e), RC_OK);
+    wait_calls(w, &w->got[0], 1);
+    assert_int_equal(w->got[0].rc, RC_RETRY);
+    assert_false(health_ready(w->health));
+}
+
+static void a_fetch_that_fails_caches_nothing(void **state)
+{
+    static const char *const replies[] = {
+        BUSY,
+        JSON("401 Unauthorized", "0", ""),
+        JSON("200 OK", "4", "null"),
+        JSON("200 OK", "12", "{\"schema\":1}"),
+        JSON("200 OK", "7", "garbage"),
+        "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\n<p/>",
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+        struct got *g = fetch_with(w, replies[i]);
+        assert_int_equal(g->rc, RC_RETRY);
+        assert_true(g->words[0] != '\0');
+        assert_null(registry_cached(w->registry, 42));
+        assert_false(health_ready(w->health));
+        (void)teardown(state);
+        assert_int_equal(setup(state), 0);
+    }
+}
+
+static void what_is_no_avro_schema_rejects(void **state)
+{
+    static const char *const replies[] = {
+        JSON("200 OK", "45", "{\"schema\":\"\\\"long\\\"\",\"schemaType\":\"PROTOBUF\"}"),
+        JSON("200 OK", "23", "{\"schema\":\"{\\\"type\\\":\"}"),
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+        struct got *g = fetch_with(w, replies[i]);
+        assert_int_equal(g->rc, RC_REJECT);
+        assert_non_null(strstr(g->words, "schema 42"));
+        assert_null(registry_cached(w->registry, 42));
+        assert_true(health_ready(w->health));
+        (void)teardown(state);
+        assert_int_equal(setup(state), 0);
+    }
+}
+
+static void open_questions_end_with_the_client(void **state)
+{
+    struct world *w = *state;
+    begin(w, &(struct script_row){NULL, SCRIPT_KEEP}, 1);
+    assert_int_equal(registry_fetch(w->registry, 1, on_schema, &w->got[0], &w->e), RC_OK);
+    assert_int_equal(registry_fetch(w->registry, 1, on_schema, &w->got[1], &w->e), RC_OK);
+    assert_int_equal(registry_register(w->registry, "t", w->schema, on_id, &w->got[2], &w->e), RC_OK);
+    loop_turn(w->loop, 20);
+    registry_destroy(w->registry);
+    w->registry = NULL;
+    loop_turn(w->loop, 20);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(w->got[i].calls, 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_known_schema_is_looked_up_and_not_registered),
+        TEST(a_first_schema_is_registered_without_a_comparison),
+        TEST(a_new_version_is_compared_before_it_is_registered),
+        TEST(an_incompatible_schema_is_not_registered),
+        TEST(a_refusal_is_final_and_explained),
+        TEST(a_wrong_root_is_recognised_by_endless_404),
+        TEST(an_absent_registry_is_waited_for),
+        TEST(what_may_pass_is_tried_again_from_the_look_up),
+        TEST(retry_after_is_obeyed),
+        TEST(a_schema_is_fetched_once_and_kept),
+        TEST(an_id_that_the_registry_does_not_know_is_asked_again_each_time),
+        TEST(a_registry_that_is_away_is_told_at_once),
+        TEST(a_fetch_that_fails_caches_nothing),
+        TEST(what_is_no_avro_schema_rejects),
+        TEST(open_questions_end_with_the_client),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
