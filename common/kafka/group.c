@@ -164,18 +164,33 @@ static void pass_over(struct group *g)
     change_end(g);
 }
 
+/* librdkafka's metadata ends without a zero byte: copied behind the table, with one. NULL: out of memory. */
+static struct group_partition *make_parts(const rd_kafka_topic_partition_list_t *list)
+{
+    size_t table = ((size_t)list->cnt + 1) * sizeof(struct group_partition), texts = 0;
+    for (int i = 0; i < list->cnt; i++)
+        texts += list->elems[i].metadata_size + 1;
+    struct group_partition *parts = calloc(1, table + texts);
+    if (parts == NULL)
+        return NULL;
+    char *text = (char *)parts + table;
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &list->elems[i];
+        if (p->metadata_size > 0)
+            memcpy(text, p->metadata, p->metadata_size);
+        parts[i] = (struct group_partition){p->topic, p->partition, p->offset, text};
+        text += p->metadata_size + 1;
+    }
+    return parts;
+}
+
 /* The owner may move the offsets. */
 static bool tell_assigned(struct group *g, rd_kafka_topic_partition_list_t *list)
 {
-    size_t n = 0;
-    struct group_partition *parts = calloc((size_t)list->cnt + 1, sizeof *parts);
+    struct group_partition *parts = make_parts(list);
     bool ok = parts != NULL;
-    for (int i = 0; ok && i < list->cnt; i++) {
-        rd_kafka_topic_partition_t *p = &list->elems[i];
-        parts[n++] = (struct group_partition){p->topic, p->partition, p->offset, p->metadata_size > 0 ? p->metadata : ""};
-    }
     if (ok)
-        g->ops.assigned(g->arg, parts, n);
+        g->ops.assigned(g->arg, parts, (size_t)list->cnt);
     for (int i = 0; ok && i < list->cnt; i++) {
         rd_kafka_topic_partition_t *p = &list->elems[i];
         p->offset = parts[i].offset < 0 ? RD_KAFKA_OFFSET_BEGINNING : parts[i].offset;
@@ -327,6 +342,8 @@ static void on_error(struct group *g, rd_kafka_event_t *event)
 {
     rd_kafka_resp_err_t err = rd_kafka_event_error(event);
     rd_kafka_topic_partition_t *at = rd_kafka_event_topic_partition(event);
+    if (rd_kafka_event_error_is_fatal(event) != 0)
+        err = RD_KAFKA_RESP_ERR__FATAL;
     switch (err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (at != NULL)

@@ -250,7 +250,7 @@ static void on_event(void *arg, rd_kafka_event_t *event)
     if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_ERROR)
         return;
     (void)kafka_conf_event(p->log, event);
-    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__FATAL)
+    if (rd_kafka_event_error_is_fatal(event) != 0)
         recall(p, rd_kafka_event_error_string(event));
 }
 
