@@ -1,0 +1,146 @@
+#include "common/net/health.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/utf8.h"
+
+enum { DEPENDENCIES = 16, WHY_ROOM = 301 };
+
+struct dependency {
+    const char *name;
+    enum health_state state;
+    int64_t since_ms; /* wall clock */
+    char why[WHY_ROOM];
+    char doing[WHY_ROOM];
+};
+
+struct health {
+    const struct clock *clock;
+    struct log *log;
+    struct dependency list[DEPENDENCIES];
+    size_t n;
+};
+
+static const char *const state_names[] = {"unknown", "up", "down"};
+
+struct health *health_create(const struct clock *clock, struct log *log)
+{
+    struct health *h = calloc(1, sizeof *h);
+    if (h == NULL)
+        return NULL;
+    h->clock = clock;
+    h->log = log;
+    return h;
+}
+
+void health_destroy(struct health *h)
+{
+    free(h);
+}
+
+static struct dependency *find(struct health *h, const char *name)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (strcmp(h->list[i].name, name) == 0)
+            return &h->list[i];
+    if (h->n == DEPENDENCIES)
+        return NULL;
+    struct dependency *d = &h->list[h->n++];
+    *d = (struct dependency){.name = name, .since_ms = clock_wall(h->clock)};
+    return d;
+}
+
+/* Cut at a character; what is no UTF-8 ends the text, since it goes into JSON. */
+static void copy(char out[WHY_ROOM], const char *text)
+{
+    size_t n = text == NULL ? 0 : strnlen(text, WHY_ROOM - 1);
+    n = n == 0 ? 0 : utf8_check(text, n);
+    if (n > 0)
+        memcpy(out, text, n);
+    out[n] = '\0';
+}
+
+static void tell(struct health *h, const struct dependency *d)
+{
+    enum log_level level = d->state == HEALTH_DOWN ? LOG_WARN : LOG_INFO;
+    struct log_field fields[4] = {LOG_S("dependency", d->name), LOG_S("state", state_names[d->state])};
+    size_t n = 2;
+    if (d->why[0] != '\0')
+        fields[n++] = LOG_S("why", d->why);
+    if (d->doing[0] != '\0')
+        fields[n++] = LOG_S("doing", d->doing);
+    log_write_unfolded(h->log, level, "health", NULL, "dependency changed", fields, n);
+}
+
+void health_set(struct health *h, const char *name, enum health_state state, const char *why, const char *doing)
+{
+    struct dependency *d = h == NULL ? NULL : find(h, name);
+    if (d == NULL)
+        return;
+    bool changed = d->state != state;
+    copy(d->why, why);
+    copy(d->doing, doing);
+    if (!changed)
+        return;
+    d->state = state;
+    d->since_ms = clock_wall(h->clock);
+    tell(h, d);
+}
+
+bool health_ready(const struct health *h)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (h->list[i].state != HEALTH_UP)
+            return false;
+    return true;
+}
+
+static void put_string(struct buf *out, const char *text)
+{
+    buf_put_byte(out, '"');
+    for (const char *p = text; *p != '\0'; p++)
+        if (*p == '"' || *p == '\\')
+            buf_printf(out, "\\%c", *p);
+        else if ((unsigned char)*p < 0x20 || *p == 0x7F)
+            buf_printf(out, "\\u%04x", (unsigned)(unsigned char)*p);
+        else
+            buf_put_byte(out, (unsigned char)*p);
+    buf_put_byte(out, '"');
+}
+
+static void put_time(struct buf *out, int64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm t;
+    char made[32];
+    if (gmtime_r(&seconds, &t) != NULL && strftime(made, sizeof made, "%Y-%m-%dT%H:%M:%S", &t) > 0)
+        buf_printf(out, "\"%s.%03dZ\"", made, (int)(wall_ms % 1000));
+    else
+        buf_put_text(out, "null");
+}
+
+void health_print(const struct health *h, struct buf *out)
+{
+    buf_printf(out, "{\"ready\":%s,\"dependencies\":{", health_ready(h) ? "true" : "false");
+    for (size_t i = 0; i < h->n; i++) {
+        const struct dependency *d = &h->list[i];
+        buf_put_text(out, i > 0 ? "," : "");
+        put_string(out, d->name);
+        buf_printf(out, ":{\"state\":\"%s\",\"since\":", state_names[d->state]);
+        put_time(out, d->since_ms);
+        if (d->why[0] != '\0') {
+            buf_put_text(out, ",\"error\":");
+            put_string(out, d->why);
+        }
+        if (d->doing[0] != '\0') {
+            buf_put_text(out, ",\"doing\":");
+            put_string(out, d->doing);
+        }
+        buf_put_byte(out, '}');
+    }
+    buf_put_text(out, "}}\n");
+}
