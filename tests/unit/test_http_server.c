@@ -1,0 +1,252 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/net/http_client.h"
+#include "common/net/http_server.h"
+#include "tests/unit/scripted_server.h"
+
+static const struct metric_row rows[] = {{"xsale_bridge_things_total", METRIC_COUNTER, NULL, "Things."}};
+
+struct world {
+    int64_t skipped_ms;
+    bool late; /* the clock jumps by 31 s at each reading */
+    struct clock clock;
+    struct loop *loop;
+    struct health *health;
+    struct metrics *metrics;
+    struct http_server *server;
+    struct http_client *client;
+    struct err e;
+    int calls, status;
+    char body[20000], type[100];
+};
+
+static int64_t mono(void *arg)
+{
+    struct world *w = arg;
+    if (w->late)
+        w->skipped_ms += 31000;
+    return clock_mono(clock_system()) + w->skipped_ms;
+}
+
+static int64_t wall(void *arg)
+{
+    (void)arg;
+    return clock_wall(clock_system());
+}
+
+static int setup(void **state)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    w.clock = (struct clock){wall, mono, &w};
+    w.loop = loop_create(&w.clock, &w.e);
+    w.health = health_create(&w.clock, NULL);
+    w.metrics = metrics_create("test", rows, 1);
+    struct http_settings s = {
+        .insecure = true, .connect_timeout_ms = 1000, .timeout_ms = 3000, .max_body = 19999};
+    w.client = w.loop != NULL ? http_client_create(w.loop, &s, &w.e) : NULL;
+    *state = &w;
+    if (w.client == NULL || w.health == NULL || w.metrics == NULL)
+        return -1;
+    return http_server_create(w.loop, "127.0.0.1", 0, w.health, w.metrics, &w.server, &w.e) == RC_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    http_client_destroy(w->client);
+    http_server_destroy(w->server);
+    metrics_destroy(w->metrics);
+    health_destroy(w->health);
+    loop_destroy(w->loop);
+    return 0;
+}
+
+static void on_done(void *arg, const struct http_reply *r)
+{
+    struct world *w = arg;
+    w->calls++;
+    assert_int_equal(r->end, HTTP_REPLIED);
+    w->status = r->status;
+    (void)snprintf(w->body, sizeof w->body, "%s", r->body);
+    (void)snprintf(w->type, sizeof w->type, "%s", r->content_type);
+}
+
+static int ask(struct world *w, const char *method, const char *path)
+{
+    char url[100];
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d%s", http_server_port(w->server), path);
+    struct http_request r = {.method = method, .url = url};
+    assert_non_null(http_submit(w->client, &r, on_done, w, &w->e));
+    int64_t end = clock_mono(clock_system()) + 3000;
+    for (w->calls = 0; w->calls == 0 && clock_mono(clock_system()) < end;)
+        loop_turn(w->loop, 100);
+    assert_int_equal(w->calls, 1);
+    return w->status;
+}
+
+/* Sends text on a connection of its own and returns the beginning of what comes back. */
+static void talk(struct world *w, const char *text, char *out, size_t room)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)http_server_port(w->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    (void)connect(fd, (struct sockaddr *)&at, sizeof at);
+    struct pollfd p = {fd, POLLOUT, 0};
+    assert_int_equal(poll(&p, 1, 1000), 1);
+    script_send(fd, text);
+    int64_t end = clock_mono(clock_system()) + 1000;
+    ssize_t n = -1;
+    while (n < 0 && clock_mono(clock_system()) < end) {
+        loop_turn(w->loop, 10);
+        n = recv(fd, out, room - 1, 0);
+    }
+    out[n > 0 ? n : 0] = '\0';
+    (void)close(fd);
+}
+
+static void a_moving_loop_is_alive(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ask(w, "GET", "/livez"), 200);
+    assert_ptr_equal(strstr(w->body, "ok"), w->body);
+}
+
+static void a_turn_of_over_30_seconds_is_told(void **state)
+{
+    struct world *w = *state;
+    w->late = true;
+    assert_int_equal(ask(w, "GET", "/livez"), 503);
+}
+
+static void readiness_follows_the_dependencies(void **state)
+{
+    struct world *w = *state;
+    health_set(w->health, "kafka", HEALTH_UP, NULL, NULL);
+    assert_int_equal(ask(w, "GET", "/readyz"), 200);
+    assert_string_equal(w->type, "application/json");
+    health_set(w->health, "erp", HEALTH_DOWN, "connection refused", "tries again in 4 s");
+    assert_int_equal(ask(w, "GET", "/readyz"), 503);
+    assert_non_null(strstr(w->body, "\"erp\""));
+    assert_non_null(strstr(w->body, "tries again in 4 s"));
+    health_set(w->health, "erp", HEALTH_UP, NULL, NULL);
+    assert_int_equal(ask(w, "GET", "/readyz"), 200);
+}
+
+static void metrics_are_prometheus_text(void **state)
+{
+    struct world *w = *state;
+    metrics_add(w->metrics, 0, NULL, 3);
+    assert_int_equal(ask(w, "GET", "/metrics"), 200);
+    assert_ptr_equal(strstr(w->type, "text/plain; version=0.0.4"), w->type);
+    assert_non_null(strstr(w->body, "xsale_bridge_things_total 3"));
+}
+
+static void other_paths_and_methods_are_refused(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ask(w, "GET", "/"), 404);
+    assert_int_equal(ask(w, "GET", "/livez/x"), 404);
+    assert_int_equal(ask(w, "POST", "/livez"), 405);
+    assert_int_equal(ask(w, "DELETE", "/metrics"), 405);
+    assert_int_equal(ask(w, "GET", "/livez"), 200);
+}
+
+static void every_answer_forbids_storing_and_guessing(void **state)
+{
+    char reply[2000];
+    talk(*state, "HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n", reply, sizeof reply);
+    assert_ptr_equal(strstr(reply, "HTTP/1.1 200"), reply);
+    assert_non_null(strstr(reply, "X-Content-Type-Options: nosniff\r\n"));
+    assert_non_null(strstr(reply, "Cache-Control: no-store\r\n"));
+    assert_null(strstr(reply, "\r\n\r\nok"));
+}
+
+static void nonsense_harms_nobody(void **state)
+{
+    struct world *w = *state;
+    static char reply[2000], many[60000];
+    talk(w, "\x16\x03\x01 nonsense\r\n\r\n\r\n", reply, sizeof reply);
+    memset(many, 'A', sizeof many - 1);
+    memcpy(many, "GET /", 5);
+    talk(w, many, reply, sizeof reply);
+    assert_null(strstr(reply, "200 OK"));
+    assert_int_equal(ask(w, "GET", "/livez"), 200);
+}
+
+static void more_than_32_connections_wait_and_do_not_block(void **state)
+{
+    struct world *w = *state;
+    int fds[40];
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)http_server_port(w->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (int i = 0; i < 40; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&at, sizeof at), 0);
+    }
+    for (int i = 0; i < 20; i++)
+        loop_turn(w->loop, 5);
+    for (int i = 0; i < 40; i++)
+        (void)close(fds[i]);
+    assert_int_equal(ask(w, "GET", "/livez"), 200);
+}
+
+static void a_taken_port_is_told(void **state)
+{
+    struct world *w = *state;
+    struct http_server *other = NULL;
+    assert_int_equal(http_server_create(w->loop, "127.0.0.1", http_server_port(w->server), w->health,
+                                        w->metrics, &other, &w->e),
+                     RC_FATAL);
+    assert_null(other);
+    assert_non_null(strstr(w->e.text, "in use"));
+}
+
+static void an_address_that_is_none_is_told(void **state)
+{
+    struct world *w = *state;
+    struct http_server *other = NULL;
+    assert_int_equal(http_server_create(w->loop, "example.invalid", 0, w->health, w->metrics, &other, &w->e),
+                     RC_FATAL);
+    assert_non_null(strstr(w->e.text, "example.invalid"));
+    assert_int_equal(http_server_create(w->loop, "127.0.0.1", 70000, w->health, w->metrics, &other, &w->e),
+                     RC_FATAL);
+}
+
+static void an_ipv6_address_works_too(void **state)
+{
+    struct world *w = *state;
+    struct http_server *other = NULL;
+    enum rc rc = http_server_create(w->loop, "::1", 0, w->health, w->metrics, &other, &w->e);
+    if (rc != RC_OK) /* a machine without IPv6: then at least the words must say so */
+        assert_non_null(strstr(w->e.text, "::1"));
+    else
+        assert_true(http_server_port(other) > 0);
+    http_server_destroy(other);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_moving_loop_is_alive),
+        TEST(a_turn_of_over_30_seconds_is_told),
+        TEST(readiness_follows_the_dependencies),
+        TEST(metrics_are_prometheus_text),
+        TEST(other_paths_and_methods_are_refused),
+        TEST(every_answer_forbids_storing_and_guessing),
+        TEST(nonsense_harms_nobody),
+        TEST(more_than_32_connections_wait_and_do_not_block),
+        TEST(a_taken_port_is_told),
+        TEST(an_address_that_is_none_is_told),
+        TEST(an_ipv6_address_works_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
