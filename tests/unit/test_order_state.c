@@ -1,0 +1,95 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "common/contract/order_state.h"
+#include "tests/unit/avro_bytes.h"
+
+static void a_state_reads_back_as_it_was_written(void **state)
+{
+    (void)state;
+    struct schema *writer = schema_of(schema_builtin("OrderState"));
+    for (int closed = 0; closed < 2; closed++) {
+        struct order_state s = {.organization = "acme", .order_id = INT64_MAX, .revision = "fedcba9876543210", .publication = 5, .round = 4,
+                                .withdrawn = closed == 0, .schema_id = INT32_MAX, .closed = closed != 0, .at = -1};
+        struct order_state *got = NULL;
+        struct buf b;
+        buf_init(&b, 4096);
+        assert_true(warehouse_set_add(&s.warehouses, "MAG-1", 5));
+        assert_int_equal(order_state_encode(&s, &b, NULL), RC_OK);
+        assert_int_equal(order_state_decode(writer, b.p, b.n, &got, NULL), RC_OK);
+        assert_string_equal(got->organization, "acme");
+        assert_string_equal(got->revision, s.revision);
+        assert_true(got->order_id == INT64_MAX && got->publication == 5 && got->round == 4 && got->at == -1);
+        assert_int_equal(got->schema_id, INT32_MAX);
+        assert_int_equal(got->withdrawn, s.withdrawn);
+        assert_int_equal(got->closed, s.closed);
+        assert_true(got->warehouses.n == 1 && warehouse_set_has(&got->warehouses, "MAG-1"));
+        order_state_destroy(got);
+        buf_release(&b);
+    }
+    schema_destroy(writer);
+}
+
+static void symbols_in_another_order_keep_their_meaning(void **state)
+{
+    (void)state;
+    struct schema *writer = schema_of(
+        "{\"type\":\"record\",\"name\":\"S\",\"fields\":[{\"name\":\"organization\",\"type\":\"string\"},{\"name\":\"orderId\",\"type\":\"long\"},"
+        "{\"name\":\"revision\",\"type\":\"string\"},{\"name\":\"publication\",\"type\":\"long\"},{\"name\":\"round\",\"type\":\"long\"},"
+        "{\"name\":\"withdrawn\",\"type\":\"boolean\"},{\"name\":\"schemaId\",\"type\":\"long\"},"
+        "{\"name\":\"warehouses\",\"type\":{\"type\":\"array\",\"items\":\"string\"}},"
+        "{\"name\":\"state\",\"type\":{\"type\":\"enum\",\"name\":\"X\",\"symbols\":[\"CLOSED\",\"OPEN\"]}},{\"name\":\"at\",\"type\":\"int\"}]}");
+    struct order_state *got = NULL;
+    struct err e = {0};
+    struct buf b;
+    buf_init(&b, 4096);
+    bytes_json(&b, writer, "{\"organization\":\"a\",\"orderId\":1,\"revision\":\"r\",\"publication\":2,\"round\":3,\"withdrawn\":false,"
+                           "\"schemaId\":4,\"warehouses\":[],\"state\":\"CLOSED\",\"at\":6}");
+    assert_int_equal(order_state_decode(writer, b.p, b.n, &got, &e), RC_OK);
+    assert_true(got->closed && got->schema_id == 4 && got->at == 6);
+    order_state_destroy(got);
+    got = NULL;
+    buf_reset(&b);
+    bytes_json(&b, writer, "{\"organization\":\"a\",\"orderId\":1,\"revision\":\"r\",\"publication\":2,\"round\":3,\"withdrawn\":false,"
+                           "\"schemaId\":2147483648,\"warehouses\":[],\"state\":\"OPEN\",\"at\":6}");
+    assert_int_equal(order_state_decode(writer, b.p, b.n, &got, &e), RC_REJECT);
+    assert_string_equal(e.text, "order state: field schemaId: has more than 32 bits");
+    assert_null(got);
+    buf_release(&b);
+    schema_destroy(writer);
+}
+
+static void a_cut_state_is_rejected_and_bad_texts_are_not_written(void **state)
+{
+    (void)state;
+    struct schema *writer = schema_of(schema_builtin("OrderState"));
+    struct order_state s = {.organization = "acme", .order_id = 1, .revision = "fedcba9876543210"}, *got = NULL;
+    struct err e = {0};
+    struct buf b;
+    buf_init(&b, 4096);
+    assert_int_equal(order_state_encode(&s, &b, NULL), RC_OK);
+    for (size_t n = 0; n < b.n; n++)
+        assert_int_equal(order_state_decode(writer, b.p, n, &got, &e), RC_REJECT);
+    assert_null(got);
+    s.organization = "\xFF";
+    assert_int_equal(order_state_encode(&s, &b, &e), RC_REJECT);
+    assert_string_equal(e.text, "order state: field organization: no valid UTF-8");
+    buf_release(&b);
+    schema_destroy(writer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_state_reads_back_as_it_was_written),
+        cmocka_unit_test(symbols_in_another_order_keep_their_meaning),
+        cmocka_unit_test(a_cut_state_is_rejected_and_bad_texts_are_not_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
