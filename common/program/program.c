@@ -1,0 +1,289 @@
+#include "common/program/program.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/program/program_options.h"
+
+enum { EXIT_DONE = 0, EXIT_WORK = 1, EXIT_USAGE = 2, TEXT_MAX = 4 * 1024 * 1024 };
+
+struct program {
+    const struct program_desc *desc;
+    struct program_options options;
+    struct config *config;
+    struct log *log;
+    struct loop *loop;
+    struct health *health;
+    struct metrics *metrics;
+    struct worker *worker;
+    struct http_server *server;
+    void *state;
+    bool stopping, finished;
+    int code;
+};
+
+struct config *program_config(struct program *p)
+{
+    return p->config;
+}
+
+struct log *program_log(struct program *p)
+{
+    return p->log;
+}
+
+struct loop *program_loop(struct program *p)
+{
+    return p->loop;
+}
+
+struct health *program_health(struct program *p)
+{
+    return p->health;
+}
+
+struct metrics *program_metrics(struct program *p)
+{
+    return p->metrics;
+}
+
+struct worker *program_worker(struct program *p)
+{
+    return p->worker;
+}
+
+const char *program_option_value(const struct program *p, const char *name)
+{
+    for (size_t i = 0; i < p->desc->options_n; i++)
+        if (strcmp(p->desc->options[i].name, name) == 0)
+            return p->options.own[i];
+    return NULL;
+}
+
+void program_finish(struct program *p, int code, const char *words)
+{
+    if (p->finished) /* the first end counts */
+        return;
+    p->finished = true;
+    p->code = code;
+    if (code != EXIT_DONE)
+        log_fact(p->log, LOG_ERROR, "program", NULL, "cannot go on", LOG_S("why", words));
+    loop_stop(p->loop);
+}
+
+static void on_stop(void *arg)
+{
+    struct program *p = arg;
+    if (p->finished)
+        return;
+    if (p->stopping) {
+        log_fact(p->log, LOG_WARN, "program", NULL, "drain abandoned", LOG_S("why", "second signal"));
+        p->finished = true;
+        p->code = EXIT_WORK;
+        loop_stop(p->loop);
+        return;
+    }
+    p->stopping = true;
+    log_fact(p->log, LOG_INFO, "program", NULL, "stopping", LOG_S("why", "signal"));
+    p->desc->stop(p->state);
+}
+
+static void on_reload(void *arg)
+{
+    struct program *p = arg;
+    bool changed = config_refresh_secrets(p->config);
+    log_fact(p->log, LOG_INFO, "program", NULL, "reloaded", LOG_S("secrets", changed ? "changed" : "unchanged"));
+    if (p->desc->reload != NULL)
+        p->desc->reload(p->state);
+}
+
+static bool put_out(FILE *to, struct buf *text)
+{
+    const char *p = buf_text(text);
+    return p != NULL && fputs(p, to) >= 0 && fflush(to) == 0;
+}
+
+/* Loads the configuration and checks all of it; the problems go to standard error. */
+static int load(struct program *p)
+{
+    extern char **environ;
+    int code = EXIT_WORK;
+    struct config_problems problems = {0};
+    struct config_source source = {
+        .file = p->options.file,
+        .overrides = p->options.overrides,
+        .overrides_n = p->options.overrides_n,
+        .environ_ = (const char *const *)environ,
+        .program = p->desc->config_bit,
+    };
+    buf_init(&problems.text, TEXT_MAX);
+    enum rc rc = config_load_anyway(&source, &p->config, &problems);
+    if (rc == RC_FATAL) {
+        (void)fprintf(stderr, "%s: out of memory\n", p->desc->name);
+        goto out;
+    }
+    if (p->config != NULL && p->desc->check != NULL)
+        p->desc->check(p->config, &problems);
+    code = rc == RC_OK && problems.count == 0 && problems.text.n == 0 ? EXIT_DONE : EXIT_USAGE;
+    if (code != EXIT_DONE && !put_out(stderr, &problems.text))
+        code = EXIT_WORK;
+out:
+    buf_release(&problems.text);
+    return code;
+}
+
+/* What ends before any work begins: --help, --version, --print-config, --check-config. */
+static int inform(struct program *p, int loaded)
+{
+    int code = loaded;
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    if (p->options.help)
+        program_help(p->desc, &text);
+    else if (p->options.version)
+        buf_printf(&text, "%s %s\n", p->desc->name, BRIDGE_VERSION);
+    else if (p->options.print_config && p->config != NULL)
+        config_print(p->config, &text);
+    else if (p->options.check_config && loaded == EXIT_DONE)
+        buf_put_text(&text, "configuration ok\n");
+    if ((text.n > 0 || buf_failed(&text)) && !put_out(stdout, &text))
+        code = EXIT_WORK;
+    buf_release(&text);
+    return code;
+}
+
+static int position(const char *const *names, int n, const char *name)
+{
+    int i = 0;
+    while (i < n - 1 && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
+static enum rc open_log(struct program *p, struct err *e)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    static const char *const formats[] = {"text", "json"};
+    p->log = log_create(p->desc->name, STDERR_FILENO, clock_system());
+    if (p->log == NULL) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
+    log_set(p->log, (enum log_level)position(levels, 4, config_text(p->config, "log.level")),
+            (enum log_format)position(formats, 2, config_text(p->config, "log.format")));
+    return RC_OK;
+}
+
+/* Signals are blocked before the first thread exists, so that every thread inherits it and only the loop sees them. */
+static enum rc open_loop(struct program *p, struct err *e)
+{
+    if ((p->loop = loop_create(clock_system(), e)) == NULL)
+        return RC_FATAL;
+    enum rc rc = loop_on_signal(p->loop, SIGTERM, on_stop, p, e);
+    if (rc == RC_OK)
+        rc = loop_on_signal(p->loop, SIGINT, on_stop, p, e);
+    if (rc == RC_OK)
+        rc = loop_on_signal(p->loop, SIGHUP, on_reload, p, e);
+    return rc;
+}
+
+static enum rc open_shared(struct program *p, struct err *e)
+{
+    const char *address = config_text(p->config, "http.address");
+    int port = (int)config_int(p->config, p->desc->port_key);
+    p->health = health_create(clock_system(), p->log);
+    p->metrics = metrics_create(p->desc->name, p->desc->metrics, p->desc->metrics_n);
+    if (p->health == NULL || p->metrics == NULL) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
+    if ((p->worker = worker_create(p->loop, e)) == NULL)
+        return RC_FATAL;
+    enum rc rc = http_server_create(p->loop, address, port, p->health, p->metrics, &p->server, e);
+    if (rc != RC_OK)
+        return rc;
+    log_fact(p->log, LOG_INFO, "program", NULL, "listening", LOG_S("address", address),
+             LOG_I("port", http_server_port(p->server)));
+    return RC_OK;
+}
+
+/* A core would hold passwords and people's addresses. */
+static enum rc forbid_core(struct err *e)
+{
+    struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) == 0)
+        return RC_OK;
+    err_set(e, "cannot switch core dumps off");
+    return RC_FATAL;
+}
+
+static enum rc open_all(struct program *p, struct err *e)
+{
+    enum rc rc = open_log(p, e);
+    if (rc == RC_OK)
+        rc = forbid_core(e);
+    if (rc != RC_OK)
+        return rc;
+    log_fact(p->log, LOG_INFO, "program", NULL, "started", LOG_S("program", p->desc->name), LOG_S("version", BRIDGE_VERSION),
+             LOG_I("pid", getpid()));
+    if ((rc = open_loop(p, e)) == RC_OK)
+        rc = open_shared(p, e);
+    return rc;
+}
+
+static void close_all(struct program *p)
+{
+    p->desc->release(p->state);
+    http_server_destroy(p->server);
+    if (p->worker != NULL)
+        worker_destroy(p->worker);
+    loop_destroy(p->loop);
+    metrics_destroy(p->metrics);
+    health_destroy(p->health);
+    if (p->log != NULL)
+        log_fact(p->log, LOG_INFO, "program", NULL, "ended", LOG_I("code", p->code));
+    log_destroy(p->log);
+}
+
+static int work(struct program *p)
+{
+    struct err e = {0};
+    enum rc rc = open_all(p, &e);
+    if (rc == RC_OK && (rc = p->desc->start(p, &p->state, &e)) == RC_REJECT)
+        p->code = EXIT_USAGE;
+    else if (rc != RC_OK)
+        p->code = EXIT_WORK;
+    if (rc == RC_OK && !p->finished)
+        loop_run(p->loop);
+    else if (rc != RC_OK && p->log != NULL)
+        log_fact(p->log, LOG_ERROR, "program", NULL, "cannot start", LOG_S("why", e.text));
+    close_all(p);
+    return p->code;
+}
+
+int program_main(const struct program_desc *d, int argc, char **argv)
+{
+    struct program p = {.desc = d};
+    struct err e = {0};
+    int code = EXIT_USAGE;
+    enum rc rc = program_options_parse(&p.options, d, argc, argv, &e);
+    if (rc != RC_OK) {
+        (void)fprintf(stderr, "%s: %s\nSee %s --help.\n", d->name, e.text, d->name);
+        code = rc == RC_FATAL ? EXIT_WORK : EXIT_USAGE;
+    } else if (p.options.help || p.options.version) {
+        code = inform(&p, EXIT_DONE);
+    } else {
+        code = load(&p);
+        if (p.options.print_config || p.options.check_config)
+            code = inform(&p, code);
+        else if (code == EXIT_DONE)
+            code = work(&p);
+    }
+    config_destroy(p.config);
+    program_options_release(&p.options);
+    return code;
+}

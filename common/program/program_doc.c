@@ -1,0 +1,140 @@
+#include <string.h>
+
+#include "common/program/program_options.h"
+
+enum { HELP_WIDTH = 96, HELP_INDENT = 4 };
+
+/* Words broken at blanks into lines of HELP_WIDTH, each after `indent` blanks. */
+static void put_wrapped(struct buf *out, const char *words, size_t n, int indent)
+{
+    size_t column = 0;
+    for (size_t at = 0; at < n;) {
+        while (at < n && (words[at] == ' ' || words[at] == '\n'))
+            at++;
+        size_t length = 0;
+        while (at + length < n && words[at + length] != ' ' && words[at + length] != '\n')
+            length++;
+        if (length == 0)
+            break;
+        if (column > 0 && column + 1 + length > HELP_WIDTH) {
+            buf_put_byte(out, '\n');
+            column = 0;
+        }
+        if (column == 0) {
+            buf_printf(out, "%*s", indent, "");
+            column = (size_t)indent;
+        } else {
+            buf_put_byte(out, ' ');
+            column++;
+        }
+        buf_put(out, words + at, length);
+        column += length;
+        at += length;
+    }
+    buf_put_byte(out, '\n');
+}
+
+/* Calls for each paragraph of a text; paragraphs are separated by an empty line. */
+static void each_paragraph(const char *text, struct buf *out, void (*put)(struct buf *out, const char *p, size_t n))
+{
+    while (*text != '\0') {
+        const char *end = strstr(text, "\n\n");
+        size_t n = end == NULL ? strlen(text) : (size_t)(end - text);
+        put(out, text, n);
+        text += n;
+        text += strspn(text, "\n");
+    }
+}
+
+static void put_help_paragraph(struct buf *out, const char *p, size_t n)
+{
+    buf_put_byte(out, '\n');
+    put_wrapped(out, p, n, 0);
+}
+
+static void put_help_options(struct buf *out, const struct program_option *options, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, "  %s%s%s\n", options[i].name, options[i].argument != NULL ? " " : "",
+                   options[i].argument != NULL ? options[i].argument : "");
+        put_wrapped(out, options[i].doc, strlen(options[i].doc), HELP_INDENT + 4);
+    }
+}
+
+void program_help(const struct program_desc *d, struct buf *out)
+{
+    buf_printf(out, "%s: %s\n\nUsage: %s [options] -c FILE\n", d->name, d->summary, d->name);
+    each_paragraph(d->description, out, put_help_paragraph);
+    buf_put_text(out, "\nOptions:\n");
+    put_help_options(out, d->options, d->options_n);
+    put_help_options(out, program_common_options, program_common_options_n);
+    buf_put_text(out, "\nSignals: TERM and INT end the program in order, a second one at once; HUP reads changed secrets again.\n"
+                      "Exit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage.\n");
+}
+
+/* Text of an mdoc line: a backslash is an escape there, and a dot or an apostrophe at the beginning a macro. */
+static void put_roff(struct buf *out, const char *p, size_t n)
+{
+    bool line_begins = true;
+    for (size_t i = 0; i < n; i++) {
+        if (line_begins && (p[i] == '.' || p[i] == '\''))
+            buf_put_text(out, "\\&");
+        line_begins = p[i] == '\n';
+        if (p[i] == '\\')
+            buf_put_text(out, "\\e");
+        else if (p[i] == '-')
+            buf_put_text(out, "\\-");
+        else
+            buf_put_byte(out, (unsigned char)p[i]);
+    }
+    buf_put_byte(out, '\n');
+}
+
+static void put_man_paragraph(struct buf *out, const char *p, size_t n)
+{
+    buf_put_text(out, ".Pp\n");
+    put_roff(out, p, n);
+}
+
+/* mdoc's Fl writes the first hyphen itself. */
+static void put_man_flag(struct buf *out, const char *macro, const struct program_option *o)
+{
+    buf_printf(out, "%s Fl %s%s", macro, o->name[1] == '-' ? "\\-" : "", o->name + (o->name[1] == '-' ? 2 : 1));
+    if (o->argument != NULL)
+        buf_printf(out, " Ar %s", o->argument);
+    buf_put_byte(out, '\n');
+}
+
+static void put_man_options(struct buf *out, const struct program_option *options, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        put_man_flag(out, ".It", &options[i]);
+        put_roff(out, options[i].doc, strlen(options[i].doc));
+    }
+}
+
+void program_man(const struct program_desc *d, struct buf *out)
+{
+    /* Without a date: the page is as old as the program that it comes with. */
+    buf_put_text(out, ".Dd $Mdocdate$\n.Dt ");
+    for (const char *p = d->name; *p != '\0'; p++)
+        buf_put_byte(out, (unsigned char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p));
+    buf_printf(out, " 1\n.Os\n.Sh NAME\n.Nm %s\n.Nd ", d->name);
+    put_roff(out, d->summary, strlen(d->summary));
+    buf_put_text(out, ".Sh SYNOPSIS\n.Nm\n");
+    for (size_t i = 0; i < d->options_n; i++)
+        put_man_flag(out, ".Op", &d->options[i]);
+    for (size_t i = 0; i < program_common_options_n; i++)
+        put_man_flag(out, ".Op", &program_common_options[i]);
+    buf_put_text(out, ".Sh DESCRIPTION\n");
+    each_paragraph(d->description, out, put_man_paragraph);
+    buf_put_text(out, ".Pp\nThe options are as follows:\n.Bl -tag -width Ds\n");
+    put_man_options(out, d->options, d->options_n);
+    put_man_options(out, program_common_options, program_common_options_n);
+    buf_put_text(out, ".El\n"
+                      ".Sh SIGNALS\n"
+                      "TERM and INT end the program in order, a second one at once.\n"
+                      "HUP reads changed secrets again.\n"
+                      ".Sh EXIT STATUS\n"
+                      ".Bl -tag -width Ds\n.It 0\ndone\n.It 1\na failure at work\n.It 2\nwrong configuration or usage\n.El\n");
+}
