@@ -1,0 +1,402 @@
+/* lanes and offset_track together against random histories: ends in any order, rebalances, crashes, lost commits, resets by another tool.
+ * A failing history prints its seed: run the test with that seed as its argument to play it alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consumer/lanes.h"
+#include "consumer/offset_track.h"
+
+enum { PARTS = 2, RECORDS = 40, KEYS = 5, ITEMS = PARTS * RECORDS * 8, HISTORIES = 20000, STEPS = 260 };
+
+struct world {
+    uint64_t random, seed;
+    int64_t now;
+    struct lanes *lanes;
+    /* what the broker has */
+    struct part {
+        struct row {
+            char key[32];
+            int64_t publication;
+            bool acknowledged; /* an outcome of it is durable */
+        } rows[RECORDS];
+        int64_t committed;
+        char metadata[OFFSET_METADATA + 1];
+        bool moved; /* by another tool: the metadata is of another position */
+        bool known_done[RECORDS]; /* finished, and the broker's commit says so */
+        /* this process and assignment */
+        struct offset_track *track;
+        bool assigned;
+        int64_t read_at;
+        bool must_skip[RECORDS], done[RECORDS];
+        struct hand *hand[RECORDS]; /* NULL: not in hand */
+    } parts[PARTS];
+    struct hand {
+        struct lane_item item;
+        int part;
+        int64_t offset;
+        bool flying, settling, open_ambiguous, used;
+        bool orphan; /* of an assignment that is gone */
+    } hands[ITEMS];
+    size_t used;
+    bool calm; /* the end of the history: everything loads */
+};
+
+static uint64_t dice(struct world *w, uint64_t sides)
+{
+    w->random ^= w->random << 13;
+    w->random ^= w->random >> 7;
+    w->random ^= w->random << 17;
+    return w->random % sides;
+}
+
+#define hold(w, truth)                                                                                                                      \
+    do {                                                                                                                                    \
+        if (!(truth)) {                                                                                                                     \
+            print_error("history %llu: %s\n", (unsigned long long)(w)->seed, #truth);                                                       \
+            fail();                                                                                                                         \
+        }                                                                                                                                   \
+    } while (0)
+
+static void process_begins(struct world *w)
+{
+    struct lanes_settings s = {.concurrency = 1 + (unsigned)dice(w, 4), .reject_after = 2 + (unsigned)dice(w, 3), .park_min_ms = 10,
+                               .park_max_ms = 80, .probe_min_ms = 10, .probe_max_ms = 40, .seed = w->random};
+    w->lanes = lanes_create(&s);
+    assert_non_null(w->lanes);
+    w->used = 0;
+    memset(w->hands, 0, sizeof w->hands);
+}
+
+static void assign(struct world *w, int p)
+{
+    struct part *part = &w->parts[p];
+    part->track = offset_track_create();
+    assert_non_null(part->track);
+    bool understood = offset_track_restore(part->track, part->committed, part->metadata);
+    hold(w, understood || part->moved);
+    memset(part->must_skip, 0, sizeof part->must_skip);
+    if (understood)
+        memcpy(part->must_skip, part->known_done, sizeof part->must_skip);
+    memset(part->done, 0, sizeof part->done);
+    memset(part->hand, 0, sizeof part->hand);
+    part->read_at = part->committed;
+    part->assigned = true;
+}
+
+static void dropped(void *arg, struct lane_item *item)
+{
+    struct hand *h = (struct hand *)item;
+    (void)arg;
+    h->used = false;
+}
+
+static void unassign(struct world *w, int p)
+{
+    struct part *part = &w->parts[p];
+    if (!part->assigned)
+        return;
+    lanes_drop(w->lanes, p, dropped, w);
+    for (size_t i = 0; i < w->used; i++)
+        if (w->hands[i].part == p)
+            w->hands[i].orphan = true;
+    offset_track_destroy(part->track);
+    part->track = NULL;
+    part->assigned = false;
+}
+
+static void crash(struct world *w)
+{
+    for (int p = 0; p < PARTS; p++)
+        unassign(w, p);
+    lanes_destroy(w->lanes);
+    process_begins(w);
+    for (int p = 0; p < PARTS; p++)
+        assign(w, p);
+}
+
+static void intake(struct world *w, int p)
+{
+    struct part *part = &w->parts[p];
+    if (!part->assigned || part->read_at >= RECORDS || w->used == ITEMS)
+        return;
+    int64_t offset = part->read_at++;
+    struct row *row = &part->rows[offset];
+    if (dice(w, 8) == 0 && !part->must_skip[offset]) { /* not for our warehouse: nobody loads it */
+        offset_track_pass(part->track, offset);
+        row->acknowledged = true;
+        part->done[offset] = true;
+        return;
+    }
+    enum offset_take taken = offset_track_take(part->track, offset);
+    hold(w, (taken == OFFSET_DONE) == part->must_skip[offset]);
+    hold(w, taken == OFFSET_NEW || row->acknowledged);
+    if (taken == OFFSET_DONE) {
+        part->done[offset] = true;
+        return;
+    }
+    hold(w, offset_track_take(part->track, offset) == OFFSET_OLD);
+    struct hand *h = &w->hands[w->used++];
+    h->item = (struct lane_item){.key = row->key, .key_n = strlen(row->key), .warehouse = "M", .publication = row->publication,
+                                 .partition = p, .needs_erp = dice(w, 10) != 0, .held = dice(w, 12) == 0};
+    h->part = p;
+    h->offset = offset;
+    h->used = true;
+    part->hand[offset] = h;
+    hold(w, lanes_push(w->lanes, &h->item) == RC_OK);
+}
+
+static bool older_in_hand(const struct world *w, const struct hand *h)
+{
+    const struct part *part = &w->parts[h->part];
+    for (int64_t o = 0; o < h->offset; o++)
+        if (part->hand[o] != NULL && !part->hand[o]->settling && strcmp(part->rows[o].key, part->rows[h->offset].key) == 0)
+            return true;
+    return false;
+}
+
+static bool newer_taken(const struct world *w, const struct hand *h)
+{
+    const struct part *part = &w->parts[h->part];
+    for (int64_t o = 0; o < part->read_at; o++)
+        if (strcmp(part->rows[o].key, h->item.key) == 0 && part->rows[o].publication > h->item.publication)
+            return true;
+    return false;
+}
+
+static void turn(struct world *w)
+{
+    struct lane_item *item = NULL;
+    enum lanes_turn t = lanes_next(w->lanes, w->now, &item);
+    if (t == LANES_NOTHING)
+        return;
+    struct hand *h = (struct hand *)item;
+    hold(w, h->used && !h->flying && !h->settling && !h->orphan);
+    hold(w, !h->item.held);
+    if (t != LANES_SUPERSEDED)
+        hold(w, !older_in_hand(w, h));
+    if (t == LANES_SUPERSEDED)
+        hold(w, newer_taken(w, h) && !h->open_ambiguous && h->item.needs_erp);
+    if (t != LANES_TRY) {
+        h->settling = true;
+        return;
+    }
+    hold(w, h->item.needs_erp);
+    for (size_t i = 0; i < w->used; i++) /* stale ones count too: they are under way at the ERP */
+        hold(w, !w->hands[i].flying || strcmp(w->hands[i].item.key, item->key) != 0);
+    h->flying = true;
+}
+
+static struct hand *pick(struct world *w, bool flying)
+{
+    size_t n = w->used, from = n > 0 ? dice(w, n) : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct hand *h = &w->hands[(from + i) % n];
+        if (flying ? h->flying : h->used && h->settling && !h->orphan)
+            return h;
+    }
+    return NULL;
+}
+
+static void end_one(struct world *w)
+{
+    struct hand *h = pick(w, true);
+    if (h == NULL)
+        return;
+    struct lanes_result r = {FATE_LOADED, false, -1};
+    if (!w->calm) {
+        r.fate = (enum fate)dice(w, FATES);
+        r.ambiguous = r.fate != FATE_LOADED && r.fate != FATE_REJECT && dice(w, 3) == 0;
+        r.retry_after_ms = dice(w, 4) == 0 ? (int64_t)dice(w, 50) : -1;
+    }
+    h->flying = false;
+    enum lanes_end e = lanes_end(w->lanes, &h->item, &r, w->now);
+    hold(w, (e == LANES_STALE) == h->orphan);
+    hold(w, h->orphan || (e == LANES_VERDICT) == (r.fate == FATE_LOADED || r.fate == FATE_REJECT));
+    hold(w, e != LANES_GIVEN_UP || r.fate == FATE_PARK || r.ambiguous);
+    h->open_ambiguous = (h->open_ambiguous || r.ambiguous) && e == LANES_STAYS;
+    h->settling = e == LANES_VERDICT || e == LANES_GIVEN_UP;
+    h->used = h->used && !h->orphan;
+}
+
+static void acknowledge_one(struct world *w)
+{
+    struct hand *h = pick(w, false);
+    if (h == NULL)
+        return;
+    struct part *part = &w->parts[h->part];
+    hold(w, offset_track_finish(part->track, h->offset));
+    hold(w, !offset_track_finish(part->track, h->offset));
+    part->rows[h->offset].acknowledged = true;
+    part->done[h->offset] = true;
+    part->hand[h->offset] = NULL;
+    h->used = false;
+    h->settling = false;
+}
+
+static void commit(struct world *w, int p)
+{
+    struct part *part = &w->parts[p];
+    if (!part->assigned)
+        return;
+    int64_t position = offset_track_position(part->track);
+    char metadata[OFFSET_METADATA + 1];
+    offset_track_metadata(part->track, metadata);
+    for (int64_t o = 0; o < position; o++)
+        hold(w, part->rows[o].acknowledged);
+    hold(w, strlen(metadata) <= OFFSET_METADATA);
+    if (dice(w, 4) == 0)
+        return; /* it never reached the broker */
+    part->committed = position;
+    part->moved = false;
+    memcpy(part->metadata, metadata, sizeof metadata);
+    for (int64_t o = 0; o < RECORDS; o++) /* what was finished before and is not read yet is still known */
+        part->known_done[o] = part->done[o] || (o >= part->read_at && part->must_skip[o]);
+}
+
+/* Another tool moves the group, with or without clearing the metadata: everything from there on is loaded again. */
+static void reset(struct world *w, int p)
+{
+    struct part *part = &w->parts[p];
+    if (part->assigned)
+        return;
+    int64_t to = (int64_t)dice(w, (uint64_t)part->committed + 1);
+    if (to == part->committed)
+        return;
+    part->committed = to;
+    part->moved = true;
+    if (dice(w, 2) == 0)
+        part->metadata[0] = '\0';
+    memset(part->known_done, 0, sizeof part->known_done);
+    for (int64_t o = to; o < RECORDS; o++)
+        part->rows[o].acknowledged = false;
+}
+
+static void unhold_one(struct world *w)
+{
+    for (size_t i = 0; i < w->used; i++) {
+        struct hand *h = &w->hands[i];
+        if (h->used && !h->orphan && h->item.held) {
+            lanes_unhold(w->lanes, &h->item);
+            return;
+        }
+    }
+}
+
+static void step(struct world *w)
+{
+    int p = (int)dice(w, PARTS);
+    switch (dice(w, 40)) {
+    case 0:
+        if (dice(w, 3) == 0)
+            crash(w);
+        break;
+    case 1:
+        if (w->parts[p].assigned)
+            unassign(w, p);
+        else
+            assign(w, p);
+        break;
+    case 2:
+        reset(w, p);
+        break;
+    case 3:
+    case 4:
+        commit(w, p);
+        break;
+    case 5:
+        unhold_one(w);
+        break;
+    case 6:
+    case 7:
+    case 8:
+        w->now += (int64_t)dice(w, 40);
+        break;
+    default:
+        switch (dice(w, 4)) {
+        case 0:
+            intake(w, p);
+            break;
+        case 1:
+            turn(w);
+            break;
+        case 2:
+            end_one(w);
+            break;
+        default:
+            acknowledge_one(w);
+        }
+    }
+}
+
+static void finish_all(struct world *w)
+{
+    w->calm = true;
+    for (int p = 0; p < PARTS; p++)
+        if (!w->parts[p].assigned)
+            assign(w, p);
+    for (int i = 0; i < 4000; i++) {
+        for (int p = 0; p < PARTS; p++)
+            intake(w, p);
+        unhold_one(w);
+        turn(w);
+        end_one(w);
+        acknowledge_one(w);
+        w->now += 10;
+    }
+    for (int p = 0; p < PARTS; p++) {
+        hold(w, w->used == ITEMS || offset_track_position(w->parts[p].track) == RECORDS);
+        for (int o = 0; o < RECORDS && w->used < ITEMS; o++)
+            hold(w, w->parts[p].rows[o].acknowledged);
+    }
+}
+
+static void history(uint64_t seed)
+{
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    w->seed = seed;
+    w->random = seed * 0x9E3779B97F4A7C15u + 1;
+    for (int p = 0; p < PARTS; p++)
+        for (int o = 0; o < RECORDS; o++) {
+            struct row *row = &w->parts[p].rows[o];
+            (void)snprintf(row->key, sizeof row->key, "%d/%d", p, (int)dice(w, KEYS));
+            row->publication = dice(w, 6) == 0 ? 1 + (int64_t)dice(w, RECORDS) : o + 1; /* sometimes put back by hand */
+        }
+    process_begins(w);
+    for (int p = 0; p < PARTS; p++)
+        assign(w, p);
+    for (int i = 0; i < STEPS; i++)
+        step(w);
+    if (seed % 16 == 0)
+        finish_all(w);
+    for (int p = 0; p < PARTS; p++)
+        unassign(w, p);
+    lanes_destroy(w->lanes);
+    free(w);
+}
+
+static void every_history_keeps_the_promise(void **state)
+{
+    const char *only = *state;
+    if (only != NULL) {
+        history(strtoull(only, NULL, 10));
+        return;
+    }
+    for (uint64_t seed = 1; seed <= HISTORIES; seed++)
+        history(seed);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(every_history_keeps_the_promise, argc > 1 ? argv[1] : NULL),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
