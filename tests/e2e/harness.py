@@ -99,14 +99,14 @@ class Program:
     def start(self, *more):
         check(os.access(self.path, os.X_OK), f"{self.path} is not built")
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command(*more), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.stack.directory,
+            self.process = subprocess.Popen(self.command(*more), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.stack.working,
                                             env=self.environment, preexec_fn=services.die_with_parent)
         return self
 
     def run(self, *more, timeout=60):
         """To its end, for --until-end, --once, --check-config ...: -> (code, output)."""
         r = subprocess.run(self.command(*more), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           encoding="utf-8", errors="replace", cwd=self.stack.directory, env=self.environment, timeout=timeout)
+                           encoding="utf-8", errors="replace", cwd=self.stack.working, env=self.environment, timeout=timeout)
         with open(self.log, "a", encoding="utf-8") as log:
             log.write(r.stdout)
         return r.returncode, r.stdout
@@ -169,12 +169,13 @@ Record = collections.namedtuple("Record", "key value headers partition offset ti
 
 
 class Stack:
-    def __init__(self, cluster="mock", build=None, xsale=(), erp=(), warehouses=("MAG-1", "MAG-2"), directory=None, start=True):
+    def __init__(self, cluster="mock", build=None, xsale=(), erp=(), warehouses=("MAG-1", "MAG-2"), start=True):
         self.cluster, self.build = cluster, os.path.abspath(build or os.path.join(ROOT, "build", "release"))
-        self.directory = directory or tempfile.mkdtemp(prefix="bridge-e2e-")
+        self.directory = tempfile.mkdtemp(prefix="bridge-e2e-")
+        self.working = self.directory       # where the programs stand
         self.parts, self.programs, self.schemas = [], {}, {}
         atexit.register(self.close)
-        self.kafka = self.registry = None
+        self.kafka = self.registry = self.writer = None
         if start:
             self.start_kafka()
             self.start_registry()
@@ -292,8 +293,9 @@ class Stack:
 
     def produce(self, topic, key, value, headers=None, partition=None):
         import confluent_kafka
-        p = confluent_kafka.Producer({"bootstrap.servers": self.kafka.bootstrap, "partitioner": "murmur2_random"})
-        failed = []
+        if self.writer is None:
+            self.writer = confluent_kafka.Producer({"bootstrap.servers": self.kafka.bootstrap, "partitioner": "murmur2_random", "log_level": 0})
+        p, failed = self.writer, []
         more = {} if partition is None else {"partition": partition}
         p.produce("xsale." + topic, value, key, headers=headers or [], on_delivery=lambda e, m: failed.append(e) if e else None, **more)
         check(p.flush(15) == 0 and not failed, lambda: f"produce: {failed}")
