@@ -649,6 +649,7 @@ void updater_release(void *state)
     struct updater *u = state;
     if (u == NULL)
         return;
+    u->committing = false; /* a drain that was abandoned is not answered any more */
     setter_destroy(u->setter);
     ledger_reader_destroy(u->rows);
     group_destroy(u->group);
