@@ -79,13 +79,13 @@ static void nodes_say_where_everything_stands(void **state)
     assert_int_equal(parse_n(&t, sample, sizeof sample - 1, &copy), RC_OK);
     assert_int_equal(t.nodes[0].type, JSON_TAPE_OBJECT);
     assert_int_equal(t.nodes[0].count, 3);
-    assert_int_equal(t.nodes[0].height, 3);
+    assert_int_equal(t.nodes[0].height, 4);
     assert_int_equal(t.nodes[0].next, t.n);
     assert_int_equal(t.nodes[0].end, sizeof sample - 2);
     uint32_t array = json_tape_member(&t, 0, "xA", 2, NULL);
     assert_int_not_equal(array, 0);
     assert_int_equal(t.nodes[array].count, 4);
-    assert_int_equal(t.nodes[array].height, 2);
+    assert_int_equal(t.nodes[array].height, 3);
     uint32_t number = array + 1;
     assert_int_equal(t.nodes[number].end - t.nodes[number].start, 5);
     assert_memory_equal(copy + t.nodes[number].start, "1.5e3", 5);
