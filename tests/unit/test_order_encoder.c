@@ -187,7 +187,7 @@ static void is_text(const struct decoded *d, const char *path, const char *wante
 {
     avro_value_t v = at(d, path);
     const char *text;
-    size_t n;
+    size_t n = 0;
     assert_int_equal(avro_value_get_string(&v, &text, &n), 0);
     assert_string_equal(text, wanted);
 }
@@ -195,7 +195,7 @@ static void is_text(const struct decoded *d, const char *path, const char *wante
 static void is_long(const struct decoded *d, const char *path, int64_t wanted)
 {
     avro_value_t v = at(d, path);
-    int64_t number;
+    int64_t number = 0;
     assert_int_equal(avro_value_get_long(&v, &number), 0);
     assert_true(number == wanted);
 }
@@ -203,9 +203,9 @@ static void is_long(const struct decoded *d, const char *path, int64_t wanted)
 static void is_amount(const struct decoded *d, const char *path, int scale, const char *wanted)
 {
     avro_value_t v = at(d, path);
-    const void *p;
-    size_t n;
-    decimal_t number;
+    const void *p = NULL;
+    size_t n = 0;
+    decimal_t number = 0;
     char text[DECIMAL_TEXT];
     assert_int_equal(avro_value_get_bytes(&v, &p, &n), 0);
     assert_int_equal(decimal_from_bytes(p, n, 18, &number, &b.e), RC_OK);
@@ -222,7 +222,7 @@ static void is_null(const struct decoded *d, const char *path)
 static void has_size(const struct decoded *d, const char *path, size_t wanted)
 {
     avro_value_t v = at(d, path);
-    size_t n;
+    size_t n = 0;
     assert_int_equal(avro_value_get_size(&v, &n), 0);
     assert_int_equal(n, wanted);
 }
@@ -279,8 +279,8 @@ static void the_sample_order_arrives_to_the_last_digit(void **state)
     is_text(&d, "warehouses/1", "MAG-2");
     is_long(&d, "fetchedAt", 1795000000999);
     avro_value_t raw = at(&d, "raw");
-    const void *p;
-    size_t n;
+    const void *p = NULL;
+    size_t n = 0;
     assert_int_equal(avro_value_get_bytes(&raw, &p, &n), 0);
     assert_int_equal(n, strlen(sample));
     assert_memory_equal(p, sample, n);
@@ -292,7 +292,7 @@ static void the_stamp_decides_raw_warehouses_and_withdrawal(void **state)
     struct warehouse_set named = {.n = 0};
     struct order_stamp other = stamp;
     struct decoded d;
-    int withdrawn;
+    int withdrawn = 0;
     (void)state;
     assert_true(warehouse_set_add(&named, "MAG-9", 5));
     other.raw = false;
