@@ -77,10 +77,12 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct http_call *call = arg;
     size_t bytes = size * n; /* at most CURL_MAX_WRITE_SIZE */
+    size_t before = call->body.n;
     buf_put(&call->body, p, bytes);
-    if (!buf_failed(&call->body) && call->body.n <= call->client->settings.max_body)
+    if (!buf_failed(&call->body))
         return bytes;
-    call->too_large = call->body.n + bytes > call->client->settings.max_body ? "reply" : NULL;
+    call->too_large =
+        bytes > call->client->settings.max_body - before ? "reply" : NULL; /* else: out of memory */
     return bytes == 0 ? 1 : 0;
 }
 
@@ -436,7 +438,7 @@ static struct http_call *call_create(struct http_client *c, const struct http_re
     list_init(&call->link);
     call->client = c;
     call->began = loop_now(c->loop);
-    buf_init(&call->body, c->settings.max_body + 1); /* and the zero behind it */
+    buf_init(&call->body, c->settings.max_body);
     if (!add_headers(call, r, e)) {
         call_free(call);
         return NULL;

@@ -79,6 +79,13 @@ static void mark_c(void *arg)
     mark(arg, 'c');
 }
 
+static bool count_only(void *arg)
+{
+    struct world *w = arg;
+    w->calls++;
+    return false;
+}
+
 static void timers_fire_once_in_the_order_of_their_times(void **state)
 {
     struct world *w = *state;
@@ -88,6 +95,20 @@ static void timers_fire_once_in_the_order_of_their_times(void **state)
     turn_for(w->loop, 60);
     assert_string_equal(w->marks, "bca");
     assert_false(w->a.armed);
+}
+
+static void a_timer_ends_the_wait(void **state)
+{
+    struct world *w = *state;
+    loop_watch_add(w->loop, &w->w1, -1, count_only, w);
+    loop_turn(w->loop, 0);
+    for (w->calls = 0; w->calls == 0;) /* until just after a glance, so that none helps */
+        loop_turn(w->loop, LOOP_GLANCE_MS);
+    loop_timer_in(w->loop, &w->a, 20, mark_a, w);
+    int64_t began = real_now();
+    loop_turn(w->loop, 5000);
+    assert_in_range(real_now() - began, 15, 120);
+    assert_string_equal(w->marks, "a");
 }
 
 static void a_timer_that_is_set_again_moves(void **state)
@@ -142,13 +163,6 @@ static void a_timer_that_sets_itself_to_now_does_not_hold_the_turn(void **state)
     loop_turn(w->loop, 0);
     assert_string_equal(w->marks, "rr");
     loop_timer_clear(w->loop, &w->a);
-}
-
-static bool count_only(void *arg)
-{
-    struct world *w = arg;
-    w->calls++;
-    return false;
 }
 
 static void a_readable_descriptor_ends_the_wait(void **state)
@@ -332,6 +346,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(timers_fire_once_in_the_order_of_their_times),
+        TEST(a_timer_ends_the_wait),
         TEST(a_timer_that_is_set_again_moves),
         TEST(a_timer_far_in_the_future_does_not_overflow),
         TEST(a_due_timer_cleared_by_another_callback_does_not_fire),
