@@ -167,6 +167,7 @@ static void the_fault_names_the_path(void **state)
     assert_int_equal(avro_walk_check(schema_root(s), b.p, b.n, &e), RC_REJECT);
     assert_string_equal(e.text, "a[1].t: no valid UTF-8 at byte 37");
     assert_int_equal(b.n, 39);
+    expect_fault("{\"type\":\"array\",\"items\":\"boolean\"}", "\x04\x00\x01\x02\x07\x00", 6, "[2]: neither true nor false at byte 4"); /* its second block */
     buf_release(&b);
     schema_destroy(s);
 }
