@@ -1,0 +1,157 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/net/metrics.h"
+
+enum { POLLS, OUTCOMES, OPEN, LOAD };
+
+static const struct metric_row rows[] = {
+    [POLLS] = {"xsale_bridge_polls_total", METRIC_COUNTER, NULL, "Polls, \\ and\nmore."},
+    [OUTCOMES] = {"xsale_bridge_outcomes_total", METRIC_COUNTER, "result", "Outcomes."},
+    [OPEN] = {"xsale_bridge_open_orders", METRIC_GAUGE, NULL, "Open orders."},
+    [LOAD] = {"xsale_bridge_load_seconds", METRIC_HISTOGRAM, "warehouse", "Loads."},
+};
+
+static char *printed(const struct metrics *m)
+{
+    struct buf b;
+    buf_init(&b, 1024 * 1024);
+    metrics_print(m, &b);
+    char *text = strdup(buf_text(&b));
+    buf_release(&b);
+    assert_non_null(text);
+    return text;
+}
+
+static void assert_line(const char *text, const char *line)
+{
+    char whole[512];
+    (void)snprintf(whole, sizeof whole, "\n%s\n", line);
+    if (strstr(text, whole) == NULL)
+        fail_msg("missing: %s\nin:\n%s", line, text);
+}
+
+static void counters_and_gauges_have_help_type_and_exact_numbers(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_create("tester", rows, 4);
+    metrics_add(m, POLLS, NULL, 1234567890);
+    metrics_add(m, POLLS, NULL, 1);
+    metrics_set(m, OPEN, NULL, 5);
+    metrics_set(m, OPEN, NULL, 2.5);
+    metrics_add(m, OUTCOMES, "a\"b\\c\nd", 1);
+    metrics_add(NULL, POLLS, NULL, 1);
+    metrics_add(m, 99, NULL, 1);
+    char *text = printed(m);
+    assert_ptr_equal(strstr(text, "# HELP xsale_bridge_polls_total Polls, \\\\ and\\nmore.\n"), text);
+    assert_line(text, "# TYPE xsale_bridge_polls_total counter");
+    assert_line(text, "xsale_bridge_polls_total 1234567891");
+    assert_line(text, "# TYPE xsale_bridge_open_orders gauge");
+    assert_line(text, "xsale_bridge_open_orders 2.5");
+    assert_line(text, "xsale_bridge_outcomes_total{result=\"a\\\"b\\\\c\\nd\"} 1");
+    free(text);
+    metrics_destroy(m);
+}
+
+static void a_row_without_label_is_shown_before_its_first_count(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_create("tester", rows, 4);
+    char *text = printed(m);
+    assert_line(text, "xsale_bridge_polls_total 0");
+    assert_null(strstr(text, "\nxsale_bridge_outcomes_total{"));
+    free(text);
+    metrics_destroy(m);
+}
+
+static void histograms_are_cumulative(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_create("tester", rows, 4);
+    metrics_observe(m, LOAD, "MAG-1", 0.001);
+    metrics_observe(m, LOAD, "MAG-1", 0.3);
+    metrics_observe(m, LOAD, "MAG-1", 0.3);
+    metrics_observe(m, LOAD, "MAG-1", 75);
+    char *text = printed(m);
+    assert_line(text, "# TYPE xsale_bridge_load_seconds histogram");
+    assert_line(text, "xsale_bridge_load_seconds_bucket{warehouse=\"MAG-1\",le=\"0.001\"} 1");
+    assert_line(text, "xsale_bridge_load_seconds_bucket{warehouse=\"MAG-1\",le=\"0.25\"} 1");
+    assert_line(text, "xsale_bridge_load_seconds_bucket{warehouse=\"MAG-1\",le=\"0.5\"} 3");
+    assert_line(text, "xsale_bridge_load_seconds_bucket{warehouse=\"MAG-1\",le=\"60\"} 3");
+    assert_line(text, "xsale_bridge_load_seconds_bucket{warehouse=\"MAG-1\",le=\"+Inf\"} 4");
+    assert_line(text, "xsale_bridge_load_seconds_count{warehouse=\"MAG-1\"} 4");
+    assert_non_null(strstr(text, "xsale_bridge_load_seconds_sum{warehouse=\"MAG-1\"} 75.6"));
+    free(text);
+    metrics_destroy(m);
+}
+
+static void too_many_label_values_count_under_other(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_create("tester", rows, 4);
+    char label[200];
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(label, sizeof label, "value-%d", i);
+        metrics_add(m, OUTCOMES, label, 1);
+        metrics_add(m, OUTCOMES, label, 1);
+    }
+    char *text = printed(m);
+    assert_line(text, "xsale_bridge_outcomes_total{result=\"value-63\"} 2");
+    assert_line(text, "xsale_bridge_outcomes_total{result=\"other\"} 1872");
+    assert_null(strstr(text, "value-64"));
+    free(text);
+    metrics_destroy(m);
+}
+
+static void a_long_label_value_is_one_series(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_create("tester", rows, 4);
+    char label[200];
+    memset(label, 'x', sizeof label - 1);
+    label[sizeof label - 1] = '\0';
+    metrics_add(m, OUTCOMES, label, 1);
+    metrics_add(m, OUTCOMES, label, 1);
+    char *text = printed(m);
+    assert_non_null(strstr(text, "x\"} 2\n"));
+    free(text);
+    metrics_destroy(m);
+}
+
+static void the_process_and_its_build_are_shown(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_create("tester", rows, 4);
+    char *text = printed(m);
+    static const char *const names[] = {"\nprocess_resident_memory_bytes ", "\nprocess_open_fds ",
+                                        "\nprocess_start_time_seconds "};
+    for (size_t i = 0; i < 3; i++) {
+        const char *at = strstr(text, names[i]);
+        assert_non_null(at);
+        assert_true(strtod(at + strlen(names[i]), NULL) > 0);
+    }
+    assert_non_null(strstr(text, "\nprocess_cpu_seconds_total "));
+    assert_line(text, "xsale_bridge_build_info{program=\"tester\",version=\"" BRIDGE_VERSION "\"} 1");
+    free(text);
+    metrics_destroy(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counters_and_gauges_have_help_type_and_exact_numbers),
+        cmocka_unit_test(a_row_without_label_is_shown_before_its_first_count),
+        cmocka_unit_test(histograms_are_cumulative),
+        cmocka_unit_test(too_many_label_values_count_under_other),
+        cmocka_unit_test(a_long_label_value_is_one_series),
+        cmocka_unit_test(the_process_and_its_build_are_shown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
