@@ -37,20 +37,24 @@ struct order_writer {
     size_t in_air;
 };
 
-struct order_writer *order_writer_create(const struct order_writer_needs *needs, flight_fn *landed, void *arg)
+struct order_writer *order_writer_create(const struct order_writer_needs *needs)
 {
     struct order_writer *w = calloc(1, sizeof *w);
     if (w == NULL)
         return NULL;
     w->n = *needs;
-    w->landed = landed;
-    w->arg = arg;
     for (int i = 0; i < TOPIC_COUNT; i++)
         kafka_topic_name(needs->config, topic_table[i].name, w->topics[i]);
     (void)snprintf(w->fingerprint, sizeof w->fingerprint, "%016" PRIx64, schema_fingerprint(needs->order_schema)); /* fits */
     buf_init(&w->record, RECORD_BYTES);
     buf_init(&w->list, RECORD_BYTES);
     return w;
+}
+
+void order_writer_on_landed(struct order_writer *w, flight_fn *landed, void *arg)
+{
+    w->landed = landed;
+    w->arg = arg;
 }
 
 static void free_flight(struct flight *f)
@@ -127,7 +131,7 @@ static void land(struct flight *f, const char *words)
     struct flight_report report = {.end = f->refused ? FLIGHT_REFUSED : FLIGHT_DONE, .order_id = f->order_id, .note = f->note, .words = words};
     bool abandoned = f->abandoned;
     free_flight(f);
-    if (!abandoned)
+    if (!abandoned && w->landed != NULL)
         w->landed(w->arg, &report);
 }
 

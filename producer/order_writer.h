@@ -39,7 +39,9 @@ struct flight_report {
 typedef void flight_fn(void *arg, const struct flight_report *report);
 
 /* NULL: out of memory. */
-struct order_writer *order_writer_create(const struct order_writer_needs *needs, flight_fn *landed, void *arg);
+struct order_writer *order_writer_create(const struct order_writer_needs *needs);
+/* Who hears of the flights. */
+void order_writer_on_landed(struct order_writer *w, flight_fn *landed, void *arg);
 /* After publisher_destroy. */
 void order_writer_destroy(struct order_writer *w);
 /* Nobody hears of what is in the air now. */

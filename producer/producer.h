@@ -1,0 +1,16 @@
+/* xsale-producer: orders of one organization from xSale to Kafka. Start-up: topics, schema ids and the login (side by side), then membership of the group
+ * `<prefix>-producer-<organization>` on order-state. Whoever owns its partition holds a tenure (tenure.h); the others stand by.
+ * Thread rule: the loop's thread. */
+#ifndef BRIDGE_PRODUCER_PRODUCER_H
+#define BRIDGE_PRODUCER_PRODUCER_H
+
+#include "common/program/program.h"
+#include "producer/tenure.h"
+
+/* For program_desc. The option --once: one complete poll, then the end with exit 0. */
+void producer_check(const struct config *c, struct config_problems *problems);
+enum rc producer_start(struct program *p, void **state, struct err *e);
+void producer_stop(void *state);
+void producer_release(void *state);
+
+#endif

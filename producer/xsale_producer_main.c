@@ -1,0 +1,28 @@
+#include "producer/producer.h"
+
+int main(int argc, char **argv)
+{
+    static const struct program_option options[] = {
+        {"--once", NULL, "make one complete poll, wait until everything is acknowledged, and end"},
+    };
+    static const struct program_desc desc = {
+        .name = "xsale-producer",
+        .summary = "takes orders from xSale to Kafka",
+        .description = "Polls the orders that stand in the new statuses of one xSale organization and publishes each of them once to the topic orders; "
+                       "an edited order and one that an operator has set back to a new status is published again.\n\n"
+                       "Several replicas may run: they share a consumer group, the one that owns it polls and the others take over when it goes.\n\n"
+                       "An order that cannot become a record is rejected: the status-updater moves it to the manual status, and its bytes are kept "
+                       "in the dead-letter topic.",
+        .config_bit = CONFIG_PRODUCER,
+        .port_key = "http.producer_port",
+        .options = options,
+        .options_n = sizeof options / sizeof *options,
+        .metrics = producer_metrics,
+        .metrics_n = PRODUCER_METRICS,
+        .check = producer_check,
+        .start = producer_start,
+        .stop = producer_stop,
+        .release = producer_release,
+    };
+    return program_main(&desc, argc, argv);
+}
