@@ -71,20 +71,23 @@ static inline const char *skip_blanks(const char *p, const char *end)
     return p;
 }
 
-/* Steps over 8 bytes at a time while none of them is a quote, a backslash or a control character. The tests are those of "Bit Twiddling Hacks"
- * (a byte less than n, a zero byte); a byte above a hit may be reported wrongly, the byte loop behind decides. */
+/* To the first quote, backslash or control character, 8 bytes at a time. The tests are those of "Bit Twiddling Hacks" (a zero byte, a byte less than n):
+ * a byte behind a hit may be reported wrongly, the first one never. */
 static inline const char *skip_plain(const char *p, const char *end)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    while (end - p >= 8) {
+    for (; end - p >= 8; p += 8) {
         uint64_t w;
         memcpy(&w, p, 8);
         uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-        uint64_t hit = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w);
-        if ((hit & tops) != 0)
-            break;
-        p += 8;
+        uint64_t hit = (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops;
+        if (hit != 0)
+            return p + __builtin_ctzll(hit) / 8;
     }
+#endif
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+        p++;
     return p;
 }
 
@@ -94,8 +97,6 @@ static bool scan_string(struct scan *s)
     bool escaped = false;
     for (;;) {
         p = skip_plain(p, end);
-        while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
-            p++;
         if (p < end && *p == '\\' && end - p >= 2 && (unsigned char)p[1] >= 0x20) {
             escaped = true;
             p += 2; /* what the escape says is checked when the string is taken */

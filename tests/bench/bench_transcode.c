@@ -44,8 +44,8 @@ static void put_order(struct buf *b, int id)
         buf_printf(b,
                    "%s{\"Id\":%d,\"OfferId\":%d,\"VariantId\":1,\"Name\":\"Zestaw narzędzi nr %d\",\"Quantity\":2,\"PriceNet\":95.53,\"PriceGross\":117.50,\"VatRate\":23,"
                    "\"OrderItemArticles\":[{\"Id\":%d,\"ArticleId\":%d,\"Code\":\"MLOTEK-%02d\",\"EAN\":\"5901234123457\",\"Name\":\"Młotek ślusarski\",\"Quantity\":2,"
-                   "\"Unit\":\"szt.\",\"WarehouseCode\":\"MAG-%d\"}]}",
-                   i > 1 ? "," : "", i, 9000 + i, i, 10 + i, 4000 + i, i, 1 + i % 2);
+                   "\"Unit\":\"szt.\",\"Location\":\"A-01-02-%02d\",\"Weight\":0.75,\"WarehouseCode\":\"MAG-%d\"}]}",
+                   i > 1 ? "," : "", i, 9000 + i, i, 10 + i, 4000 + i, i, i, 1 + i % 2);
     buf_put_text(b, "]}");
 }
 
