@@ -37,7 +37,7 @@ struct erp_sink { /* first member of each sink's own struct */
 
 struct erp_sink_ops {
     const char *name; /* value of erp.sink */
-    /* Checks the sink's own keys without network: a line per problem, e.g. "erp.http.url: unknown {field}". */
+    /* Checks the sink's own keys without network: config_problem for each. */
     void (*check)(const struct config *c, struct config_problems *problems);
     /* RC_OK: *out owned by the caller until close. RC_REJECT: wrong configuration. An ERP that is absent is no fault here. */
     enum rc (*open)(const struct erp_sink_env *env, struct erp_sink **out, struct err *e);
@@ -53,8 +53,5 @@ struct erp_sink_ops {
 
 /* The row of that name; NULL: none. */
 const struct erp_sink_ops *erp_sink_find(const char *name);
-
-/* Appends "section.key: what" as a problem. */
-void erp_sink_problem(struct config_problems *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,0 +1,121 @@
+#include "consumer/order_views.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/backoff.h"
+
+enum { ASK_MIN_MS = 1000, ASK_MAX_MS = 30000 };
+
+struct entry {
+    struct order_views *owner;
+    int32_t id;
+    enum rc rc; /* RC_RETRY until the registry has answered */
+    struct order_view *view;
+    uint64_t fingerprint;
+    struct backoff backoff;
+    struct loop_timer timer;
+    char words[256];
+};
+
+struct order_views {
+    struct loop *loop;
+    struct registry *registry;
+    loop_fn *changed;
+    void *arg;
+    size_t n;
+    struct entry *entries[ORDER_VIEWS_MAX];
+};
+
+struct order_views *order_views_create(struct loop *l, struct registry *r, loop_fn *changed, void *arg)
+{
+    struct order_views *v = calloc(1, sizeof *v);
+    if (v != NULL)
+        *v = (struct order_views){.loop = l, .registry = r, .changed = changed, .arg = arg};
+    return v;
+}
+
+void order_views_destroy(struct order_views *v)
+{
+    if (v == NULL)
+        return;
+    for (size_t i = 0; i < v->n; i++) {
+        loop_timer_clear(v->loop, &v->entries[i]->timer);
+        order_view_destroy(v->entries[i]->view);
+        free(v->entries[i]);
+    }
+    free(v);
+}
+
+static void ask(void *arg);
+
+static void entry_answer(struct entry *en, enum rc rc, const struct schema *s, const char *words)
+{
+    struct err e = {{0}};
+    err_set(&e, "%s", words != NULL ? words : "");
+    if (rc == RC_OK) {
+        rc = order_view_create(s, &en->view, &e);
+        en->fingerprint = schema_fingerprint(s);
+        if (rc == RC_FATAL)
+            rc = RC_RETRY; /* no memory now */
+    }
+    (void)snprintf(en->words, sizeof en->words, "schema id %d: %.200s", (int)en->id, e.text);
+    en->rc = rc;
+}
+
+static void answered(void *arg, enum rc rc, const struct schema *s, const char *words)
+{
+    struct entry *en = arg;
+    entry_answer(en, rc, s, words);
+    if (en->rc == RC_RETRY)
+        loop_timer_in(en->owner->loop, &en->timer, backoff_next(&en->backoff), ask, en);
+    else
+        en->owner->changed(en->owner->arg);
+}
+
+static void ask(void *arg)
+{
+    struct entry *en = arg;
+    struct err e;
+    if (registry_fetch(en->owner->registry, en->id, answered, en, &e) != RC_OK)
+        loop_timer_in(en->owner->loop, &en->timer, backoff_next(&en->backoff), ask, en);
+}
+
+static struct entry *entry_add(struct order_views *v, int32_t id, struct err *e)
+{
+    struct entry *en = v->n < ORDER_VIEWS_MAX ? calloc(1, sizeof *en) : NULL;
+    if (en == NULL) {
+        err_set(e, "schema id %d: %s", (int)id, v->n < ORDER_VIEWS_MAX ? "out of memory" : "too many schemas");
+        return NULL;
+    }
+    *en = (struct entry){.owner = v, .id = id, .rc = RC_RETRY};
+    (void)snprintf(en->words, sizeof en->words, "schema id %d: asked from the registry", (int)id);
+    backoff_init(&en->backoff, ASK_MIN_MS, ASK_MAX_MS, (uint64_t)id);
+    v->entries[v->n++] = en;
+    const struct schema *s = registry_cached(v->registry, id);
+    if (s != NULL)
+        entry_answer(en, RC_OK, s, NULL);
+    else
+        ask(en);
+    return en;
+}
+
+enum rc order_views_get(struct order_views *v, int32_t id, uint64_t fingerprint, const struct order_view **out, struct err *e)
+{
+    struct entry *en = NULL;
+    for (size_t i = 0; i < v->n && en == NULL; i++)
+        if (v->entries[i]->id == id)
+            en = v->entries[i];
+    if (en == NULL && (en = entry_add(v, id, e)) == NULL)
+        return RC_RETRY;
+    if (en->rc == RC_OK && fingerprint != 0 && fingerprint != en->fingerprint) {
+        err_set(e, "schema id %d: the registry gives it to another schema than the record was written with", (int)id);
+        return RC_RETRY;
+    }
+    if (en->rc == RC_OK)
+        *out = en->view;
+    else
+        err_set(e, "%s", en->words);
+    return en->rc;
+}

@@ -1,0 +1,23 @@
+/* The views of the writer schemas met so far, one per schema id, asked from the registry once and kept. An id that the registry does not give
+ * is asked for again, 1 s to 30 s apart. Thread rule: the loop's thread. */
+#ifndef BRIDGE_CONSUMER_ORDER_VIEWS_H
+#define BRIDGE_CONSUMER_ORDER_VIEWS_H
+
+#include "common/contract/order_view.h"
+#include "common/kafka/registry.h"
+#include "common/net/loop.h"
+
+enum { ORDER_VIEWS_MAX = 256 }; /* ids; further ones stay unreadable */
+
+struct order_views;
+
+/* changed: called on the loop when an id that was unknown has become RC_OK or RC_REJECT. l and r are borrowed. NULL: out of memory. */
+struct order_views *order_views_create(struct loop *l, struct registry *r, loop_fn *changed, void *arg);
+/* Before registry_destroy, after every record that holds a view is gone. */
+void order_views_destroy(struct order_views *v);
+
+/* fingerprint: of the schema that the record was written with, 0 = not told. RC_OK: *out borrowed, alive as long as v.
+ * RC_RETRY: not to be had now, or the registry gives the id to another schema: words say which. RC_REJECT: no order schema. */
+enum rc order_views_get(struct order_views *v, int32_t id, uint64_t fingerprint, const struct order_view **out, struct err *e);
+
+#endif

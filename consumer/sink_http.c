@@ -1,0 +1,327 @@
+#include "consumer/sink_http.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <utlist.h>
+
+#include "common/net/http_client.h"
+#include "consumer/erp_reply.h"
+#include "consumer/url_template.h"
+
+enum { HEADERS_MAX = 40, OWN_HEADERS = 9, HEADER_BYTES = 65536, URL_BYTES = 8192 };
+
+struct try {
+    struct try *prev, *next;
+    struct sink_http *sink;
+    struct http_call *call;
+    const struct erp_load *load; /* borrowed until done */
+    erp_done_fn *done;
+    void *arg;
+};
+
+struct sink_http {
+    struct erp_sink base;
+    struct erp_sink_env env;
+    struct http_client *client;
+    struct try *tries;
+    bool credential_refused;  /* look for a new one before the next try */
+    bool told_no_document;
+};
+
+static const char *text_of(const struct sink_http *s, const char *key)
+{
+    return config_text(s->env.config, key);
+}
+
+/* The next line of erp.http.header that is not empty; its length, 0 at the end. */
+static size_t header_line(const char **at, const char **line)
+{
+    size_t n = 0;
+    while (**at == '\n' || **at == ' ' || **at == '\t' || **at == '\r')
+        (*at)++;
+    *line = *at;
+    n = strcspn(*at, "\r\n");
+    *at += n;
+    return n;
+}
+
+static void check_template(const struct config *c, const char *key, struct config_problems *problems)
+{
+    struct err e;
+    if (url_template_check(config_text(c, key), &e) != RC_OK)
+        config_problem(c, problems, key, "%s", e.text);
+}
+
+static void check(const struct config *c, struct config_problems *problems)
+{
+    const char *at = config_text(c, "erp.http.header"), *line;
+    size_t n, lines = 0;
+    if (config_text(c, "erp.http.url")[0] == '\0')
+        config_problem(c, problems, "erp.http.url", "is needed with erp.sink = http");
+    check_template(c, "erp.http.url", problems);
+    check_template(c, "erp.http.withdraw_url", problems);
+    check_template(c, "erp.http.lookup_url", problems);
+    if (!erp_reply_pointer_ok(config_text(c, "erp.http.document_pointer")))
+        config_problem(c, problems, "erp.http.document_pointer", "not a JSON Pointer; it begins with '/'");
+    while ((n = header_line(&at, &line)) > 0) {
+        const char *colon = memchr(line, ':', n);
+        if (colon == NULL || colon == line)
+            config_problem(c, problems, "erp.http.header", "line %zu: write Name: value", lines + 1);
+        lines++;
+    }
+    if (lines > HEADERS_MAX - OWN_HEADERS)
+        config_problem(c, problems, "erp.http.header", "at most %d lines", HEADERS_MAX - OWN_HEADERS);
+    if ((config_text(c, "erp.http.client_key")[0] == '\0') != (config_text(c, "erp.http.client_certificate")[0] == '\0'))
+        config_problem(c, problems, "erp.http.client_certificate", "it and client_key are needed both");
+}
+
+static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, struct err *e)
+{
+    struct sink_http *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        err_set(e, "erp.http: out of memory");
+        return RC_FATAL;
+    }
+    s->base.ops = &sink_http_ops;
+    s->env = *env;
+    struct http_settings settings = {
+        .user_agent = "xsale-bridge/" BRIDGE_VERSION,
+        .ca_file = text_of(s, "erp.http.ca_file"),
+        .client_certificate = text_of(s, "erp.http.client_certificate"),
+        .client_key = text_of(s, "erp.http.client_key"),
+        .insecure = true, /* many an ERP stands in the next room */
+        .connect_timeout_ms = config_ms(env->config, "erp.connect_timeout"),
+        .timeout_ms = config_ms(env->config, "erp.http.timeout"),
+        .max_body = (size_t)config_int(env->config, "erp.max_body"),
+    };
+    s->client = http_client_create(env->loop, &settings, e);
+    if (s->client == NULL) {
+        err_prefix(e, "erp.http");
+        free(s);
+        return RC_REJECT;
+    }
+    *out = &s->base;
+    return RC_OK;
+}
+
+static bool withdraws(const struct erp_sink *sink)
+{
+    return text_of((const struct sink_http *)sink, "erp.http.withdraw_url")[0] != '\0';
+}
+
+/* Visible ASCII as it is, anything else and '%' percent-encoded. */
+static void put_value(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c > 0x20 && c < 0x7F && c != '%')
+            buf_put_byte(out, c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+}
+
+static void put_header(struct buf *out, const char *name, const char *value)
+{
+    buf_put_text(out, name);
+    buf_put_text(out, ": ");
+    put_value(out, value);
+    buf_put_byte(out, '\0');
+}
+
+/* All headers one behind the other, each with its zero; returns how many. */
+static size_t headers_put(struct sink_http *s, const struct erp_load *l, bool body, struct buf *out)
+{
+    const char *authorization = text_of(s, "erp.http.authorization"), *at = text_of(s, "erp.http.header"), *line;
+    size_t count = 6, n;
+    put_header(out, "Idempotency-Key", l->key);
+    put_header(out, "X-Xsale-Organization", l->organization);
+    buf_printf(out, "X-Xsale-Order: %" PRId64, l->order_id);
+    buf_put_byte(out, '\0');
+    put_header(out, "X-Xsale-Warehouse", l->warehouse);
+    put_header(out, "X-Xsale-Revision", l->revision);
+    buf_printf(out, "X-Xsale-Publication: %" PRId64, l->publication);
+    buf_put_byte(out, '\0');
+    if (l->traceparent != NULL && ++count > 0)
+        put_header(out, "traceparent", l->traceparent);
+    if (body && ++count > 0)
+        buf_put(out, "Content-Type: application/json", sizeof "Content-Type: application/json");
+    if (authorization[0] != '\0' && ++count > 0) {
+        buf_put_text(out, "Authorization: ");
+        buf_put(out, authorization, strlen(authorization) + 1);
+    }
+    while (count < HEADERS_MAX && (n = header_line(&at, &line)) > 0) {
+        buf_put(out, line, n);
+        buf_put_byte(out, '\0');
+        count++;
+    }
+    return count;
+}
+
+/* Sends one request about the load; NULL: words in e. */
+static struct http_call *send_request(struct sink_http *s, const struct erp_load *l, const char *method, const char *template, http_done_fn *done,
+                                      struct try *t, struct err *e)
+{
+    struct http_call *call = NULL;
+    struct buf url, headers;
+    const char *lines[HEADERS_MAX];
+    bool body = strcmp(method, "GET") != 0 && strcmp(method, "DELETE") != 0;
+    buf_init(&url, URL_BYTES);
+    buf_init(&headers, HEADER_BYTES);
+    url_template_fill(template, l, &url);
+    size_t count = headers_put(s, l, body, &headers);
+    const char *address = buf_text(&url);
+    if (address == NULL || buf_failed(&headers)) {
+        err_set(e, "erp.http: the request's head is too long");
+        goto out;
+    }
+    const char *line = (const char *)headers.p;
+    for (size_t i = 0; i < count; i++, line += strlen(line) + 1)
+        lines[i] = line;
+    struct http_request r = {.method = method, .url = address, .headers = lines, .headers_n = count, .body = body ? l->document : NULL,
+                             .body_n = body ? l->document_n : 0};
+    call = http_submit(s->client, &r, done, t, e);
+out:
+    buf_release(&headers);
+    buf_release(&url);
+    return call;
+}
+
+static void finish(struct try *t, const struct erp_verdict *v)
+{
+    struct sink_http *s = t->sink;
+    erp_done_fn *done = t->done;
+    void *arg = t->arg;
+    DL_DELETE(s->tries, t);
+    free(t);
+    done(arg, v);
+}
+
+static bool is_html(const struct http_reply *r)
+{
+    return strncasecmp(r->content_type, "text/html", 9) == 0 || strncasecmp(r->content_type, "application/xhtml", 17) == 0;
+}
+
+/* The table's row, and what only this reply tells. */
+static void judge(const struct sink_http *s, const struct erp_load *l, const struct http_reply *r, struct erp_verdict *v)
+{
+    enum fate_cause cause = r->end == HTTP_REPLIED ? CAUSE_HTTP : r->end == HTTP_NOT_SENT ? CAUSE_HTTP_NOT_SENT : CAUSE_HTTP_AMBIGUOUS;
+    const struct fate_row *row = fate_of(cause, r->end == HTTP_REPLIED ? r->status : r->curl_code);
+    *v = (struct erp_verdict){.fate = row->fate, .ambiguous = row->ambiguous, .retry_after_ms = r->retry_after_ms, .words = row->words};
+    if (r->end != HTTP_REPLIED)
+        return;
+    int64_t exists = config_int(s->env.config, "erp.http.exists_status");
+    if (exists != 0 && r->status == exists && !l->withdrawn) {
+        v->fate = FATE_LOADED;
+    } else if (l->withdrawn && (r->status == 404 || r->status == 410)) {
+        v->fate = FATE_LOADED; /* nothing there to take back */
+    } else if (is_html(r) && v->fate == FATE_LOADED) {
+        v->fate = FATE_PAUSE;
+        v->words = "a web page instead of an answer: check erp.http.url and the credential";
+    } else if (is_html(r) && v->fate == FATE_REJECT) {
+        v->fate = FATE_PARK; /* rather a proxy's word than the ERP's */
+        v->words = "refused with a web page instead of an answer";
+    }
+}
+
+static void document_missing(struct sink_http *s)
+{
+    if (!s->told_no_document)
+        log_event(s->env.log, LOG_WARN, "erp", NULL, "the ERP's reply names no document where erp.http.document_pointer looks; accepted all the same",
+                  LOG_S("pointer", text_of(s, "erp.http.document_pointer")));
+    s->told_no_document = true;
+}
+
+static void load_done(void *arg, const struct http_reply *r)
+{
+    struct try *t = arg;
+    struct sink_http *s = t->sink;
+    const char *pointer = text_of(s, "erp.http.document_pointer");
+    char document[ERP_DOCUMENT_BYTES], reason[ERP_REASON_BYTES], words[512];
+    struct erp_verdict v;
+    judge(s, t->load, r, &v);
+    if (v.fate == FATE_LOADED && pointer[0] != '\0') {
+        if (erp_reply_document(r->body, r->body_n, pointer, document))
+            v.document_id = document;
+        else if (!t->load->withdrawn)
+            document_missing(s);
+    }
+    if (v.fate == FATE_REJECT) {
+        erp_reply_reason(r->body, r->body_n, reason);
+        v.reason = reason[0] != '\0' ? reason : r->words;
+    }
+    if (r->end == HTTP_REPLIED && (r->status == 401 || r->status == 403))
+        s->credential_refused = true;
+    struct err both;
+    err_set(&both, "%s (%s)", v.words, r->words);
+    memcpy(words, both.text, sizeof words);
+    v.words = words;
+    finish(t, &v);
+}
+
+static void looked_up(void *arg, const struct http_reply *r)
+{
+    struct try *t = arg;
+    struct sink_http *s = t->sink;
+    if (r->end == HTTP_REPLIED && r->status == 404) {
+        struct err e;
+        t->call = send_request(s, t->load, text_of(s, "erp.http.method"), text_of(s, "erp.http.url"), load_done, t, &e);
+        if (t->call != NULL)
+            return;
+        struct erp_verdict v = {.fate = FATE_PAUSE, .retry_after_ms = -1, .words = e.text};
+        finish(t, &v);
+        return;
+    }
+    struct http_reply as_load = *r;
+    if (r->end == HTTP_REPLIED && r->status != 200 && fate_of(CAUSE_HTTP, r->status)->fate == FATE_REJECT)
+        as_load.status = 404; /* a look-up that is refused is a wrong erp.http.lookup_url, not a verdict */
+    load_done(t, &as_load);
+}
+
+static enum rc submit(struct erp_sink *sink, const struct erp_load *l, erp_done_fn *done, void *arg, struct err *e)
+{
+    struct sink_http *s = (struct sink_http *)sink;
+    struct try *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        err_set(e, "erp.http: out of memory");
+        return RC_RETRY;
+    }
+    if (s->credential_refused && config_refresh_secrets(s->env.config))
+        log_event(s->env.log, LOG_INFO, "erp", NULL, "credential read again", LOG_S("key", "erp.http.authorization"));
+    s->credential_refused = false;
+    *t = (struct try){.sink = s, .load = l, .done = done, .arg = arg};
+    const char *lookup = text_of(s, "erp.http.lookup_url");
+    if (l->withdrawn)
+        t->call = send_request(s, l, text_of(s, "erp.http.withdraw_method"), text_of(s, "erp.http.withdraw_url"), load_done, t, e);
+    else if (l->ambiguous && lookup[0] != '\0')
+        t->call = send_request(s, l, "GET", lookup, looked_up, t, e);
+    else
+        t->call = send_request(s, l, text_of(s, "erp.http.method"), text_of(s, "erp.http.url"), load_done, t, e);
+    if (t->call == NULL) {
+        free(t);
+        return RC_RETRY;
+    }
+    DL_APPEND(s->tries, t);
+    return RC_OK;
+}
+
+static void sink_close(struct erp_sink *sink)
+{
+    struct sink_http *s = (struct sink_http *)sink;
+    struct try *t, *next;
+    if (s == NULL)
+        return;
+    DL_FOREACH_SAFE(s->tries, t, next)
+    {
+        http_cancel(t->call);
+        free(t);
+    }
+    http_client_destroy(s->client);
+    free(s);
+}
+
+const struct erp_sink_ops sink_http_ops = {
+    .name = "http", .check = check, .open = sink_open, .withdraws = withdraws, .submit = submit, .close = sink_close};
