@@ -1,5 +1,6 @@
 /* HTTP requests on the loop's curl multi handle (connections are kept and reused). No redirect is ever followed (credentials), no
  * Expect: 100-continue, only https unless allowed, bodies capped, gzip accepted, CURLOPT_NOSIGNAL.
+ * The usual variables https_proxy, http_proxy and no_proxy are obeyed, as libcurl does. Resolving happens in libcurl's own threads.
  * Source: libcurl 7.88, https://curl.se/libcurl/c/. Thread rule: the loop's thread. */
 #ifndef BRIDGE_NET_HTTP_CLIENT_H
 #define BRIDGE_NET_HTTP_CLIENT_H
