@@ -48,6 +48,7 @@ struct group {
     size_t parts_n;
     struct part *last; /* of the last record: the next one is likely of the same partition */
     struct kafka_message view;
+    bool stepped_back; /* since the last assignment */
     enum phase phase;
     struct change *changes; /* the first is under way unless IDLE */
     struct committed *looking;
@@ -64,6 +65,7 @@ struct group {
 
 static void next_change(void *arg);
 static void look_up(void *arg);
+static enum rc subscribe(struct group *g, struct err *e);
 
 static struct part *part_find(struct group *g, const char *topic, int32_t partition)
 {
@@ -217,6 +219,7 @@ static void looked(void *arg, enum rc rc, const rd_kafka_topic_partition_list_t 
     }
     backoff_reset(&g->backoff);
     rd_kafka_topic_partition_list_t *own = rd_kafka_topic_partition_list_copy(list);
+    g->stepped_back = false;
     if (tell_assigned(g, own)) {
         take(g, own);
         kafka_handle_well(g->handle);
@@ -246,6 +249,7 @@ static void begin_drain(struct group *g)
     struct group_partition *parts = calloc((size_t)c->list->cnt + 1, sizeof *parts);
     for (int i = 0; i < c->list->cnt; i++) {
         const rd_kafka_topic_partition_t *p = &c->list->elems[i];
+        group_resume(g, p->topic, p->partition); /* librdkafka would remember the pause for the next assignment */
         if (part_remove(g, p->topic, p->partition) && parts != NULL)
             parts[n++] = (struct group_partition){p->topic, p->partition, -1, ""};
     }
@@ -303,7 +307,7 @@ static void on_rebalance(struct group *g, rd_kafka_event_t *event)
     while (*end != NULL)
         end = &(*end)->next;
     *end = c;
-    log_event(g->log, LOG_INFO, "group", NULL, c->assign ? "partitions are assigned" : "partitions are revoked",
+    log_fact(g->log, LOG_INFO, "group", NULL, c->assign ? "partitions are assigned" : "partitions are revoked",
               LOG_I("count", c->list->cnt), LOG_I("lost", c->lost));
     next_change(g);
 }
@@ -313,6 +317,19 @@ static void on_end(struct group *g, const char *topic, int32_t partition, int64_
     struct part *p = part_find(g, topic, partition);
     if (p != NULL && !p->paused && offset >= p->next)
         g->ops.end(g->arg, p->topic, partition, offset);
+}
+
+/* The topic was deleted and made anew under us. Joining again asks where the group stands, which is past the end then. */
+static void on_step_back(struct group *g, const struct part *p, int64_t offset)
+{
+    if (g->stepped_back)
+        return;
+    g->stepped_back = true;
+    log_fact(g->log, LOG_ERROR, "group", NULL, "offsets went back: the topic was made anew", LOG_S("topic", p->topic),
+             LOG_I("partition", p->partition), LOG_I("expected", p->next), LOG_I("offset", offset));
+    struct err e = {""};
+    if (subscribe(g, &e) != RC_OK)
+        kafka_handle_trouble(g->handle, e.text, "needs a restart");
 }
 
 static void on_message(struct group *g, const rd_kafka_message_t *m)
@@ -327,8 +344,12 @@ static void on_message(struct group *g, const rd_kafka_message_t *m)
         return;
     }
     struct part *p = part_find(g, topic, m->partition);
-    if (p == NULL || m->offset < p->next) /* given up, or read again after a pause */
+    if (p == NULL) /* given up */
         return;
+    if (m->offset < p->next) {
+        on_step_back(g, p, m->offset);
+        return;
+    }
     if (kafka_message_view(&g->view, m) != RC_OK) {
         kafka_handle_trouble(g->handle, "out of memory", "needs a restart");
         return;

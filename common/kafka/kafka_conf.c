@@ -274,6 +274,11 @@ void kafka_conf_check(const struct config *c, struct config_problems *problems)
 enum rc kafka_conf_create(const struct config *c, enum kafka_role role, const char *group_id, rd_kafka_conf_t **out, struct err *e)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char never_joined[256]; /* librdkafka assigns partitions only to a consumer with a group's name */
+    if (role == KAFKA_READ) {
+        (void)snprintf(never_joined, sizeof never_joined, "%s-read", config_text(c, "topics.prefix"));
+        group_id = never_joined;
+    }
     enum rc rc = build(c, role == KAFKA_PRODUCE ? PRODUCE : CONSUME, group_id, NULL, conf, e);
     if (rc != RC_OK) {
         rd_kafka_conf_destroy(conf);

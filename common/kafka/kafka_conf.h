@@ -15,7 +15,8 @@ enum kafka_role { KAFKA_PRODUCE, KAFKA_GROUP, KAFKA_READ, KAFKA_ADMIN };
 
 /* Adds a line per wrong property of the user's ([kafka] sections), for program_desc.check. No network. */
 void kafka_conf_check(const struct config *c, struct config_problems *problems);
-/* *out owned by the caller until rd_kafka_new takes it. group_id: for KAFKA_GROUP, else NULL.
+/* *out owned by the caller until rd_kafka_new takes it. group_id: for KAFKA_GROUP, else NULL
+ * (KAFKA_READ gets "<prefix>-read", which is never joined).
  * RC_FATAL: a wrong property (kafka_conf_check names all of them). */
 enum rc kafka_conf_create(const struct config *c, enum kafka_role role, const char *group_id, rd_kafka_conf_t **out, struct err *e);
 
