@@ -36,6 +36,11 @@ bool avro_read_long(struct avro_cursor *c, int64_t *out)
 {
     uint64_t v = 0;
     size_t n = left(c);
+    if (n > 0 && c->p[0] < 0x80) { /* nearly all of them: lengths, branches, small counts */
+        v = *c->p++;
+        *out = (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+        return true;
+    }
     for (unsigned i = 0; i < 10 && i < n; i++) {
         unsigned char byte = c->p[i];
         if (i == 9 && byte > 1) /* the tenth byte holds one bit */
@@ -281,6 +286,15 @@ enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, siz
         return RC_OK;
     (void)fault(&w, &root, "bytes are left over");
     return RC_REJECT;
+}
+
+enum rc avro_walk_field(const struct schema_field *f, const unsigned char *begin, struct avro_cursor *c, struct err *e)
+{
+    struct step root = {0}, in = {&root, f->name, 0, 1};
+    struct walk w = {.cursor = *c, .begin = begin, .empty_left = EMPTY_ITEMS, .texts = true, .e = e};
+    bool ok = walk_value(&w, f->type, &in);
+    *c = w.cursor;
+    return ok ? RC_OK : RC_REJECT;
 }
 
 bool avro_walk_skip(const struct schema_node *s, struct avro_cursor *c)

@@ -24,6 +24,8 @@ bool avro_read_block(struct avro_cursor *c, size_t min_item, uint64_t *count);
 
 /* Exactly one value of the schema in n bytes, strings valid UTF-8. RC_REJECT: words name the field path and the byte. */
 enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, size_t n, struct err *e);
+/* The same for one field of a record whose bytes start at begin: checks the value at the cursor and steps over it. */
+enum rc avro_walk_field(const struct schema_field *f, const unsigned char *begin, struct avro_cursor *c, struct err *e);
 /* Steps over one value. */
 bool avro_walk_skip(const struct schema_node *s, struct avro_cursor *c);
 

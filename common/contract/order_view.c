@@ -316,9 +316,9 @@ static enum rc read_warehouses(const struct schema_node *type, struct avro_curso
     return names.broken ? unchecked(e) : RC_OK;
 }
 
-/* Reads one field of the order into the head; *warehouse and *items are kept for later: either may stand first. */
+/* Reads one field of the order, checked before, into the head; *warehouse is kept for later: the items may stand before it. */
 static enum rc read_field(enum role role, const struct schema_node *type, struct avro_cursor *c, struct order_head *out,
-                          struct text *warehouse, struct avro_cursor *items, struct err *e)
+                          struct text *warehouse, struct err *e)
 {
     struct text text;
     switch (role) {
@@ -350,13 +350,9 @@ static enum rc read_field(enum role role, const struct schema_node *type, struct
         out->raw = text.p;
         out->raw_n = text.n;
         return RC_OK;
-    case ITEMS:
-        *items = *c;
-        break;
     default:
-        break;
+        return RC_OK;
     }
-    return avro_walk_skip(type, c) ? RC_OK : unchecked(e);
 }
 
 static enum rc read_delivering(const struct order_view *v, const struct schema_node *type, struct avro_cursor c, struct text order,
@@ -373,23 +369,38 @@ static enum rc read_delivering(const struct order_view *v, const struct schema_n
     return items.broken ? unchecked(e) : RC_OK;
 }
 
+static void clear_head(struct order_head *h) /* not the sets' 8 KB of names */
+{
+    h->organization[0] = h->revision[0] = '\0';
+    h->order_id = h->publication = h->round = 0;
+    h->withdrawn = false;
+    h->warehouses.n = h->delivering.n = h->raw_n = 0;
+    h->raw = NULL;
+}
+
 enum rc order_view_head(const struct order_view *v, const unsigned char *avro, size_t n, struct order_head *out, struct err *e)
 {
+    static const unsigned char nothing;
+    const unsigned char *begin = avro == NULL ? &nothing : avro;
     const struct schema_node *items_type = NULL;
-    struct avro_cursor c = {0}, items = {0};
+    struct avro_cursor c = {begin, begin + (avro == NULL ? 0 : n)}, items = {0};
     struct text warehouse = {0};
-    enum rc rc = avro_walk_check(v->root, avro, n, e);
-    if (rc == RC_OK)
-        c = (struct avro_cursor){avro, avro + n};
-    out->organization[0] = out->revision[0] = '\0';
-    out->order_id = out->publication = out->round = 0;
-    out->withdrawn = false;
-    out->warehouses.n = out->delivering.n = out->raw_n = 0;
-    out->raw = NULL;
+    enum rc rc = RC_OK;
+    clear_head(out);
     for (size_t i = 0; rc == RC_OK && i < v->root->count; i++) {
-        if (v->roles[i] == ITEMS)
-            items_type = v->root->fields[i].type;
-        rc = read_field((enum role)v->roles[i], v->root->fields[i].type, &c, out, &warehouse, &items, e);
+        const struct schema_field *f = &v->root->fields[i];
+        struct avro_cursor at = c;
+        if (v->roles[i] == ITEMS) {
+            items_type = f->type;
+            items = c;
+        }
+        rc = avro_walk_field(f, begin, &c, e);
+        if (rc == RC_OK)
+            rc = read_field((enum role)v->roles[i], f->type, &at, out, &warehouse, e);
+    }
+    if (rc == RC_OK && c.p != c.end) {
+        err_set(e, "bytes are left over at byte %zu", (size_t)(c.p - begin));
+        rc = RC_REJECT;
     }
     if (rc == RC_OK)
         rc = read_delivering(v, items_type, items, warehouse, out, e);

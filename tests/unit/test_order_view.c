@@ -245,6 +245,25 @@ static void a_head_that_cannot_be_used_is_rejected_by_name(void **state)
                          "order: field items: name what is no warehouse, or too many");
 }
 
+static void bytes_that_are_no_order_are_rejected_with_path_and_byte(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct err e = {0};
+    begin(&f, OTHER, "{" OTHER_HEAD ",\"items\":[{\"articles\":[{\"warehouse\":\"V\",\"n\":2}],\"n\":3}]}");
+    for (size_t n = 0; n < f.avro.n; n++)
+        assert_int_equal(order_view_head(f.view, f.avro.p, n, &f.head, &e), RC_REJECT);
+    assert_int_equal(order_view_head(f.view, NULL, 0, &f.head, &e), RC_REJECT);
+    assert_string_equal(e.text, "order: items: no whole number at byte 0");
+    buf_put_byte(&f.avro, 0);
+    assert_int_equal(order_view_head(f.view, f.avro.p, f.avro.n, &f.head, &e), RC_REJECT);
+    assert_non_null(strstr(e.text, "order: bytes are left over at byte "));
+    f.avro.p[5] = 0xFF; /* "V" */
+    assert_int_equal(order_view_head(f.view, f.avro.p, f.avro.n, &f.head, &e), RC_REJECT);
+    assert_string_equal(e.text, "order: items[0].articles[0].warehouse: no valid UTF-8 at byte 5");
+    end(&f);
+}
+
 static void what_no_json_can_say_is_rejected_and_leaves_no_half_document(void **state)
 {
     (void)state;
@@ -361,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_warehouse_is_handed_its_own_articles_only),
         cmocka_unit_test(another_writers_order_is_read_by_name),
         cmocka_unit_test(a_head_that_cannot_be_used_is_rejected_by_name),
+        cmocka_unit_test(bytes_that_are_no_order_are_rejected_with_path_and_byte),
         cmocka_unit_test(what_no_json_can_say_is_rejected_and_leaves_no_half_document),
         cmocka_unit_test(a_schema_without_what_the_bridge_needs_is_refused_by_name),
         cmocka_unit_test(altered_orders_never_do_harm),
