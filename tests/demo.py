@@ -50,10 +50,6 @@ class Board:
         return "#" * (min(int(value), COUNT) * 40 // COUNT) if isinstance(value, int) else ""
 
 
-def published(stack):
-    return int(next((v for k, v in stack.producer.metrics().items() if re.match(r"xsale_bridge_.*published_total", k)), 0))
-
-
 def simulated(args):
     print(f"starting {'a real Kafka and registry' if args.real else 'an embedded broker'} and the simulators", flush=True)
     stack = Stack("real" if args.real else "mock")
@@ -91,7 +87,7 @@ def run(stack, board):
         stack.all_alive()
         counts, erp = stack.xsale.get("counts"), stack.erp.get("summary")
         per = erp["perWarehouse"]
-        board.show([counts[NEW], published(stack), per.get("MAG-1", 0), per.get("MAG-2", 0), counts[IMPORTED], counts[MANUAL]])
+        board.show([counts[NEW], stack.producer.published(), per.get("MAG-1", 0), per.get("MAG-2", 0), counts[IMPORTED], counts[MANUAL]])
         if not edited and erp["documents"] > 50:
             edited = True
             stack.xsale.post(f"orders/{EDITED}/edit", {"warehouses": stack.mix(EDITED)})
@@ -169,7 +165,7 @@ def own_account(args):
         files = lambda: sum(n.endswith(".json") for _, _, names in os.walk(orders) for n in names)
         board = Board(["published to Kafka", "files"])
         while stack.producer.alive():
-            board.show([published(stack), files()])
+            board.show([stack.producer.published(), files()])
             time.sleep(1)
             if not consumer.alive():
                 raise Failed("erp-consumer ended")

@@ -47,9 +47,8 @@ def main():
         print(f"making {args.orders} orders of about 4.7 KB", flush=True)
         for first in range(0, args.orders, 2000):
             s.generate(min(2000, args.orders - first), first=100001 + first, pad=4700)
-        number = lambda m: next((v for k, v in m.items() if "published_total" in k), 0)
         before, begin = s.producer.usage(), time.monotonic()
-        wait("every order is published", 300, lambda: s.producer.alive() and number(s.producer.metrics()) >= args.orders, 0.05)
+        wait("every order is published", 300, lambda: s.producer.alive() and s.producer.published() >= args.orders, 0.05)
         results = [("xsale-producer", args.orders, time.monotonic() - begin, s.producer.usage()[0] - before[0], s.producer.usage())]
         s.producer.stop()
 

@@ -155,6 +155,10 @@ class Program:
                 found[name] = float(value)
         return found
 
+    def published(self):
+        """Orders that a producer published since its start, whatever kind."""
+        return int(sum(v for k, v in self.metrics().items() if k.startswith("xsale_bridge_producer_published_total")))
+
     def usage(self):
         """(CPU seconds, resident bytes, most resident bytes ever) from /proc."""
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as f:
