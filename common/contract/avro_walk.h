@@ -1,6 +1,7 @@
-/* One bounded, validating walk over Avro bytes: every length, count, index and depth is checked against what is there before use, recursion is bounded,
- * nothing is allocated. Runs before avro-c or anyone else sees bytes from a topic (avro-c allocates claimed lengths, accepts wrong
- * enum values and overflows the stack). Source: Avro 1.11 specification, "Binary Encoding". Pure. */
+/* One bounded, validating walk over Avro bytes: every length, count, index and depth is checked against what is there
+ * before use, recursion is bounded, nothing is allocated. Runs before avro-c or anyone else sees bytes from a topic
+ * (avro-c allocates claimed lengths, accepts wrong enum values and overflows the stack).
+ * Source: Avro 1.11 specification, "Binary Encoding". Pure. */
 #ifndef BRIDGE_CONTRACT_AVRO_WALK_H
 #define BRIDGE_CONTRACT_AVRO_WALK_H
 
@@ -22,7 +23,7 @@ bool avro_read_bytes(struct avro_cursor *c, const unsigned char **p, size_t *n);
  * 0 allowed: then at most 1,000,000 items. */
 bool avro_read_block(struct avro_cursor *c, size_t min_item, uint64_t *count);
 
-/* Exactly one value of the schema in n bytes, strings valid UTF-8. RC_REJECT: words name the field path and the byte. */
+/* Exactly one value of the schema in n bytes, strings valid UTF-8, decimals within their precision. RC_REJECT: words name the field path and the byte. */
 enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, size_t n, struct err *e);
 /* The same for one field of a record whose bytes start at begin: checks the value at the cursor and steps over it. */
 enum rc avro_walk_field(const struct schema_field *f, const unsigned char *begin, struct avro_cursor *c, struct err *e);

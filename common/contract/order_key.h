@@ -1,4 +1,4 @@
-/* The key of a record, "<organization>/<orderId>", and of a load, "<organization>/<orderId>/<warehouse>/<publication>". Pure. */
+/* The key of a record, "<organization>/<orderId>". Equal orders have equal keys: an id has one spelling only. Pure. */
 #ifndef BRIDGE_CONTRACT_ORDER_KEY_H
 #define BRIDGE_CONTRACT_ORDER_KEY_H
 

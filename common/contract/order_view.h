@@ -18,7 +18,7 @@ struct order_head {
     int64_t publication, round;
     bool withdrawn;
     struct warehouse_set warehouses;  /* all that the publication names */
-    struct warehouse_set delivering;  /* those that have an article or a line in it */
+    struct warehouse_set delivering;  /* those that have an article in it (one that names none is the order's own), or a line without articles */
     const unsigned char *raw;         /* exact bytes as xSale sent them, raw_n, borrowed; NULL: none */
     size_t raw_n;
 };

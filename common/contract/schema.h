@@ -1,7 +1,9 @@
-/* An Avro schema as a tree with everything its text says: logical types, defaults, aliases and custom attributes, which avro-c
- * drops. The text is read with jansson, validated by avro-c, and linted for what avro-c accepts wrongly (duplicate fields and symbols, union in
- * union, scale > precision, a default that does not fit). A named type may be used again by its name, also inside itself; what would grow without bound
- * (a record that holds itself, types nested deeper than 64, records used again and again) is refused. Sources: Avro 1.11 specification. Immutable after parsing; thread rule: any thread may read. */
+/* An Avro schema as a tree with everything its text says: logical types, defaults, aliases and custom attributes, which
+ * avro-c drops. The text is read with jansson, linted for what avro-c accepts wrongly (duplicate fields and symbols, union
+ * in union, scale > precision, a default that does not fit) and validated by avro-c. A named type may be used again by its
+ * name, also inside itself; what would grow without bound (a record that holds itself, types nested deeper than 64, records
+ * used again and again) is refused. Source: Avro 1.11 specification.
+ * Immutable after parsing; thread rule: any thread may read. */
 #ifndef BRIDGE_CONTRACT_SCHEMA_H
 #define BRIDGE_CONTRACT_SCHEMA_H
 

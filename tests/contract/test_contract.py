@@ -102,6 +102,23 @@ class Contract(unittest.TestCase):
             ("withdrawn", "1"), ("warehouse", "A"), ("warehouses", "A,B"), ("result", "SUPERSEDED"), ("documentId", "<none>"),
             ("reason", "x"), ("attempts", "-1"), ("at", "7"), ("group", "<none>"), ("partition", "0"), ("offset", str(2**62))])
 
+    def test_blocks_that_tell_their_size_are_read_like_others(self):
+        record = {"organization": "acme", "orderId": 1, "revision": "r", "publication": moment(5), "round": moment(4), "withdrawn": False,
+                  "schemaId": 3, "warehouses": ["A", "B"], "state": "OPEN", "at": moment(6)}
+        data = encode(schema_of("OrderState"), record)
+        plain, sized = b"\x04\x02A\x02B\x00", b"\x03\x08\x02A\x02B\x00"
+        self.assertEqual(data.count(plain), 1)
+        path = str(SCHEMAS / "OrderState.avsc")
+        self.assertEqual(self.dump("read", "OrderState", path, data.replace(plain, sized).hex()),
+                         self.dump("read", "OrderState", path, data.hex()))
+        split = b"\x02\x02A\x01\x04\x02B\x00"
+        self.assertIn("warehouses=A,B", self.dump("read", "OrderState", path, data.replace(plain, split).hex()))
+        order = encode(schema_of("Order"), self.order()).hex()
+        names = b"\x04\x0aMAG-1\x0aMAG-2\x00".hex()
+        self.assertEqual(order.count(names), 1)
+        path = str(SCHEMAS / "Order.avsc")
+        self.assertEqual(self.dump("view", path, order.replace(names, b"\x03\x18\x0aMAG-1\x0aMAG-2\x00".hex())), self.dump("view", path, order))
+
     def older(self, name, *removed):
         schema = schema_of(name)
         schema["fields"] = [f for f in schema["fields"] if f["name"] not in removed]
