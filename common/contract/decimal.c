@@ -104,7 +104,7 @@ enum rc decimal_parse(const char *text, size_t n, int precision, int scale, deci
     }
     if (precision > DIGITS_MAX)
         precision = DIGITS_MAX;
-    if (d.count > (size_t)precision || zeros > precision - (int64_t)d.count) {
+    if (zeros > precision - (int64_t)d.count) {
         err_set(e, "more than %d digits", precision);
         return RC_REJECT;
     }

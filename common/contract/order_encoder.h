@@ -1,5 +1,6 @@
 /* JSON text of an order -> Avro, driven by a plan compiled from Order.avsc: each field's "xsale" attribute names JSON Pointers relative to
  * its record, tried in order; "bridge" names a value that the bridge fills in; "volatile" leaves the field out of the revision.
+ * Of several pointers the first wins that leads to more than null, "" or an empty array. (order_plan.h lists all attributes.)
  * An array of records may name a join instead of a pointer: {"array": "/OrderItemArticles", "reference": "/OrderItemId", "to": "/Id"} takes the
  * elements of the order's array whose reference equals the item's value.
  * Two steps: order_encoder_read does the work and tells what the order is; order_encoder_write fills in what is decided afterwards.
@@ -33,8 +34,8 @@ struct order_facts {       /* valid until the next read */
     int64_t order_id;
     bool has_status;
     int64_t status_id;
-    char revision[ORDER_REVISION_BYTES]; /* 16 hex digits, zero; of the text's bytes when rejected */
-    struct warehouse_set warehouses;     /* those with something to deliver */
+    char revision[ORDER_REVISION_BYTES]; /* 16 hex digits, zero; of the text's bytes when rejected; "" after a peek */
+    struct warehouse_set warehouses;     /* those with something to deliver; none when rejected */
     const char *text;      /* the order's exact bytes, text_n, borrowed */
     size_t text_n;
 };
@@ -57,7 +58,7 @@ void order_encoder_destroy(struct order_encoder *enc);
 /* Encodes the order at `order` on the tape. facts is filled as far as possible in every case. RC_REJECT: this order cannot become a record;
  * words name the JSON Pointer and the reason, never the value. */
 enum rc order_encoder_read(struct order_encoder *enc, const struct json_tape *t, uint32_t order, struct order_facts *facts, struct err *e);
-/* Appends the Avro bytes (no frame) of the order read last. RC_REJECT: larger than out's limit. */
+/* Appends the Avro bytes (no frame) of the order read last, whose text must still be there when raw is kept. RC_REJECT: larger than out's limit. */
 enum rc order_encoder_write(const struct order_encoder *enc, const struct order_stamp *stamp, struct buf *out, struct err *e);
 /* Only id and status (a look at an order): facts->has_id, has_status. RC_REJECT: no usable id. */
 enum rc order_encoder_peek(const struct order_encoder *enc, const struct json_tape *t, uint32_t order, struct order_facts *facts,

@@ -214,6 +214,10 @@ static void other_types_are_encoded_as_avro_says(void **state)
     expect_order(&m, "\"ForeignNumber\":\"f\",\"Dates\":[\"1970-01-02\",\"1969-12-31\"]", NULL, "\4\2\1\0\2\2f", 7);
     expect_order(&m, "\"Dates\":[\"1970-01-02\",7]", "/Dates/1: must be a text with a date", NULL, 0);
     close_mapped(&m);
+    open_mapped(&m, NUMBER, "\"type\": {\"type\": \"array\", \"items\": [\"null\", \"string\"]}, \"xsale\": [\"/Tags\"]");
+    expect_order(&m, "\"ForeignNumber\":\"f\",\"Tags\":[\"a\",null,\"\"]", NULL, "\6\2\2a\0\0\0\2\2f", 10);
+    expect_order(&m, "\"ForeignNumber\":\"f\",\"Tags\":null", NULL, "\0\2\2f", 4);
+    close_mapped(&m);
     open_mapped(&m, NUMBER, "\"type\": \"boolean\", \"default\": true, \"xsale\": [\"/Gift\"]");
     expect_order(&m, "\"ForeignNumber\":\"f\",\"Gift\":false", NULL, "\0\2\2f", 4);
     expect_order(&m, "\"ForeignNumber\":\"f\"", NULL, "\1\2\2f", 4);

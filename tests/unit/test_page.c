@@ -67,12 +67,27 @@ static void a_page_cut_anywhere_gives_no_orders(void **state)
     expect(text, "/orders", 3, NULL);
 }
 
+static void a_bad_page_forgets_the_one_before(void **state)
+{
+    struct page p;
+    struct err e;
+    uint32_t order;
+    (void)state;
+    page_init(&p);
+    assert_int_equal(page_parse(&p, "[{},{}]", 7, "", &e), RC_OK);
+    assert_int_equal(page_parse(&p, "[{},{}", 6, "", &e), RC_REJECT);
+    assert_false(page_next(&p, &order));
+    assert_int_equal(p.count, 0);
+    page_release(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orders_are_found_in_any_envelope),
         cmocka_unit_test(a_page_of_another_shape_gives_no_orders),
         cmocka_unit_test(a_page_cut_anywhere_gives_no_orders),
+        cmocka_unit_test(a_bad_page_forgets_the_one_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
