@@ -4,7 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "common/contract/order_walk.h"
+#include "common/contract/order_put.h"
 
 struct order_encoder {
     struct order_walk walk;
@@ -111,9 +111,9 @@ enum rc order_encoder_read(struct order_encoder *enc, const struct json_tape *t,
     if (t->nodes[order].type == JSON_TAPE_OBJECT)
         note_numbers(w, facts);
     if (rc == RC_OK && !facts->has_id)
-        rc = order_walk_reject(w, w->plan->id->sources[0].pointer, "no usable id: an integer from 1 to 2^63-1");
+        rc = order_put_reject(w, w->plan->id->sources[0].pointer, "no usable id: an integer from 1 to 2^63-1");
     if (rc == RC_OK && t->nodes[order].height > ORDER_DEPTH)
-        rc = order_walk_reject(w, "", "nested more than 512 deep");
+        rc = order_put_reject(w, "", "nested more than 512 deep");
     if (rc == RC_OK)
         rc = order_walk_encode(w, facts->order_id);
     if (rc == RC_REJECT)

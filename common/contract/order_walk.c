@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/utf8.h"
-#include "common/contract/decimal.h"
+#include "common/contract/order_put.h"
 
 #define NONE UINT32_MAX
 
@@ -37,201 +36,9 @@ void order_walk_release(struct order_walk *w)
     *w = (struct order_walk){0};
 }
 
-static void push(struct order_walk *w, const char *pointer, uint32_t index, bool absolute)
-{
-    if (w->path_n < ORDER_WALK_PATH) /* a plan is not deep enough to pass it */
-        w->path[w->path_n] = (struct walk_step){pointer, index, absolute};
-    w->path_n++;
-}
-
-static void pop(struct order_walk *w)
-{
-    w->path_n--;
-}
-
-enum rc order_walk_reject(struct order_walk *w, const char *pointer, const char *why)
-{
-    struct buf where;
-    size_t from = w->path_n < ORDER_WALK_PATH ? w->path_n : ORDER_WALK_PATH, n = from;
-    while (from > 0 && !w->path[from - 1].absolute)
-        from--;
-    buf_init(&where, 400); /* words longer than an err are of no use */
-    for (size_t i = from > 0 ? from - 1 : 0; i < n; i++) {
-        buf_put_text(&where, w->path[i].pointer);
-        if (w->path[i].index != NONE)
-            buf_printf(&where, "/%u", (unsigned)w->path[i].index);
-    }
-    buf_put_text(&where, pointer);
-    const char *text = buf_text(&where);
-    err_set(w->e, "%s: %s", text == NULL || text[0] == '\0' ? "order" : text, why);
-    buf_release(&where);
-    return RC_REJECT;
-}
-
 static enum rc reject(struct order_walk *w, const char *why)
 {
-    return order_walk_reject(w, "", why);
-}
-
-/* Room for n bytes at the end of the body; NULL: the order is too large, which is found at the end. */
-static inline unsigned char *room(struct order_walk *w, size_t n)
-{
-    struct buf *b = &w->body;
-    if (b->failed || (b->cap - b->n < n && !buf_reserve(b, n)))
-        return NULL;
-    return b->p + b->n;
-}
-
-static inline void put_byte(struct order_walk *w, unsigned char byte)
-{
-    unsigned char *p = room(w, 1);
-    if (p == NULL)
-        return;
-    *p = byte;
-    w->body.n++;
-}
-
-static inline void put_long(struct order_walk *w, int64_t v)
-{
-    unsigned char *p = room(w, 10);
-    if (p == NULL)
-        return;
-    uint64_t z = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
-    size_t n = 0;
-    for (; z >= 0x80; z >>= 7)
-        p[n++] = (unsigned char)(z | 0x80);
-    p[n++] = (unsigned char)z;
-    w->body.n += n;
-}
-
-static inline void put_bytes(struct order_walk *w, const void *from, size_t n)
-{
-    put_long(w, (int64_t)n);
-    unsigned char *p = room(w, n);
-    if (p == NULL || n == 0)
-        return;
-    memcpy(p, from, n);
-    w->body.n += n;
-}
-
-static const struct json_node *at(const struct order_walk *w, uint32_t node)
-{
-    return &w->tape->nodes[node];
-}
-
-/* null and the empty string say nothing. */
-static bool says_something(const struct order_walk *w, uint32_t node)
-{
-    return node < ORDER_SCOPE_TWICE && !json_tape_blank(w->tape, node);
-}
-
-/* A text, or the exact text of a number where numbers are welcome. *why says what is wrong otherwise. */
-static bool take_text(struct order_walk *w, uint32_t node, const char **p, size_t *n, const char **why)
-{
-    const struct json_node *s = at(w, node);
-    const char *start = w->tape->text + s->start;
-    struct err e;
-    if (s->type != JSON_TAPE_STRING) {
-        *why = "must be a text";
-        *p = start;
-        *n = s->end - s->start;
-        return s->type == JSON_TAPE_NUMBER;
-    }
-    if (s->escaped) {
-        buf_reset(&w->scratch);
-        *why = "bad UTF-8, a bad escape, a lone surrogate or U+0000 in a text";
-        if (json_tape_string(w->tape, node, &w->scratch, &e) != RC_OK)
-            return false;
-        *p = (const char *)w->scratch.p;
-        *n = w->scratch.n;
-        return true;
-    }
-    *why = "bad UTF-8 in a text";
-    *p = start + 1;
-    *n = s->end - s->start - 2;
-    return utf8_check(*p, *n) == *n;
-}
-
-static enum rc put_text(struct order_walk *w, uint32_t node)
-{
-    const char *p, *why;
-    size_t n;
-    if (!take_text(w, node, &p, &n, &why))
-        return reject(w, why);
-    put_bytes(w, p, n);
-    return RC_OK;
-}
-
-static enum rc put_symbol(struct order_walk *w, const struct order_value *v, uint32_t node)
-{
-    const char *p, *why;
-    size_t n;
-    if (!take_text(w, node, &p, &n, &why))
-        return reject(w, why);
-    for (size_t i = 0; i < v->symbols_n; i++)
-        if (v->symbols[i].n == n && memcmp(v->symbols[i].text, p, n) == 0) {
-            put_long(w, v->symbols[i].index);
-            return RC_OK;
-        }
-    return reject(w, "none of the values that the mapping knows");
-}
-
-static enum rc put_decimal(struct order_walk *w, const struct order_value *v, uint32_t node)
-{
-    const char *p, *why;
-    size_t n;
-    decimal_t d;
-    struct err e;
-    if (!take_text(w, node, &p, &n, &why))
-        return reject(w, "must be a number");
-    if (decimal_parse(p, n, v->precision, v->scale, &d, &e) != RC_OK)
-        return reject(w, e.text);
-    unsigned char *to = room(w, 1 + DECIMAL_BYTES);
-    if (to == NULL)
-        return RC_OK;
-    n = decimal_to_bytes(d, to + 1);
-    to[0] = (unsigned char)(n * 2); /* a length up to 16, zig-zag */
-    w->body.n += n + 1;
-    return RC_OK;
-}
-
-static enum rc put_integer(struct order_walk *w, const struct order_value *v, uint32_t node)
-{
-    int64_t number;
-    struct err e;
-    if (json_tape_integer(w->tape, node, &number, &e) != RC_OK)
-        return reject(w, e.text);
-    if (v->kind == ORDER_INT && (number < INT32_MIN || number > INT32_MAX))
-        return reject(w, "not an integer of 32 bits");
-    put_long(w, number);
-    return RC_OK;
-}
-
-static enum rc put_time(struct order_walk *w, const struct order_value *v, uint32_t node)
-{
-    const char *p, *why;
-    size_t n;
-    int64_t number;
-    int32_t days = 0;
-    struct err e;
-    if (at(w, node)->type != JSON_TAPE_STRING)
-        return reject(w, "must be a text with a date");
-    if (!take_text(w, node, &p, &n, &why))
-        return reject(w, why);
-    enum rc rc = v->kind == ORDER_MOMENT ? zone_parse_moment(w->zone, p, n, &number, &e) : zone_parse_date(p, n, &days, &e);
-    if (rc != RC_OK)
-        return reject(w, e.text);
-    put_long(w, v->kind == ORDER_MOMENT ? number : days);
-    return RC_OK;
-}
-
-static enum rc put_boolean(struct order_walk *w, uint32_t node)
-{
-    enum json_type type = (enum json_type)at(w, node)->type;
-    if (type != JSON_TAPE_TRUE && type != JSON_TAPE_FALSE)
-        return reject(w, "must be true or false");
-    put_byte(w, type == JSON_TAPE_TRUE ? 1 : 0);
-    return RC_OK;
+    return order_put_reject(w, "", why);
 }
 
 static enum rc count_elements(struct order_walk *w, size_t n)
@@ -243,58 +50,40 @@ static enum rc count_elements(struct order_walk *w, size_t n)
 /* An empty array of anything but lines is as good as none; see put_elements for lines and articles. */
 static enum rc put_array(struct order_walk *w, const struct order_value *v, uint32_t node)
 {
-    if (at(w, node)->type != JSON_TAPE_ARRAY)
+    if (order_put_node(w, node)->type != JSON_TAPE_ARRAY)
         return reject(w, "must be an array");
-    uint32_t n = at(w, node)->count, child = node + 1;
+    uint32_t n = order_put_node(w, node)->count, child = node + 1;
     enum rc rc = count_elements(w, n);
     if (n > 0)
-        put_long(w, n);
-    for (uint32_t i = 0; rc == RC_OK && i < n; i++, child = at(w, child)->next) {
-        push(w, "", i, false);
+        order_put_long(w, n);
+    for (uint32_t i = 0; rc == RC_OK && i < n; i++, child = order_put_node(w, child)->next) {
+        order_put_push(w, "", i, false);
         rc = put_value(w, v->items, child);
-        pop(w);
+        order_put_pop(w);
     }
-    put_byte(w, 0);
+    order_put_byte(w, 0);
     return rc;
 }
 
 /* A value that says something. */
 static enum rc put_present(struct order_walk *w, const struct order_value *v, uint32_t node)
 {
-    switch (v->kind) {
-    case ORDER_BOOLEAN:
-        return put_boolean(w, node);
-    case ORDER_INT:
-    case ORDER_LONG:
-        return put_integer(w, v, node);
-    case ORDER_DATE:
-    case ORDER_MOMENT:
-        return put_time(w, v, node);
-    case ORDER_DECIMAL:
-        return put_decimal(w, v, node);
-    case ORDER_TEXT:
-        return put_text(w, node);
-    case ORDER_ENUM:
-        return put_symbol(w, v, node);
-    case ORDER_RECORD:
+    if (v->kind == ORDER_RECORD)
         return put_record(w, v->record, node);
-    case ORDER_ARRAY:
-        return put_array(w, v, node);
-    }
-    return reject(w, "cannot be mapped");
+    return v->kind == ORDER_ARRAY ? put_array(w, v, node) : order_put_scalar(w, v, node);
 }
 
 /* An element of an array: there is no other place to look and no default. */
 static enum rc put_value(struct order_walk *w, const struct order_value *v, uint32_t node)
 {
-    if (!says_something(w, node)) {
+    if (!order_put_says(w, node)) {
         if (!v->nullable)
             return reject(w, "empty where a value must be");
-        put_byte(w, v->null_branch);
+        order_put_byte(w, v->null_branch);
         return RC_OK;
     }
     if (v->nullable)
-        put_byte(w, v->value_branch);
+        order_put_byte(w, v->value_branch);
     return put_present(w, v, node);
 }
 
@@ -327,7 +116,7 @@ static enum rc take_warehouse(struct order_walk *w, uint32_t node, char out[ORDE
 {
     const char *p, *why;
     size_t n;
-    if (!take_text(w, node, &p, &n, &why))
+    if (!order_put_take(w, node, &p, &n, &why))
         return reject(w, why);
     if (!warehouse_name_valid(p, n))
         return reject(w, "not a warehouse: 1 to 63 bytes without comma, slash and control characters");
@@ -339,16 +128,16 @@ static enum rc take_warehouse(struct order_walk *w, uint32_t node, char out[ORDE
 static void put_warehouse(struct order_walk *w, const struct order_field *f, const char *name)
 {
     if (f->value.nullable)
-        put_byte(w, name[0] != '\0' ? f->value.value_branch : f->value.null_branch);
+        order_put_byte(w, name[0] != '\0' ? f->value.value_branch : f->value.null_branch);
     if (name[0] != '\0' || !f->value.nullable)
-        put_bytes(w, name, strlen(name));
+        order_put_bytes(w, name, strlen(name));
 }
 
 static const struct order_source *pick(const struct order_walk *w, const struct order_field *f, const struct order_scope *scope, uint32_t *node)
 {
     for (size_t i = 0; i < f->sources_n; i++) {
         *node = f->sources[i].join == NULL ? scope->values[f->sources[i].slot] : NONE;
-        if (says_something(w, *node))
+        if (order_put_says(w, *node))
             return &f->sources[i];
     }
     return NULL;
@@ -367,7 +156,7 @@ static enum rc resolve_own(struct order_walk *w)
         for (size_t i = 0; i < r->channels_n; i++)
             if (r->channels[i].integration_id == channel)
                 name = r->channels[i].warehouse;
-    push(w, p->warehouse != NULL ? p->warehouse->sources[0].pointer : "", NONE, false);
+    order_put_push(w, p->warehouse != NULL ? p->warehouse->sources[0].pointer : "", NONE, false);
     enum rc rc = RC_OK;
     if (s != NULL) {
         w->path[w->path_n - 1].pointer = s->pointer;
@@ -379,14 +168,14 @@ static enum rc resolve_own(struct order_walk *w)
     }
     if (rc == RC_OK && w->own[0] != '\0')
         rc = check_known(w, w->own);
-    pop(w);
+    order_put_pop(w);
     return rc;
 }
 
 static enum rc put_own_warehouse(struct order_walk *w, const struct order_field *f)
 {
     if (w->own[0] == '\0' && (f->required || !f->value.nullable))
-        return order_walk_reject(w, f->sources[0].pointer, "no warehouse found");
+        return order_put_reject(w, f->sources[0].pointer, "no warehouse found");
     put_warehouse(w, f, w->own);
     return RC_OK;
 }
@@ -396,14 +185,14 @@ static enum rc put_article_warehouse(struct order_walk *w, const struct order_fi
     char name[ORDER_WAREHOUSE_BYTES];
     uint32_t node;
     const struct order_source *s = pick(w, f, scope, &node);
-    push(w, s != NULL ? s->pointer : f->sources[0].pointer, NONE, false);
+    order_put_push(w, s != NULL ? s->pointer : f->sources[0].pointer, NONE, false);
     enum rc rc = s != NULL ? take_warehouse(w, node, name) : RC_OK;
     const char *resolved = s != NULL ? name : w->own;
     if (rc == RC_OK)
         rc = deliver(w, resolved);
     if (rc == RC_OK)
         put_warehouse(w, f, resolved);
-    pop(w);
+    order_put_pop(w);
     return rc;
 }
 
@@ -421,16 +210,16 @@ static enum rc put_element(struct order_walk *w, const struct order_field *f, ui
 
 static enum rc put_children(struct order_walk *w, const struct order_field *f, uint32_t node)
 {
-    uint32_t n = at(w, node)->count, child = node + 1;
+    uint32_t n = order_put_node(w, node)->count, child = node + 1;
     enum rc rc = count_elements(w, n);
     if (n > 0)
-        put_long(w, n);
-    for (uint32_t i = 0; rc == RC_OK && i < n; i++, child = at(w, child)->next) {
-        push(w, "", i, false);
+        order_put_long(w, n);
+    for (uint32_t i = 0; rc == RC_OK && i < n; i++, child = order_put_node(w, child)->next) {
+        order_put_push(w, "", i, false);
         rc = put_element(w, f, child);
-        pop(w);
+        order_put_pop(w);
     }
-    put_byte(w, 0);
+    order_put_byte(w, 0);
     return rc;
 }
 
@@ -438,18 +227,18 @@ static enum rc build_join(struct order_walk *w, const struct order_join *join, u
 {
     struct order_joined *j = &w->joined[join->number];
     struct err e;
-    push(w, join->array, NONE, true);
+    order_put_push(w, join->array, NONE, true);
     enum rc rc = RC_OK;
-    if (at(w, array)->type != JSON_TAPE_ARRAY)
+    if (order_put_node(w, array)->type != JSON_TAPE_ARRAY)
         rc = reject(w, "must be an array");
-    else if (at(w, array)->count > ORDER_JOIN_MAX)
+    else if (order_put_node(w, array)->count > ORDER_JOIN_MAX)
         rc = reject(w, "more than 100000 elements");
     else if ((rc = order_joined_build(j, w->tape, array, join->reference, &e)) == RC_REJECT) {
         w->path[w->path_n - 1].index = j->fault;
-        rc = order_walk_reject(w, join->reference, e.text);
+        rc = order_put_reject(w, join->reference, e.text);
     } else if (rc != RC_OK)
         err_set(w->e, "%s", e.text);
-    pop(w);
+    order_put_pop(w);
     return rc;
 }
 
@@ -461,16 +250,16 @@ static enum rc take_joined(struct order_walk *w, const struct order_join *join, 
     uint32_t array = w->plan->order->scope->values[join->array_slot], to = scope->values[join->to_slot];
     struct err e;
     *n = 0;
-    if (!says_something(w, array))
+    if (!order_put_says(w, array))
         return RC_OK;
     enum rc rc = j->built ? RC_OK : build_join(w, join, array);
-    if (rc != RC_OK || !says_something(w, to))
+    if (rc != RC_OK || !order_put_says(w, to))
         return rc;
     if (order_joined_take(j, w->tape, to, first, n, &e) == RC_OK)
         return RC_OK;
-    push(w, join->array, j->fault, true);
-    rc = order_walk_reject(w, join->reference, e.text);
-    pop(w);
+    order_put_push(w, join->array, j->fault, true);
+    rc = order_put_reject(w, join->reference, e.text);
+    order_put_pop(w);
     return rc;
 }
 
@@ -478,13 +267,13 @@ static enum rc put_joined(struct order_walk *w, const struct order_field *f, con
                           size_t n)
 {
     enum rc rc = count_elements(w, n);
-    put_long(w, (int64_t)n);
+    order_put_long(w, (int64_t)n);
     for (size_t i = 0; rc == RC_OK && i < n; i++) {
-        push(w, join->array, first[i].index, true);
+        order_put_push(w, join->array, first[i].index, true);
         rc = put_element(w, f, first[i].node);
-        pop(w);
+        order_put_pop(w);
     }
-    put_byte(w, 0);
+    order_put_byte(w, 0);
     return rc;
 }
 
@@ -498,9 +287,9 @@ static enum rc check_field_joins(struct order_walk *w, const struct order_field 
         const struct order_join *join = f->sources[i].join;
         if (join == NULL || order_joined_check(&w->joined[join->number], &e) == RC_OK)
             continue;
-        push(w, join->array, w->joined[join->number].fault, true);
-        rc = order_walk_reject(w, join->reference, e.text);
-        pop(w);
+        order_put_push(w, join->array, w->joined[join->number].fault, true);
+        rc = order_put_reject(w, join->reference, e.text);
+        order_put_pop(w);
     }
     const struct order_value *v = f->value.kind == ORDER_ARRAY ? f->value.items : &f->value;
     return rc == RC_OK && f->sources_n > 0 && v->kind == ORDER_RECORD ? check_joins(w, v->record) : rc;
@@ -518,21 +307,21 @@ static enum rc check_joins(struct order_walk *w, const struct order_record *r)
 static enum rc put_missing(struct order_walk *w, const struct order_field *f)
 {
     if (f->role == ORDER_ROLE_ITEMS)
-        return order_walk_reject(w, f->sources[0].pointer, "no lines");
+        return order_put_reject(w, f->sources[0].pointer, "no lines");
     if (f->required)
-        return order_walk_reject(w, f->sources[0].pointer, "missing");
+        return order_put_reject(w, f->sources[0].pointer, "missing");
     if (f->value.nullable)
-        put_byte(w, f->value.null_branch);
+        order_put_byte(w, f->value.null_branch);
     else if (f->initial != NULL) {
-        unsigned char *p = room(w, f->initial_n);
+        unsigned char *p = order_put_room(w, f->initial_n);
         if (p != NULL && f->initial_n > 0) {
             memcpy(p, f->initial, f->initial_n);
             w->body.n += f->initial_n;
         }
     } else if (f->value.kind == ORDER_ARRAY)
-        put_byte(w, 0);
+        order_put_byte(w, 0);
     else
-        return order_walk_reject(w, f->sources[0].pointer, "missing");
+        return order_put_reject(w, f->sources[0].pointer, "missing");
     return RC_OK;
 }
 
@@ -547,19 +336,19 @@ static enum rc put_array_field(struct order_walk *w, const struct order_field *f
         enum rc rc = s->join != NULL ? take_joined(w, s->join, scope, &first, &n) : RC_OK;
         if (rc != RC_OK)
             return rc;
-        if (s->join != NULL ? n == 0 : !says_something(w, node))
+        if (s->join != NULL ? n == 0 : !order_put_says(w, node))
             continue;
-        if (s->join == NULL && at(w, node)->type != JSON_TAPE_ARRAY)
-            return order_walk_reject(w, s->pointer, "must be an array");
-        if (s->join == NULL && at(w, node)->count == 0)
+        if (s->join == NULL && order_put_node(w, node)->type != JSON_TAPE_ARRAY)
+            return order_put_reject(w, s->pointer, "must be an array");
+        if (s->join == NULL && order_put_node(w, node)->count == 0)
             continue;
         if (f->value.nullable)
-            put_byte(w, f->value.value_branch);
+            order_put_byte(w, f->value.value_branch);
         if (s->join != NULL)
             return put_joined(w, f, s->join, first, n);
-        push(w, s->pointer, NONE, false);
+        order_put_push(w, s->pointer, NONE, false);
         rc = f->role != ORDER_ROLE_NONE ? put_children(w, f, node) : put_array(w, &f->value, node);
-        pop(w);
+        order_put_pop(w);
         return rc;
     }
     return put_missing(w, f);
@@ -583,7 +372,7 @@ static enum rc put_same(struct order_walk *w, const struct order_field *f, uint3
         bool there = has_value(w, f->value.record);
         if (!there)
             return put_missing(w, f);
-        put_byte(w, f->value.value_branch);
+        order_put_byte(w, f->value.value_branch);
     }
     return put_record(w, f->value.record, node);
 }
@@ -606,26 +395,26 @@ static enum rc put_field(struct order_walk *w, const struct order_field *f, cons
     if (s == NULL)
         return put_missing(w, f);
     if (f->value.nullable)
-        put_byte(w, f->value.value_branch);
-    push(w, s->pointer, NONE, false);
+        order_put_byte(w, f->value.value_branch);
+    order_put_push(w, s->pointer, NONE, false);
     enum rc rc = put_present(w, &f->value, node);
-    pop(w);
+    order_put_pop(w);
     return rc;
 }
 
 static enum rc bind(struct order_walk *w, const struct order_record *r, uint32_t node)
 {
     struct order_twice twice;
-    if (at(w, node)->type != JSON_TAPE_OBJECT)
+    if (order_put_node(w, node)->type != JSON_TAPE_OBJECT)
         return reject(w, "must be an object");
     order_scope_find(r->scope, w->tape, node, &twice);
     if (twice.pointer == NULL)
         return RC_OK;
-    uint32_t start = at(w, w->order)->start;
+    uint32_t start = order_put_node(w, w->order)->start;
     char why[80];
     (void)snprintf(why, sizeof why, "there twice, at bytes %u and %u of the order", (unsigned)(twice.first - start),
                    (unsigned)(twice.second - start)); /* two numbers fit */
-    return order_walk_reject(w, twice.pointer, why);
+    return order_put_reject(w, twice.pointer, why);
 }
 
 static enum rc put_record(struct order_walk *w, const struct order_record *r, uint32_t node)
@@ -664,7 +453,7 @@ enum rc order_walk_encode(struct order_walk *w, int64_t order_id)
     enum rc rc = resolve_own(w);
     for (size_t i = 0; rc == RC_OK && i < r->fields_n; i++) {
         if (r->fields[i].role == ORDER_ROLE_ID)
-            put_long(w, order_id);
+            order_put_long(w, order_id);
         else
             rc = put_field(w, &r->fields[i], r->scope, w->order);
         w->ends[i] = w->body.n;

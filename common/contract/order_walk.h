@@ -48,7 +48,5 @@ enum rc order_walk_begin(struct order_walk *w, const struct json_tape *t, uint32
 bool order_walk_integer(const struct order_walk *w, const struct order_field *f, int64_t *out);
 /* Everything else. */
 enum rc order_walk_encode(struct order_walk *w, int64_t order_id);
-/* Sets the words of a rejection: where the walk is, and why. Returns RC_REJECT. */
-enum rc order_walk_reject(struct order_walk *w, const char *pointer, const char *why);
 
 #endif
