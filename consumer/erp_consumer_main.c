@@ -1,0 +1,96 @@
+/* erp-consumer: loads orders from Kafka into the ERP and says what became of each. */
+#include <stdlib.h>
+
+#include "common/kafka/kafka_conf.h"
+#include "common/program/program.h"
+#include "consumer/consumer_metrics.h"
+#include "consumer/erp_sink.h"
+#include "consumer/loader.h"
+
+struct state {
+    struct program *program;
+    struct loader *loader;
+};
+
+static void check(const struct config *c, struct config_problems *problems)
+{
+    const struct erp_sink_ops *ops = erp_sink_find(config_text(c, "erp.sink"));
+    kafka_conf_check(c, problems);
+    if (ops == NULL)
+        config_problem(c, problems, "erp.sink", "this build has no such sink; it has http and file");
+    else
+        ops->check(c, problems);
+}
+
+static void finished(void *arg, int code, const char *words)
+{
+    struct state *s = arg;
+    program_finish(s->program, code, words);
+}
+
+static enum rc start(struct program *p, void **state, struct err *e)
+{
+    struct state *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
+    s->program = p;
+    *state = s;
+    struct loader_env env = {.loop = program_loop(p), .worker = program_worker(p), .config = program_config(p), .log = program_log(p),
+                             .health = program_health(p), .metrics = program_metrics(p),
+                             .until_end = program_option_value(p, "--until-end") != NULL, .finished = finished, .arg = s};
+    return loader_create(&env, &s->loader, e);
+}
+
+static void stop(void *state)
+{
+    struct state *s = state;
+    loader_stop(s->loader);
+}
+
+static void reload(void *state)
+{
+    struct state *s = state;
+    (void)config_refresh_secrets(program_config(s->program));
+}
+
+static void release(void *state)
+{
+    struct state *s = state;
+    if (s == NULL)
+        return;
+    loader_destroy(s->loader);
+    free(s);
+}
+
+static const struct program_option options[] = {
+    {"--until-end", NULL, "Work off what is there, then end."},
+};
+
+static const struct program_desc desc = {
+    .name = "erp-consumer",
+    .summary = "load orders from Kafka into an ERP",
+    .description = "Reads the orders topic, hands each order to the ERP of its warehouse (an HTTP API, or files), and publishes what became of "
+                   "it. Orders of one key are loaded one after another; different orders at the same time.\n\n"
+                   "While the ERP is down nothing is lost and nothing is rejected: one order at a time is tried until it answers. An order "
+                   "that the ERP refuses gets the outcome REJECTED with the ERP's words and is copied to the dead-letter topic.\n\n"
+                   "An order's offset is committed only after its outcome was acknowledged; after a crash it is loaded again under the same "
+                   "idempotency key.",
+    .config_bit = CONFIG_CONSUMER,
+    .port_key = "http.consumer_port",
+    .options = options,
+    .options_n = sizeof options / sizeof *options,
+    .metrics = consumer_metrics,
+    .metrics_n = CONSUMER_METRICS,
+    .check = check,
+    .start = start,
+    .stop = stop,
+    .reload = reload,
+    .release = release,
+};
+
+int main(int argc, char **argv)
+{
+    return program_main(&desc, argc, argv);
+}

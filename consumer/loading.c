@@ -1,0 +1,497 @@
+#include "consumer/loading.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "consumer/consumer_metrics.h"
+#include "consumer/load.h"
+
+enum { HELD_GLANCE_MS = 10000, DOCUMENT_MAX = 64 * 1024 * 1024 };
+
+struct loading {
+    struct loading_env env;
+    struct loop *loop;
+    struct log *log;
+    const char *warehouse; /* ours; "": every one */
+    bool own_lines;
+    int64_t unknown_schema_ms;
+    struct lanes *lanes;
+    struct erp_sink *sink;
+    struct outbox *outbox;
+    struct order_views *views;
+    struct load *all;
+    size_t records, bytes, held;
+    struct loop_timer timer, glance;
+    bool stopped, failed;
+};
+
+static void pump(void *arg);
+
+static struct load *load_of(struct lane_item *item)
+{
+    return (struct load *)item; /* its first member */
+}
+
+static void fail(struct loading *l)
+{
+    if (!l->failed)
+        l->env.ops.failed(l->env.arg, "out of memory");
+    l->failed = true;
+}
+
+static void gauges(struct loading *l)
+{
+    struct metrics *m = l->env.metrics;
+    metrics_set(m, METRIC_IN_HAND, NULL, (double)l->records);
+    metrics_set(m, METRIC_IN_FLIGHT, NULL, lanes_flying(l->lanes));
+    metrics_set(m, METRIC_PARKED, NULL, (double)lanes_parked(l->lanes));
+    metrics_set(m, METRIC_PAUSED, NULL, lanes_gate(l->lanes)->paused);
+    metrics_set(m, METRIC_UNREADABLE_YET, NULL, (double)l->held);
+}
+
+/* The load is over, and with its last load the record. done: its outcomes are acknowledged, not just forgotten. */
+static void release(struct loading *l, struct load *load, bool done)
+{
+    struct order_record *r = load->record;
+    l->held -= load->item.held;
+    DL_DELETE(l->all, load);
+    load_destroy(load);
+    if (r->open > 0)
+        return;
+    l->records--;
+    l->bytes -= r->bytes;
+    if (done)
+        l->env.ops.record_done(l->env.arg, r);
+    order_record_destroy(r);
+}
+
+static struct load *add(struct loading *l, struct order_record *r, const char *warehouse)
+{
+    struct load *load = load_create(l, r, warehouse);
+    if (load == NULL) {
+        fail(l);
+        return NULL;
+    }
+    DL_APPEND(l->all, load);
+    return load;
+}
+
+/* Which warehouses' loads this consumer has to do for the record. */
+static void wanted(const struct loading *l, const struct order_record *r, struct warehouse_set *set)
+{
+    order_record_warehouses(r, set);
+    if (l->warehouse[0] == '\0')
+        return;
+    bool named = warehouse_set_has(set, l->warehouse);
+    set->n = 0;
+    if (named)
+        (void)warehouse_set_add(set, l->warehouse, strlen(l->warehouse)); /* an empty set has room for one */
+}
+
+/* place: the load that stood for the record until now, at its place in the lane; NULL: none. Returns the load for `warehouse` behind *last. */
+static struct load *place_next(struct loading *l, struct order_record *r, struct load **place, const char *warehouse)
+{
+    if (*place == NULL)
+        return add(l, r, warehouse);
+    struct load *load = *place;
+    (void)snprintf(load->warehouse, sizeof load->warehouse, "%s", warehouse); /* a warehouse's name fits */
+    load_describe(load);
+    *place = NULL;
+    return load;
+}
+
+/* Puts a described load into its lane: a former place where it stands, another one behind the last, the first one at the end. */
+static void enter(struct loading *l, struct load *load, struct load *last)
+{
+    if (load->item.lane != NULL)
+        return; /* the place; it is let go when all are there */
+    enum rc rc = last != NULL && last->item.lane != NULL ? lanes_push_behind(l->lanes, &last->item, &load->item)
+                                                           : lanes_push(l->lanes, &load->item);
+    if (rc == RC_OK)
+        return;
+    release(l, load, false);
+    fail(l);
+}
+
+static void unhold(struct loading *l, struct load *place)
+{
+    if (place == NULL)
+        return;
+    l->held--;
+    lanes_unhold(l->lanes, &place->item);
+}
+
+/* The record is readable: one load for each warehouse. */
+static void make_loads(struct loading *l, struct order_record *r, const struct warehouse_set *delivering, struct load *place)
+{
+    struct warehouse_set set;
+    struct load *held = place, *last = NULL;
+    wanted(l, r, &set);
+    for (size_t i = 0; i < set.n && !l->failed; i++) {
+        struct load *load = place_next(l, r, &place, set.names[i]);
+        if (load == NULL)
+            return;
+        load->takes_back = r->withdrawn || !warehouse_set_has(delivering, set.names[i]);
+        load->item.needs_erp = !load->takes_back || l->sink->ops->withdraws(l->sink);
+        load->noted = OUTCOME_WITHDRAWN;
+        enter(l, load, last);
+        last = load;
+    }
+    if (set.n > 0) {
+        unhold(l, held);
+        return;
+    }
+    metrics_add(l->env.metrics, METRIC_SKIPPED, "warehouse", 1); /* its header was missing or wrong */
+    if (held != NULL)
+        lanes_remove(l->lanes, &held->item);
+    else
+        held = add(l, r, "");
+    if (held != NULL)
+        release(l, held, true);
+}
+
+/* The record can never be loaded: rejected, or, when it does not say which order it is, only copied to the dead-letter topic. */
+static void refuse(struct loading *l, struct order_record *r, const char *code, const char *words, struct load *place)
+{
+    struct warehouse_set set = {.n = 0};
+    struct load *held = place, *last = NULL;
+    bool tell = r->key[0] != '\0' && r->publication > 0 && r->revision[0] != '\0';
+    if (l->warehouse[0] != '\0')
+        (void)warehouse_set_add(&set, l->warehouse, strlen(l->warehouse)); /* an empty set has room for one */
+    else
+        order_record_warehouses(r, &set);
+    tell = tell && set.n > 0;
+    log_event(l->log, LOG_ERROR, "orders", r->key, tell ? "record refused" : "record refused, and it does not say whom to tell",
+              LOG_S("why", words), LOG_I("partition", r->source.partition), LOG_I("offset", r->source.offset));
+    for (size_t i = 0; (i < set.n || i == 0) && !l->failed; i++) {
+        struct load *load = place_next(l, r, &place, set.n > 0 ? set.names[i] : "");
+        if (load == NULL)
+            return;
+        load->item.needs_erp = false;
+        load->noted = OUTCOME_REJECTED;
+        load->entry.dead_letter = i == 0;
+        load->entry.outcome = tell;
+        load_words(load, code, words, NULL);
+        enter(l, load, last);
+        last = load;
+        if (!tell)
+            break;
+    }
+    unhold(l, held);
+}
+
+static void hold(struct loading *l, struct order_record *r, const char *words)
+{
+    struct load *load = add(l, r, l->warehouse);
+    if (load == NULL)
+        return;
+    load->item.held = true;
+    load->held_since = loop_now(l->loop);
+    l->held++;
+    health_set(l->env.health, "schema", HEALTH_DOWN, words, "its orders wait, the registry is asked again");
+    log_event(l->log, LOG_WARN, "orders", r->key, "schema not to be had, the order waits", LOG_S("why", words));
+    enter(l, load, NULL);
+}
+
+/* place: NULL for a new record, or the load that is held for it. */
+static void read_record(struct loading *l, struct order_record *r, struct load *place)
+{
+    struct warehouse_set delivering = {.n = 0};
+    struct err e = {{0}};
+    enum rc rc = order_record_decode(r, l->views, &delivering, &e);
+    if (rc == RC_OK)
+        make_loads(l, r, &delivering, place);
+    else if (rc == RC_REJECT)
+        refuse(l, r, "unreadable", e.text, place);
+    else if (place == NULL)
+        hold(l, r, e.text);
+    else if (loop_now(l->loop) - place->held_since >= l->unknown_schema_ms)
+        refuse(l, r, "schema-unknown", e.text, place);
+}
+
+/* The registry has answered, or time has passed: what is held is read again. */
+static void read_held(void *arg)
+{
+    struct loading *l = arg;
+    struct load *load, *next;
+    if (l->held == 0)
+        return;
+    DL_FOREACH_SAFE(l->all, load, next)
+    {
+        if (load->item.held && !l->failed)
+            read_record(l, load->record, load);
+    }
+    if (l->held == 0)
+        health_set(l->env.health, "schema", HEALTH_UP, NULL, NULL);
+    else
+        loop_timer_in(l->loop, &l->glance, HELD_GLANCE_MS, read_held, l);
+    pump(l);
+}
+
+void loading_take(struct loading *l, struct order_record *r)
+{
+    l->records++;
+    l->bytes += r->bytes;
+    read_record(l, r, NULL);
+    if (l->held > 0 && !l->glance.armed)
+        loop_timer_in(l->loop, &l->glance, HELD_GLANCE_MS, read_held, l);
+    pump(l);
+}
+
+static void settle(struct loading *l, struct load *load, enum outcome_result result)
+{
+    struct outbox_entry *en = &load->entry;
+    en->record = load->record;
+    en->warehouse = load->warehouse;
+    en->result = result;
+    en->attempts = (int32_t)load->item.tries;
+    en->reason_code = load->reason_code;
+    en->reason = load->reason;
+    en->document_id = load->document_id;
+    outbox_put(l->outbox, en);
+}
+
+static void reject(struct loading *l, struct load *load, const char *code, const char *reason)
+{
+    load_words(load, code, reason, NULL);
+    load->entry.outcome = load->entry.dead_letter = true;
+    log_event(l->log, LOG_WARN, "erp", load->record->key, "order rejected", LOG_S("warehouse", load->warehouse), LOG_S("code", code),
+              LOG_I("tries", load->item.tries));
+    settle(l, load, OUTCOME_REJECTED);
+}
+
+/* The gate's state for /readyz. */
+static void tell_health(struct loading *l, const struct erp_verdict *v)
+{
+    const struct gate *g = lanes_gate(l->lanes);
+    char doing[96];
+    if (!g->paused) {
+        if (v->fate == FATE_LOADED || v->fate == FATE_REJECT)
+            health_set(l->env.health, "erp", HEALTH_UP, NULL, NULL);
+        return;
+    }
+    int64_t in = g->probe_at - loop_now(l->loop);
+    (void)snprintf(doing, sizeof doing, "one order at a time is tried, the next in %lld s", (long long)(in > 0 ? (in + 999) / 1000 : 0));
+    if (v->fate != FATE_LOADED && v->fate != FATE_REJECT)
+        health_set(l->env.health, "erp", HEALTH_DOWN, v->words, doing);
+}
+
+static void failed_try(struct loading *l, const struct load *load, const struct erp_verdict *v)
+{
+    log_event(l->log, LOG_WARN, "erp", load->record->key, "load failed, tried again", LOG_S("why", v->words), LOG_S("fate", fate_name(v->fate)),
+              LOG_S("warehouse", load->warehouse), LOG_I("tries", load->item.tries));
+}
+
+static void tried(void *arg, const struct erp_verdict *v)
+{
+    struct load *load = arg;
+    struct loading *l = load->owner;
+    int64_t now = loop_now(l->loop);
+    struct lanes_result r = {v->fate, v->ambiguous, v->retry_after_ms};
+    char words[640];
+    metrics_add(l->env.metrics, METRIC_TRIES, fate_name(v->fate), 1);
+    metrics_observe(l->env.metrics, METRIC_LOAD_SECONDS, NULL, (double)(now - load->item.began_at) / 1000);
+    load_land(load);
+    switch (lanes_end(l->lanes, &load->item, &r, now)) {
+    case LANES_VERDICT:
+        if (v->fate == FATE_REJECT) {
+            reject(l, load, "refused", v->reason != NULL ? v->reason : v->words);
+        } else {
+            load_words(load, NULL, NULL, v->document_id);
+            load->entry.outcome = true;
+            settle(l, load, load->takes_back ? OUTCOME_WITHDRAWN : OUTCOME_IMPORTED);
+        }
+        break;
+    case LANES_GIVEN_UP:
+        (void)snprintf(words, sizeof words, "given up after %u tries: %s", load->item.tries, v->words);
+        reject(l, load, "given-up", words);
+        break;
+    case LANES_STAYS:
+        failed_try(l, load, v);
+        break;
+    case LANES_STALE:
+        release(l, load, false);
+        break;
+    }
+    tell_health(l, v);
+    pump(l);
+    l->env.ops.progress(l->env.arg);
+}
+
+static void begin(struct loading *l, struct load *load)
+{
+    struct err e = {{0}};
+    enum rc rc = load_take_off(load, l->own_lines, DOCUMENT_MAX, &e);
+    if (rc == RC_OK && (rc = l->sink->ops->submit(l->sink, &load->flight->erp, tried, load, &e)) == RC_OK)
+        return;
+    load_land(load);
+    if (lanes_not_begun(l->lanes, &load->item, loop_now(l->loop)) == LANES_STALE) {
+        release(l, load, false);
+        return;
+    }
+    if (rc == RC_REJECT) {
+        lanes_remove(l->lanes, &load->item);
+        reject(l, load, "unreadable", e.text);
+    } else {
+        log_event(l->log, LOG_WARN, "erp", load->record->key, "load could not begin, tried again", LOG_S("why", e.text));
+    }
+}
+
+static void pump(void *arg)
+{
+    struct loading *l = arg;
+    struct lane_item *item = NULL;
+    int64_t now = loop_now(l->loop);
+    enum lanes_turn turn = LANES_NOTHING;
+    while (!l->stopped && !l->failed && (turn = lanes_next(l->lanes, now, &item)) != LANES_NOTHING) {
+        struct load *load = load_of(item);
+        if (turn == LANES_TRY) {
+            begin(l, load);
+            continue;
+        }
+        if (turn == LANES_SUPERSEDED) {
+            load->entry.outcome = true;
+            settle(l, load, OUTCOME_SUPERSEDED);
+        } else {
+            load->entry.outcome = load->noted != OUTCOME_REJECTED || load->entry.outcome;
+            settle(l, load, load->noted);
+        }
+    }
+    int64_t deadline = l->stopped ? INT64_MAX : lanes_deadline(l->lanes, now);
+    if (deadline == INT64_MAX)
+        loop_timer_clear(l->loop, &l->timer);
+    else
+        loop_timer_set(l->loop, &l->timer, deadline, pump, l);
+    gauges(l);
+}
+
+static void published(void *arg, struct outbox_entry *en)
+{
+    struct loading *l = arg;
+    struct load *load = (struct load *)(void *)((char *)en - offsetof(struct load, entry));
+    if (en->outcome)
+        metrics_add(l->env.metrics, METRIC_OUTCOMES, outcome_result_name(en->result), 1);
+    if (en->result == OUTCOME_REJECTED && en->reason_code != NULL)
+        metrics_add(l->env.metrics, METRIC_DLQ, NULL, 1);
+    release(l, load, true);
+    gauges(l);
+    l->env.ops.progress(l->env.arg);
+}
+
+void loading_stop(struct loading *l, bool stop)
+{
+    l->stopped = stop;
+    pump(l);
+}
+
+size_t loading_busy(const struct loading *l, int32_t partition)
+{
+    size_t n = 0;
+    for (const struct load *load = l->all; load != NULL; load = load->next)
+        if (load->item.partition == partition && !load->item.stale &&
+            (load->item.state == LANE_FLYING || (load->item.state == LANE_SETTLING && load->entry.box != NULL)))
+            n++;
+    return n;
+}
+
+static void dropped(void *arg, struct lane_item *item)
+{
+    release(arg, load_of(item), false);
+}
+
+void loading_drop(struct loading *l, int32_t partition)
+{
+    lanes_drop(l->lanes, partition, dropped, l);
+    gauges(l);
+}
+
+size_t loading_records(const struct loading *l)
+{
+    return l->records;
+}
+
+size_t loading_bytes(const struct loading *l)
+{
+    return l->bytes;
+}
+
+void loading_schema(struct loading *l, int32_t id)
+{
+    outbox_schema(l->outbox, id);
+}
+
+static struct lanes *lanes_configured(const struct config *c, struct loop *loop)
+{
+    struct lanes_settings s = {
+        .concurrency = (unsigned)config_int(c, "consumer.concurrency"),
+        .reject_after = (unsigned)config_int(c, "consumer.reject_after"),
+        .park_min_ms = config_ms(c, "erp.park_min"),
+        .park_max_ms = config_ms(c, "erp.park_max"),
+        .probe_min_ms = config_ms(c, "erp.probe_min"),
+        .probe_max_ms = config_ms(c, "erp.probe_max"),
+        .seed = (uint64_t)clock_wall(loop_clock(loop)),
+    };
+    if (s.park_max_ms < s.park_min_ms)
+        s.park_max_ms = s.park_min_ms;
+    if (s.probe_max_ms < s.probe_min_ms)
+        s.probe_max_ms = s.probe_min_ms;
+    return lanes_create(&s);
+}
+
+enum rc loading_create(const struct loading_env *env, struct loading **out, struct err *e)
+{
+    enum rc rc = RC_FATAL;
+    struct loading *l = calloc(1, sizeof *l);
+    const char *name = config_text(env->config, "erp.sink");
+    const struct erp_sink_ops *ops = erp_sink_find(name);
+    err_set(e, "out of memory");
+    if (l == NULL)
+        goto out;
+    if (ops == NULL) {
+        err_set(e, "erp.sink: %s is not built in", name);
+        rc = RC_REJECT;
+        goto out;
+    }
+    l->env = *env;
+    l->loop = env->outbox.loop;
+    l->log = env->outbox.log;
+    l->warehouse = config_text(env->config, "consumer.warehouse");
+    l->own_lines = strcmp(config_text(env->config, "consumer.lines"), "own") == 0;
+    l->unknown_schema_ms = config_ms(env->config, "consumer.unknown_schema_after");
+    if ((l->lanes = lanes_configured(env->config, l->loop)) == NULL || (l->outbox = outbox_create(&env->outbox, published, l)) == NULL ||
+        (l->views = order_views_create(l->loop, env->registry, read_held, l)) == NULL)
+        goto out;
+    struct erp_sink_env sink = {l->loop, env->config, l->log};
+    if ((rc = ops->open(&sink, &l->sink, e)) != RC_OK)
+        goto out;
+    health_set(env->health, "erp", HEALTH_UP, NULL, NULL); /* until the first order says otherwise */
+    *out = l;
+    l = NULL;
+out:
+    loading_destroy(l);
+    return rc;
+}
+
+void loading_destroy(struct loading *l)
+{
+    struct load *load, *next;
+    if (l == NULL)
+        return;
+    if (l->sink != NULL)
+        l->sink->ops->close(l->sink);
+    if (l->loop != NULL) {
+        loop_timer_clear(l->loop, &l->timer);
+        loop_timer_clear(l->loop, &l->glance);
+    }
+    lanes_destroy(l->lanes);
+    DL_FOREACH_SAFE(l->all, load, next)
+    {
+        release(l, load, false);
+    }
+    outbox_destroy(l->outbox);
+    order_views_destroy(l->views);
+    free(l);
+}
