@@ -64,8 +64,7 @@ def simulated(args):
         run(stack, board)
         refused = [i for i in REFUSED if i != RETRIED]
         stack.verify(ids, refused, {RETRIED: [(MANUAL, "api"), (NEW, "operator"), (IMPORTED, "api")]})
-        edited = [d for d in stack.erp.get("documents") if d["orderId"] == EDITED]
-        equal([d["edits"] for d in edited], [1] * len(edited), "edits of the edited order's documents")
+        equal(stack.edits(EDITED), [1] * len(stack.mix(EDITED)), "edits of the edited order's documents")
         print(f"\nEverything is right: {COUNT} orders, {len(stack.documents())} documents, one for each order and warehouse; {COUNT - len(refused)} in "
               f"'{IMPORTED}', {len(refused)} in '{MANUAL}', no status set twice.", flush=True)
         if args.keep:
@@ -88,16 +87,16 @@ def run(stack, board):
         counts, erp = stack.xsale.get("counts"), stack.erp.get("summary")
         per = erp["perWarehouse"]
         board.show([counts[NEW], stack.producer.published(), per.get("MAG-1", 0), per.get("MAG-2", 0), counts[IMPORTED], counts[MANUAL]])
-        if not edited and erp["documents"] > 50:
+        if not edited and stack.in_hand(EDITED):
             edited = True
-            stack.xsale.post(f"orders/{EDITED}/edit", {"warehouses": stack.mix(EDITED)})
+            stack.edit(EDITED)
             board.event(f"the customer service edits order {EDITED} while it is being loaded")
         if edited and not retried and stack.xsale.get(f"orders/{RETRIED}")["status"] == status_id(stack, MANUAL):
             retried = True
             stack.xsale.post(f"orders/{RETRIED}/edit", {"replace": [[BAD_ARTICLE, "POPRAWNY-01"]]})
             stack.xsale.post(f"orders/{RETRIED}/status", {"status": NEW})
             board.event(f"an operator corrects the refused order {RETRIED} and sets it back to '{NEW}'")
-        if retried and counts[NEW] == 0:
+        if retried and counts[NEW] == 0 and all(stack.edits(EDITED)):
             return
         if time.monotonic() > end:
             raise Failed("the orders did not come to an end within 180 s")

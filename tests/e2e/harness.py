@@ -349,6 +349,19 @@ class Stack:
         equal(len(set(rows.values())), len(rows), "distinct document ids")
         return rows
 
+    def in_hand(self, order):
+        """Is it being loaded at this moment by every warehouse of its mix?"""
+        return sum(d["orderId"] == order for d in self.erp.get("in_hand")) == len(self.mix(order))
+
+    def edit(self, order):
+        """An edit of an order that is being loaded; what comes after it is fast."""
+        equal(self.statuses()[order], NEW, "status of the order before its edit")
+        self.xsale.post(f"orders/{order}/edit", {"warehouses": self.mix(order)})
+        self.erp.post("settings", {"slow": {}})
+
+    def edits(self, order):
+        return [d["edits"] for d in self.erp.get("documents") if d["orderId"] == order]
+
     def changes(self):
         """{order: [(status, by), ...]}"""
         found = collections.defaultdict(list)

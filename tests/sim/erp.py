@@ -175,6 +175,8 @@ class Erp:
         if q.path == "/_sim/documents":
             with_body = ("body", "1") in q.query
             return Reply(200, [d.show(with_body) for d in self.documents.values() if d.id is not None or d.withdrawn])
+        if q.path == "/_sim/in_hand":       # orders that are being loaded at this moment
+            return Reply(200, [{"orderId": n[1], "warehouse": n[2]} for n, count in self.in_hand.items() if count])
         if q.path == "/_sim/log":
             return Reply(200, self.log)
         if q.path == "/_sim/refuse" and q.method == "POST":
