@@ -361,6 +361,7 @@ enum rc producer_start(struct program *program, void **state, struct err *e)
     p->metrics = program_metrics(program);
     p->once = program_option_value(program, "--once") != NULL;
     *state = p;
+    health_set(p->health, "polling", HEALTH_UNKNOWN, NULL, "starts");
     enum rc rc = open_schemas(p, e);
     if (rc == RC_OK)
         rc = open_parts(p, e);
