@@ -9,7 +9,7 @@
 #include "consumer/consumer_metrics.h"
 #include "consumer/load.h"
 
-enum { HELD_GLANCE_MS = 10000, DOCUMENT_MAX = 64 * 1024 * 1024 };
+enum { HELD_GLANCE_MS = 2000, DOCUMENT_MAX = 64 * 1024 * 1024 };
 
 struct loading {
     struct loading_env env;
@@ -183,7 +183,7 @@ static void refuse(struct loading *l, struct order_record *r, const char *code, 
     unhold(l, held);
 }
 
-static void hold(struct loading *l, struct order_record *r, const char *words)
+static void hold(struct loading *l, struct order_record *r)
 {
     struct load *load = add(l, r, l->warehouse);
     if (load == NULL)
@@ -191,9 +191,13 @@ static void hold(struct loading *l, struct order_record *r, const char *words)
     load->item.held = true;
     load->held_since = loop_now(l->loop);
     l->held++;
+    enter(l, load, NULL);
+}
+
+static void still_held(struct loading *l, const struct order_record *r, const char *words)
+{
     health_set(l->env.health, "schema", HEALTH_DOWN, words, "its orders wait, the registry is asked again");
     log_event(l->log, LOG_WARN, "orders", r->key, "schema not to be had, the order waits", LOG_S("why", words));
-    enter(l, load, NULL);
 }
 
 /* place: NULL for a new record, or the load that is held for it. */
@@ -207,9 +211,11 @@ static void read_record(struct loading *l, struct order_record *r, struct load *
     else if (rc == RC_REJECT)
         refuse(l, r, "unreadable", e.text, place);
     else if (place == NULL)
-        hold(l, r, e.text);
+        hold(l, r); /* mostly for the moment that the first question takes */
     else if (loop_now(l->loop) - place->held_since >= l->unknown_schema_ms)
         refuse(l, r, "schema-unknown", e.text, place);
+    else
+        still_held(l, r, e.text);
 }
 
 /* The registry has answered, or time has passed: what is held is read again. */
