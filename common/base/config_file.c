@@ -53,6 +53,10 @@ enum rc config_file_slurp(const char *file, size_t max, struct buf *out, struct 
         err_set(e, "cannot read %s: %s", file, strerror(errno));
         goto out;
     }
+    if (out->n > max) {
+        err_set(e, "%s is larger than %zu bytes", file, max);
+        goto out;
+    }
     rc = RC_OK;
 out:
     if (fd >= 0)
@@ -105,20 +109,25 @@ static bool is_blank(const char *p, size_t n)
 /* What stands before the first section belongs nowhere; libini would drop it without a word. */
 static void check_before_sections(struct reader *r)
 {
-    for (unsigned line = 1;; line++) {
-        const char *p = line_at(&r->text, line);
-        if (p == (const char *)r->text.p + r->text.n || *p == '[')
-            return;
+    unsigned line = 1;
+    for (size_t at = 0; at < r->text.n && r->text.p[at] != '['; line++) {
+        const char *p = (const char *)r->text.p + at;
         size_t n = line_length(&r->text, p);
-        if (is_blank(p, n) || *p == ';' || *p == '#')
-            continue;
-        config_problem_add(r->problems, "%s:%u: stands before the first [section]", r->file, line);
-        put_aside(r, line, false);
+        if (!is_blank(p, n) && *p != ';' && *p != '#') {
+            config_problem_add(r->problems, "%s:%u: stands before the first [section]", r->file, line);
+            put_aside(r, line, false);
+            n = 1; /* the comment in its place */
+        }
+        at += n + 1;
     }
 }
 
 static enum rc add_line(struct reader *r, const char *section, const char *key, const char *value, unsigned line)
 {
+    if (r->n >= CONFIG_ENTRIES_MAX) {
+        config_problem_add(r->problems, "%s: more than %d sections and keys", r->file, CONFIG_ENTRIES_MAX);
+        return RC_REJECT;
+    }
     if (r->n == r->room) {
         size_t room = r->room == 0 ? 64 : r->room * 2;
         struct config_line *lines = arena_take_array(r->arena, room, sizeof *lines);
@@ -206,8 +215,9 @@ static enum rc take_key(struct reader *r, struct ini_cfgobj *ini, const char *se
         const char *text = ini_get_const_string_config_value(value, &error);
         if (error != 0 || text == NULL || value_get_line(value, &line) != 0)
             return RC_FATAL;
-        if (add_line(r, section, key, folded_value(r, text, line), line) != RC_OK)
-            return RC_FATAL;
+        enum rc rc = add_line(r, section, key, folded_value(r, text, line), line);
+        if (rc != RC_OK)
+            return rc;
     }
 }
 
@@ -296,21 +306,25 @@ static bool is_odd(const char *name, size_t n)
     return false;
 }
 
+static bool has_odd_name(const char *p, size_t n)
+{
+    const char *equals = n == 0 ? NULL : memchr(p, '=', n);
+    if (n == 0 || *p == ' ' || *p == '\t' || *p == ';' || *p == '#' || (*p != '[' && equals == NULL))
+        return false;
+    return is_odd(p, *p == '[' ? n : (size_t)(equals - p));
+}
+
 static void check_names(struct reader *r)
 {
-    for (unsigned line = 1;; line++) {
-        const char *p = line_at(&r->text, line);
-        if (p == (const char *)r->text.p + r->text.n)
-            return;
-        size_t n = line_length(&r->text, p);
-        const char *equals = n == 0 ? NULL : memchr(p, '=', n);
-        bool head = *p == '[';
-        if (n == 0 || *p == ' ' || *p == '\t' || *p == ';' || *p == '#' || (!head && equals == NULL) ||
-            !is_odd(p, head ? n : (size_t)(equals - p)))
-            continue;
-        config_problem_add(r->problems, "%s:%u: a name has only ASCII letters, digits, dots, underscores and the like", r->file,
-                           line);
-        put_aside(r, line, head);
+    unsigned line = 1;
+    for (size_t at = 0; at < r->text.n; line++) {
+        const char *p = (const char *)r->text.p + at;
+        if (has_odd_name(p, line_length(&r->text, p))) {
+            config_problem_add(r->problems, "%s:%u: a name has only ASCII letters, digits, dots, underscores and the like", r->file,
+                               line);
+            put_aside(r, line, *p == '[');
+        }
+        at += line_length(&r->text, (const char *)r->text.p + at) + 1;
     }
 }
 

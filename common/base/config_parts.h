@@ -8,7 +8,7 @@
 #include "common/base/arena.h"
 #include "common/base/config.h"
 
-enum { CONFIG_FILE_MAX = 1024 * 1024, CONFIG_SECRET_MAX = 64 * 1024, CONFIG_ENTRIES_MAX = 4096 };
+enum { CONFIG_FILE_MAX = 256 * 1024, CONFIG_SECRET_MAX = 64 * 1024, CONFIG_ENTRIES_MAX = 4096 };
 
 enum config_origin { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_OVERRIDE }; /* weakest first */
 
