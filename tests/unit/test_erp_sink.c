@@ -1,0 +1,628 @@
+/* The contract of erp_sink.h, held to each sink in the same words: http against the simulator of an ERP, file against a directory. Then
+ * what is each one's own: faults that only HTTP or only a disk has. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "consumer/erp_reply.h"
+#include "consumer/erp_sink.h"
+#include "tests/unit/scripted_server.h"
+
+enum { MANY = 64 };
+
+struct end { /* of one try */
+    int calls;
+    struct erp_verdict v;
+    char document[ERP_DOCUMENT_BYTES], reason[ERP_REASON_BYTES], words[512];
+};
+
+struct bench {
+    struct loop *loop;
+    struct config *config;
+    struct erp_sink *sink;
+    char directory[64];
+    char values[8][300]; /* overrides */
+    size_t values_n;
+    pid_t simulator;
+    int simulator_in, simulator_out;
+    char url[100];
+};
+
+static void __attribute__((format(printf, 3, 4))) set(struct bench *b, const char *key, const char *format, ...)
+{
+    char text[200];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    assert_true(b->values_n < 8);
+    (void)snprintf(b->values[b->values_n++], sizeof b->values[0], "%s=%s", key, text);
+}
+
+static void open_sink(struct bench *b, const char *name)
+{
+    const char *overrides[12] = {"kafka.bootstrap.servers=127.0.0.1:1", "registry.url=http://127.0.0.1:1", "erp.http.timeout=500ms"};
+    struct config_problems problems = {.count = 0};
+    struct err e = {{0}};
+    size_t n = 3;
+    for (size_t i = 0; i < b->values_n; i++)
+        overrides[n++] = b->values[i];
+    struct config_source source = {.overrides = overrides, .overrides_n = n, .program = CONFIG_CONSUMER};
+    buf_init(&problems.text, 10000);
+    enum rc rc = config_load(&source, &b->config, &problems);
+    if (rc == RC_OK)
+        erp_sink_find(name)->check(b->config, &problems);
+    if (problems.count > 0)
+        print_error("%s", buf_text(&problems.text));
+    assert_int_equal(rc, RC_OK);
+    assert_int_equal(problems.count, 0);
+    buf_release(&problems.text);
+    struct erp_sink_env env = {b->loop, b->config, NULL};
+    if (erp_sink_find(name)->open(&env, &b->sink, &e) != RC_OK)
+        fail_msg("%s", e.text);
+}
+
+static void close_sink(struct bench *b)
+{
+    if (b->sink != NULL)
+        b->sink->ops->close(b->sink);
+    config_destroy(b->config);
+    b->sink = NULL;
+    b->config = NULL;
+}
+
+static struct bench *bench_create(void)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    assert_non_null(b);
+    b->loop = loop_create(clock_system(), NULL);
+    assert_non_null(b->loop);
+    return b;
+}
+
+static void empty_directory(const char *path)
+{
+    DIR *d = opendir(path);
+    struct dirent *entry;
+    while (d != NULL && (entry = readdir(d)) != NULL)
+        (void)unlinkat(dirfd(d), entry->d_name, 0);
+    if (d != NULL)
+        (void)closedir(d);
+}
+
+static void bench_destroy(struct bench *b)
+{
+    close_sink(b);
+    if (b->simulator > 0) {
+        (void)close(b->simulator_in); /* its standard input ends, and so does it */
+        (void)close(b->simulator_out);
+        (void)waitpid(b->simulator, NULL, 0);
+    }
+    if (b->directory[0] != '\0') {
+        empty_directory(b->directory);
+        (void)rmdir(b->directory);
+    }
+    loop_destroy(b->loop);
+    free(b);
+}
+
+/* The ERP simulator; its url. */
+static void simulator_start(struct bench *b)
+{
+    char source[] = __FILE__, script[500];
+    int in[2], out[2];
+    size_t n = 0;
+    (void)snprintf(script, sizeof script, "%s/../sim/erp.py", dirname(source));
+    assert_int_equal(pipe(in), 0);
+    assert_int_equal(pipe(out), 0);
+    b->simulator = fork();
+    assert_true(b->simulator >= 0);
+    if (b->simulator == 0) {
+        (void)dup2(in[0], 0);
+        (void)dup2(out[1], 1);
+        (void)close(in[1]);
+        (void)close(out[0]);
+        (void)execlp("python3", "python3", script, "--stdin", "--refuse-order", "13", (char *)NULL);
+        _exit(127);
+    }
+    (void)close(in[0]);
+    (void)close(out[1]);
+    b->simulator_in = in[1];
+    b->simulator_out = out[0];
+    while (n < sizeof b->url - 1 && read(out[0], b->url + n, 1) == 1 && b->url[n] != '\n')
+        n++;
+    b->url[n] = '\0';
+    assert_memory_equal(b->url, "url=http://127.0.0.1:", 21);
+    memmove(b->url, b->url + 4, strlen(b->url + 4) + 1);
+}
+
+static int open_http(void **state)
+{
+    struct bench *b = bench_create();
+    simulator_start(b);
+    set(b, "erp.http.url", "%s/orders", b->url);
+    set(b, "erp.http.withdraw_url", "%s/orders/{organization}/{order_id}/{warehouse}", b->url);
+    set(b, "erp.http.lookup_url", "%s/orders/{organization}/{order_id}/{warehouse}", b->url);
+    open_sink(b, "http");
+    *state = b;
+    return 0;
+}
+
+static int open_file(void **state)
+{
+    struct bench *b = bench_create();
+    (void)snprintf(b->directory, sizeof b->directory, "/tmp/test-erp-sink-XXXXXX");
+    assert_non_null(mkdtemp(b->directory));
+    set(b, "erp.sink", "%s", "file");
+    set(b, "erp.file.directory", "%s", b->directory);
+    open_sink(b, "file");
+    *state = b;
+    return 0;
+}
+
+static int close_all(void **state)
+{
+    bench_destroy(*state);
+    return 0;
+}
+
+struct order {
+    struct erp_load load;
+    char key[100], document[400];
+    struct end end;
+};
+
+static struct order *order(struct order *o, int64_t id, int64_t publication, const char *content, bool withdrawn)
+{
+    memset(o, 0, sizeof *o);
+    (void)snprintf(o->key, sizeof o->key, "acme/%" PRId64 "/MAG-1/%" PRId64, id, publication);
+    (void)snprintf(o->document, sizeof o->document,
+                   "{\"organization\":\"acme\",\"orderId\":%" PRId64 ",\"publication\":%" PRId64 ",\"revision\":\"%s\",\"withdrawn\":%s,"
+                   "\"items\":[{\"quantity\":1.000000,\"articles\":[{\"code\":\"A\"}]}]}",
+                   id, publication, content, withdrawn ? "true" : "false");
+    o->load = (struct erp_load){.key = o->key, .organization = "acme", .order_id = id, .warehouse = "MAG-1", .revision = content,
+                                .publication = publication, .withdrawn = withdrawn, .document = o->document,
+                                .document_n = strlen(o->document), .attempt = 1};
+    return o;
+}
+
+static void ended(void *arg, const struct erp_verdict *v)
+{
+    struct end *e = arg;
+    e->calls++;
+    e->v = *v;
+    (void)snprintf(e->document, sizeof e->document, "%s", v->document_id != NULL ? v->document_id : "");
+    (void)snprintf(e->reason, sizeof e->reason, "%s", v->reason != NULL ? v->reason : "");
+    (void)snprintf(e->words, sizeof e->words, "%s", v->words);
+}
+
+static void submit(struct bench *b, struct order *o)
+{
+    struct err e = {{0}};
+    if (b->sink->ops->submit(b->sink, &o->load, ended, &o->end, &e) != RC_OK)
+        fail_msg("%s", e.text);
+    assert_int_equal(o->end.calls, 0); /* never from inside */
+}
+
+static enum fate finish(struct bench *b, struct order *o)
+{
+    for (int i = 0; i < 1000 && o->end.calls == 0; i++)
+        loop_turn(b->loop, 10);
+    assert_int_equal(o->end.calls, 1);
+    assert_true(o->end.words[0] != '\0');
+    return o->end.v.fate;
+}
+
+static enum fate load(struct bench *b, struct order *o)
+{
+    submit(b, o);
+    return finish(b, o);
+}
+
+static void a_repeated_load_yields_the_same_document(void **state)
+{
+    struct order one, again;
+    assert_int_equal(load(*state, order(&one, 1, 10, "aa", false)), FATE_LOADED);
+    assert_int_equal(load(*state, order(&again, 1, 10, "aa", false)), FATE_LOADED);
+    assert_true(one.end.document[0] != '\0');
+    assert_string_equal(one.end.document, again.end.document);
+}
+
+static void an_edit_stays_in_the_same_document(void **state)
+{
+    struct order one, edit;
+    assert_int_equal(load(*state, order(&one, 2, 10, "aa", false)), FATE_LOADED);
+    assert_int_equal(load(*state, order(&edit, 2, 20, "bb", false)), FATE_LOADED);
+    assert_string_equal(one.end.document, edit.end.document);
+}
+
+static void an_older_publication_changes_nothing(void **state)
+{
+    struct order newer, older, again;
+    assert_int_equal(load(*state, order(&newer, 3, 20, "bb", false)), FATE_LOADED);
+    assert_int_equal(load(*state, order(&older, 3, 10, "aa", false)), FATE_LOADED);
+    assert_string_equal(newer.end.document, older.end.document);
+    assert_int_equal(load(*state, order(&again, 3, 20, "bb", false)), FATE_LOADED);
+}
+
+static void a_withdrawal_is_remembered_and_a_newer_publication_loads_anew(void **state)
+{
+    struct order one, back, late, anew;
+    assert_int_equal(load(*state, order(&one, 4, 10, "aa", false)), FATE_LOADED);
+    assert_int_equal(load(*state, order(&back, 4, 20, "aa", true)), FATE_LOADED);
+    assert_int_equal(load(*state, order(&late, 4, 10, "aa", false)), FATE_LOADED);
+    assert_int_equal(load(*state, order(&anew, 4, 30, "aa", false)), FATE_LOADED);
+    assert_true(anew.end.document[0] != '\0');
+}
+
+static void a_withdrawal_of_an_order_never_seen_is_no_fault(void **state)
+{
+    struct order back, late;
+    assert_int_equal(load(*state, order(&back, 5, 20, "aa", true)), FATE_LOADED);
+    assert_int_equal(load(*state, order(&late, 5, 10, "aa", false)), FATE_LOADED);
+}
+
+static void an_ambiguous_load_is_repeated_without_harm(void **state)
+{
+    struct order one, again, lost;
+    assert_int_equal(load(*state, order(&one, 6, 10, "aa", false)), FATE_LOADED);
+    order(&again, 6, 10, "aa", false)->load.ambiguous = true;
+    assert_int_equal(load(*state, &again), FATE_LOADED);
+    assert_string_equal(one.end.document, again.end.document);
+    order(&lost, 7, 10, "aa", false)->load.ambiguous = true; /* it never arrived */
+    assert_int_equal(load(*state, &lost), FATE_LOADED);
+    assert_true(lost.end.document[0] != '\0');
+}
+
+static void many_loads_at_once_end_once_each(void **state)
+{
+    static struct order orders[MANY];
+    for (int i = 0; i < MANY; i++)
+        submit(*state, order(&orders[i], 100 + i, 10, "aa", false));
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(finish(*state, &orders[i]), FATE_LOADED);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(orders[i].end.document, orders[j].end.document);
+    }
+    for (int i = 0; i < 5; i++)
+        loop_turn(((struct bench *)*state)->loop, 1);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(orders[i].end.calls, 1);
+}
+
+static void closing_under_load_ends_nothing(void **state)
+{
+    static struct order orders[MANY];
+    struct bench *b = *state;
+    for (int i = 0; i < MANY; i++)
+        submit(b, order(&orders[i], 300 + i, 10, "aa", false));
+    close_sink(b);
+    for (int i = 0; i < 5; i++)
+        loop_turn(b->loop, 1);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(orders[i].end.calls, 0);
+}
+
+static void the_order_that_the_erp_refuses_is_rejected_in_its_words(void **state)
+{
+    struct order bad;
+    assert_int_equal(load(*state, order(&bad, 13, 10, "aa", false)), FATE_REJECT);
+    assert_non_null(strstr(bad.end.reason, "Nieznany towar"));
+}
+
+/* HTTP's own faults, played by a script. */
+
+static struct scripted_server *script_http(struct bench **b, const struct script_row *rows, size_t n, const char *key, const char *value)
+{
+    char url[60];
+    struct scripted_server *s = script_start(rows, n);
+    *b = bench_create();
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d", s->port);
+    set(*b, "erp.http.url", "%s/load", url);
+    set(*b, "erp.http.lookup_url", "%s/look?o={order_id}", url);
+    if (key != NULL)
+        set(*b, key, "%s", value);
+    open_sink(*b, "http");
+    return s;
+}
+
+struct reply_case {
+    const char *reply;
+    enum script_then then;
+    enum fate fate;
+    bool ambiguous;
+    int64_t retry_after;
+    const char *words; /* part of them */
+};
+
+static void each_answer_has_its_fate(void **state)
+{
+    (void)state;
+    static const struct reply_case cases[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"DocumentId\":12345}", SCRIPT_CLOSE, FATE_LOADED, false, -1, ""},
+        {"HTTP/1.1 204 No Content\r\n\r\n", SCRIPT_CLOSE, FATE_LOADED, false, -1, ""},
+        {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "web page"},
+        {"HTTP/1.1 400 Bad\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", SCRIPT_CLOSE, FATE_PARK, false, -1, "web page"},
+        {"HTTP/1.1 422 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_REJECT, false, -1, ""},
+        {"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_REJECT, false, -1, ""},
+        {"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "redirects"},
+        {"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "credential"},
+        {"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "erp.http.url"},
+        {"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, 7000, ""},
+        {"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PARK, false, -1, ""},
+        {"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "503"},
+        {"HTTP/1.1 504 Gateway\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, true, -1, ""},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", SCRIPT_CLOSE, FATE_AGAIN, true, -1, ""},
+        {"", SCRIPT_CLOSE, FATE_AGAIN, true, -1, ""},
+        {NULL, SCRIPT_KEEP, FATE_PAUSE, true, -1, "no answer in time"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script_row row = {cases[i].reply, cases[i].then};
+        struct bench *b;
+        struct scripted_server *s = script_http(&b, &row, 1, NULL, NULL);
+        struct order o;
+        enum fate fate = load(b, order(&o, 1, 10, "aa", false));
+        if (fate != cases[i].fate || o.end.v.ambiguous != cases[i].ambiguous || o.end.v.retry_after_ms != cases[i].retry_after ||
+            strstr(o.end.words, cases[i].words) == NULL)
+            fail_msg("case %zu: %s, ambiguous %d, retry after %lld: %s", i, fate_name(fate), o.end.v.ambiguous,
+                     (long long)o.end.v.retry_after_ms, o.end.words);
+        if (i == 0)
+            assert_string_equal(o.end.document, "12345");
+        if (fate == FATE_REJECT)
+            assert_true(o.end.reason[0] != '\0'); /* even without a body the operator reads something */
+        script_stop(s);
+        bench_destroy(b);
+    }
+}
+
+static void the_request_says_what_it_is(void **state)
+{
+    (void)state;
+    struct script_row row = {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", SCRIPT_CLOSE};
+    struct bench *b;
+    struct scripted_server *s = script_http(&b, &row, 1, "erp.http.authorization", "Bearer geheim");
+    static const char *const lines[] = {
+        "POST /load HTTP/1.1\r\n", "\r\nIdempotency-Key: acme/1/MAG-1/10\r\n", "\r\nX-Xsale-Organization: ac%20me\r\n", "\r\nX-Xsale-Order: 1\r\n",
+        "\r\nX-Xsale-Warehouse: MAG-1\r\n", "\r\nX-Xsale-Revision: aa\r\n", "\r\nX-Xsale-Publication: 10\r\n", "\r\ntraceparent: 00-x\r\n",
+        "\r\nContent-Type: application/json\r\n", "\r\nAuthorization: Bearer geheim\r\n", "\r\n\r\n{\"organization\""};
+    struct order o;
+    order(&o, 1, 10, "aa", false);
+    o.load.organization = "ac me";
+    o.load.traceparent = "00-x";
+    assert_int_equal(load(b, &o), FATE_LOADED);
+    assert_string_equal(o.end.document, ""); /* accepted all the same */
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (strstr(s->requests[0], lines[i]) == NULL)
+            fail_msg("%s is not in %s", lines[i], s->requests[0]);
+    assert_null(strstr(s->requests[0], "Expect:"));
+    script_stop(s);
+    bench_destroy(b);
+}
+
+static void an_answer_that_means_exists_already_is_loaded(void **state)
+{
+    (void)state;
+    struct script_row row = {"HTTP/1.1 409 Conflict\r\nContent-Length: 17\r\n\r\n{\"DocumentId\":77}", SCRIPT_CLOSE};
+    struct bench *b;
+    struct scripted_server *s = script_http(&b, &row, 1, "erp.http.exists_status", "409");
+    struct order o;
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_LOADED);
+    assert_string_equal(o.end.document, "77");
+    script_stop(s);
+    bench_destroy(b);
+}
+
+static void an_ambiguous_load_is_looked_up_first(void **state)
+{
+    (void)state;
+    static const struct script_row rows[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"DocumentId\":55}", SCRIPT_KEEP}, /* it is there */
+        {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", SCRIPT_KEEP},              /* it is not */
+        {"HTTP/1.1 201 Created\r\nContent-Length: 17\r\n\r\n{\"DocumentId\":56}", SCRIPT_KEEP},
+        {"HTTP/1.1 422 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_KEEP}, /* says nothing about the order */
+    };
+    struct bench *b;
+    struct scripted_server *s = script_http(&b, rows, 4, NULL, NULL);
+    struct order o;
+    order(&o, 1, 10, "aa", false)->load.ambiguous = true;
+    assert_int_equal(load(b, &o), FATE_LOADED);
+    assert_string_equal(o.end.document, "55");
+    assert_non_null(strstr(s->requests[0], "GET /look?o=1 "));
+    order(&o, 1, 10, "aa", false)->load.ambiguous = true;
+    assert_int_equal(load(b, &o), FATE_LOADED);
+    assert_string_equal(o.end.document, "56");
+    assert_int_equal(script_requests(s), 3);
+    assert_non_null(strstr(s->requests[2], "POST /load "));
+    order(&o, 1, 10, "aa", false)->load.ambiguous = true;
+    assert_int_equal(load(b, &o), FATE_PAUSE);
+    script_stop(s);
+    bench_destroy(b);
+}
+
+static void an_erp_that_nobody_hears_is_down_and_nothing_was_loaded(void **state)
+{
+    (void)state;
+    struct bench *b = bench_create();
+    char url[60];
+    struct order o;
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/orders", script_dead_port());
+    set(b, "erp.http.url", "%s", url);
+    open_sink(b, "http");
+    assert_false(b->sink->ops->withdraws(b->sink)); /* not configured */
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_PAUSE);
+    assert_false(o.end.v.ambiguous);
+    bench_destroy(b);
+}
+
+static void wrong_settings_are_all_told(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = {
+        "kafka.bootstrap.servers=x:1", "erp.http.url=http://x/{order}", "erp.http.lookup_url=http://x/}", "erp.http.document_pointer=id",
+        "erp.http.header=nonsense", "erp.http.client_key=/k", "registry.url=http://x"};
+    struct config_source source = {.overrides = overrides, .overrides_n = 7, .program = CONFIG_CONSUMER};
+    struct config_problems problems = {.count = 0};
+    struct config *c = NULL;
+    buf_init(&problems.text, 10000);
+    assert_int_equal(config_load(&source, &c, &problems), RC_OK);
+    erp_sink_find("http")->check(c, &problems);
+    assert_int_equal(problems.count, 5);
+    erp_sink_find("file")->check(c, &problems);
+    assert_int_equal(problems.count, 6);
+    assert_null(erp_sink_find("fax"));
+    config_destroy(c);
+    buf_release(&problems.text);
+}
+
+/* The file sink's own. */
+
+static size_t files(const struct bench *b)
+{
+    size_t n = 0;
+    DIR *d = opendir(b->directory);
+    struct dirent *entry;
+    assert_non_null(d);
+    while ((entry = readdir(d)) != NULL)
+        n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    (void)closedir(d);
+    return n;
+}
+
+static bool holds(const struct bench *b, const char *name, const char *content)
+{
+    char path[500], text[1000];
+    (void)snprintf(path, sizeof path, "%s/%s", b->directory, name);
+    FILE *f = fopen(path, "r");
+    if (f == NULL)
+        return false;
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    text[n] = '\0';
+    (void)fclose(f);
+    return strcmp(text, content) == 0;
+}
+
+static void the_file_is_the_newest_document_and_nothing_else_is_left(void **state)
+{
+    struct bench *b = *state;
+    struct order one, edit, older;
+    load(b, order(&one, 9, 10, "aa", false));
+    assert_string_equal(one.end.document, "acme_9_MAG-1.json");
+    assert_true(holds(b, "acme_9_MAG-1.json", one.document));
+    load(b, order(&edit, 9, 20, "bb", false));
+    load(b, order(&older, 9, 15, "cc", false));
+    assert_true(holds(b, "acme_9_MAG-1.json", edit.document));
+    assert_int_equal(files(b), 1);
+}
+
+static void a_withdrawal_leaves_its_marker_only(void **state)
+{
+    struct bench *b = *state;
+    struct order one, back, late, anew;
+    load(b, order(&one, 9, 10, "aa", false));
+    load(b, order(&back, 9, 20, "aa", true));
+    assert_int_equal(files(b), 1);
+    load(b, order(&late, 9, 15, "aa", false));
+    assert_true(holds(b, "acme_9_MAG-1.withdrawn.json", back.document));
+    assert_int_equal(files(b), 1);
+    load(b, order(&anew, 9, 30, "aa", false));
+    assert_true(holds(b, "acme_9_MAG-1.json", anew.document));
+    assert_int_equal(files(b), 1);
+}
+
+static void unsafe_names_are_encoded(void **state)
+{
+    struct bench *b = *state;
+    struct order o;
+    order(&o, 9, 10, "aa", false);
+    o.load.organization = "../a_b";
+    o.load.warehouse = "Łódź";
+    assert_int_equal(load(b, &o), FATE_LOADED);
+    assert_string_equal(o.end.document, "%2E.%2Fa%5Fb_9_%C5%81%C3%B3d%C5%BA.json");
+    assert_int_equal(files(b), 1);
+}
+
+static void a_name_that_is_too_long_is_the_orders_own_fault(void **state)
+{
+    struct order o;
+    char organization[400];
+    memset(organization, 'x', sizeof organization - 1);
+    organization[sizeof organization - 1] = '\0';
+    order(&o, 9, 10, "aa", false);
+    o.load.organization = organization;
+    assert_int_equal(load(*state, &o), FATE_REJECT);
+}
+
+static void a_half_written_file_of_a_crash_is_written_over(void **state)
+{
+    struct bench *b = *state;
+    struct order o;
+    static const char *const left[] = {"acme_9_MAG-1.json", ".acme_9_MAG-1.json.part"};
+    for (size_t i = 0; i < 2; i++) {
+        char path[500];
+        (void)snprintf(path, sizeof path, "%s/%s", b->directory, left[i]);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        assert_true(fputs("{\"publica", f) >= 0);
+        assert_int_equal(fclose(f), 0);
+    }
+    assert_int_equal(load(b, order(&o, 9, 10, "aa", false)), FATE_LOADED);
+    assert_true(holds(b, left[0], o.document));
+    assert_int_equal(files(b), 1);
+}
+
+static void a_directory_that_is_missing_pauses_until_it_is_there(void **state)
+{
+    struct bench *b = *state;
+    struct order o;
+    assert_int_equal(rmdir(b->directory), 0);
+    assert_int_equal(load(b, order(&o, 9, 10, "aa", false)), FATE_PAUSE);
+    assert_non_null(strstr(o.end.words, "erp.file.directory"));
+    assert_int_equal(mkdir(b->directory, 0700), 0);
+    assert_int_equal(load(b, order(&o, 9, 10, "aa", false)), FATE_LOADED);
+}
+
+#define contract(test)                                                                                                                      \
+    {#test " (http)", test, open_http, close_all, NULL}, { #test " (file)", test, open_file, close_all, NULL }
+#define of_file(test) {#test, test, open_file, close_all, NULL}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        contract(a_repeated_load_yields_the_same_document),
+        contract(an_edit_stays_in_the_same_document),
+        contract(an_older_publication_changes_nothing),
+        contract(a_withdrawal_is_remembered_and_a_newer_publication_loads_anew),
+        contract(a_withdrawal_of_an_order_never_seen_is_no_fault),
+        contract(an_ambiguous_load_is_repeated_without_harm),
+        contract(many_loads_at_once_end_once_each),
+        contract(closing_under_load_ends_nothing),
+        {"the_order_that_the_erp_refuses_is_rejected_in_its_words", the_order_that_the_erp_refuses_is_rejected_in_its_words, open_http, close_all,
+         NULL},
+        cmocka_unit_test(each_answer_has_its_fate),
+        cmocka_unit_test(the_request_says_what_it_is),
+        cmocka_unit_test(an_answer_that_means_exists_already_is_loaded),
+        cmocka_unit_test(an_ambiguous_load_is_looked_up_first),
+        cmocka_unit_test(an_erp_that_nobody_hears_is_down_and_nothing_was_loaded),
+        cmocka_unit_test(wrong_settings_are_all_told),
+        of_file(the_file_is_the_newest_document_and_nothing_else_is_left),
+        of_file(a_withdrawal_leaves_its_marker_only),
+        of_file(unsafe_names_are_encoded),
+        of_file(a_name_that_is_too_long_is_the_orders_own_fault),
+        of_file(a_half_written_file_of_a_crash_is_written_over),
+        of_file(a_directory_that_is_missing_pauses_until_it_is_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
