@@ -16,6 +16,8 @@ static void check(const struct config *c, struct config_problems *problems)
 {
     const struct erp_sink_ops *ops = erp_sink_find(config_text(c, "erp.sink"));
     kafka_conf_check(c, problems);
+    if (config_text(c, "erp.view")[0] != '\0')
+        config_problem(c, problems, "erp.view", "this version hands over the whole order: leave it empty");
     if (ops == NULL)
         config_problem(c, problems, "erp.sink", "this build has no such sink; it has http and file");
     else
