@@ -74,6 +74,12 @@ class MockKafka:
         check(match, f"mock-kafka said {line!r}")
         self.bootstrap = match[1]
 
+    def command(self, words):
+        """down, up, rtt MS, error APIKEY CODE COUNT, topic NAME:PARTITIONS"""
+        self.process.stdin.write(words + "\n")
+        self.process.stdin.flush()
+        equal(self.process.stdout.readline().strip(), "ok", f"mock-kafka's answer to {words}")
+
     def close(self):
         self.process.kill()
         self.process.wait()
@@ -196,11 +202,11 @@ class Stack:
         self.parts.append(p)
         return p
 
-    def start_kafka(self):
-        self.kafka = self.part(services.Kafka() if self.cluster == "real" else MockKafka(self.build))
+    def start_kafka(self, port=None):
+        self.kafka = self.part(services.Kafka(port) if self.cluster == "real" else MockKafka(self.build))
 
-    def start_registry(self):
-        self.registry = self.part(services.Registry() if self.cluster == "real" else Simulator("registry"))
+    def start_registry(self, port=None):
+        self.registry = self.part(services.Registry(port) if self.cluster == "real" else Simulator("registry", "--port", port or 0))
 
     def program(self, program, name, *arguments):
         p = self.programs[name] = Program(self, program, name, arguments)

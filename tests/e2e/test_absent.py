@@ -1,40 +1,52 @@
-"""Broker, registry, xSale and ERP absent at start: /readyz names each, nothing ends, and the programs go on as they come, one after another."""
-import harness
-import services
-from harness import check, equal, main, wait
+"""Broker, registry, xSale and ERP absent at start: /readyz names each, nothing ends, and the programs go on by themselves as they come, one after another."""
+from harness import check, equal, main, services, wait
+
+
+def state(p, name):
+    """The worst state of the dependencies of that name or of that family (kafka: kafka-publish, kafka-group, ...)."""
+    found = [v for k, v in p.dependencies().items() if k == name or k.startswith(name + "-")]
+    return next((v for v in ("down", "unknown", "up") if v in found), None)
 
 
 def test(s):
+    broker, registry = services.free_port(), services.free_port()
+    if s.cluster == "mock":
+        s.start_kafka()                 # it cannot be given a port: there, but down
+        s.kafka.command("down")
+        bootstrap = s.kafka.bootstrap
+    else:
+        bootstrap = f"127.0.0.1:{broker}"
+    root = services.COMPATIBLE if s.cluster == "real" else ""
+    s.write_config(kafka={"bootstrap.servers": bootstrap}, registry={"url": f"http://127.0.0.1:{registry}{root}"})
     ids = s.generate(30)
     s.xsale.down()
     s.erp.down()
     s.start()
     xsale_side, everyone = (s.producer, s.updater), list(s.programs.values())
-    wait("every program answers /livez", 10, lambda: s.all_alive() and all(p.http("/livez")[0] == 200 for p in everyone))
 
-    def state(p, name):
-        """The worst state of the dependencies of that name or of that family (kafka: kafka-publish, kafka-group, ...)."""
-        found = [v for k, v in p.dependencies().items() if k == name or k.startswith(name + "-")]
-        return next((v for v in ("down", "unknown", "up") if v in found), None)
+    def seen(what, seconds, programs, name, wanted):
+        wait(what, seconds, lambda: s.all_alive() and all(state(p, name) == wanted for p in programs), 0.2)
+        if wanted == "down":
+            check(not any(p.ready() for p in programs), f"a program is ready while {name} is down")
+            check(all('"error":' in p.http("/readyz")[1] for p in programs), "/readyz says what is wrong")
 
-    def named(p, name):
-        return not p.ready() and state(p, name) in ("down", "unknown")
-    wait("the broker is named by everyone", 30, lambda: s.all_alive() and all(named(p, "kafka") for p in everyone))
-    wait("the broker is down for everyone", 30, lambda: s.all_alive() and all(state(p, "kafka") == "down" for p in everyone))
-    wait("the registry is down for everyone", 20, lambda: all(state(p, "registry") == "down" for p in everyone))
-    wait("xSale is down for its side", 20, lambda: all(state(p, "xsale") == "down" for p in xsale_side))
+    seen("the broker is down for everyone", 40, everyone, "kafka", "down")
+    seen("xSale is down for its side", 20, xsale_side, "xsale", "down")
+    check(all(p.http("/livez")[0] == 200 for p in everyone), "every program is alive while nothing is there")
 
-    s.start_kafka()
-    s.write_config(kafka={"bootstrap.servers": s.kafka.bootstrap})
-    s.start_registry()
-    s.write_config(registry={"url": s.registry.url})
-    for p in everyone:
-        equal(p.stop(), 0, f"exit code of {p.name}, stopped while everything was absent")
-        p.start()
-    wait("xSale is named alone by its side", 40, lambda: s.all_alive() and all(state(p, "xsale") == "down" and state(p, "registry") == "up" for p in xsale_side))
+    if s.cluster == "mock":
+        s.kafka.command("up")
+    else:
+        s.start_kafka(broker)
+    seen("the registry is down for everyone", 60, everyone, "registry", "down")
+    wait("nobody says that the broker is down", 60, lambda: s.all_alive() and not any(state(p, "kafka") == "down" for p in everyone), 0.2)
+    s.start_registry(registry)
+    seen("the registry is up for everyone", 60, everyone, "registry", "up")
+    equal([state(p, "xsale") for p in xsale_side], ["down", "down"], "xSale, still absent")
     s.xsale.up()
-    wait("orders are published", 40, lambda: s.all_alive() and s.producer.published() >= 30)
-    wait("the ERP is named", 30, lambda: all(p.dependencies().get("erp") == "down" for p in s.consumers))
+    seen("xSale is up for its side", 60, xsale_side, "xsale", "up")
+    wait("orders are published", 60, lambda: s.all_alive() and s.producer.published() >= 30)
+    seen("the ERP is down for its side", 40, s.consumers, "erp", "down")
     s.erp.up()
     s.settled(60)
     s.verify(ids, overlaps=True)
@@ -43,38 +55,5 @@ def test(s):
     s.stop()
 
 
-def late(s):
-    """Broker and registry come late on the very addresses that the programs were given: no restart is needed."""
-    ids = s.generate(30)
-    reserved = services.free_port()
-    s.write_config(kafka={"bootstrap.servers": f"127.0.0.1:{reserved}"})
-    s.start()
-    wait("the broker is down", 40, lambda: s.all_alive() and all("down" in p.dependencies().values() for p in s.programs.values()))
-    ports = iter([reserved])
-    original, services.free_port = services.free_port, lambda: next(ports, None) or original()
-    try:
-        s.kafka = s.part(services.Kafka())
-    finally:
-        services.free_port = original
-    s.settled(90)
-    s.verify(ids, overlaps=True)
-    s.stop()
-
-
-def both(s):
-    test(s)
-    if s.cluster == "real":
-        second = harness.Stack(s.cluster, s.build, start=False)
-        try:
-            second.start_registry()
-            second.write_config(registry={"url": second.registry.url})
-            late(second)
-        except Exception:
-            second.tails()
-            raise
-        finally:
-            second.close()
-
-
 if __name__ == "__main__":
-    main(both, __doc__, start=False)
+    main(test, __doc__, start=False)

@@ -17,7 +17,7 @@ def test(s):
     wait("some orders moved", 60, lambda: s.all_alive() and s.erp.get("summary")["documents"] > 10)
     tokens |= set(s.xsale.get("tokens")["tokens"])
     s.xsale.post("settings", {"expire": True})                      # 401, a new login
-    s.xsale.fault("status", "oauth", status=403, count=1, body='{"error":"invalid_grant","error_description":"canary-password-91bc is wrong"}')
+    s.xsale.fault("status", "oauth", status=500, count=1, body='{"error":"canary-password-91bc is wrong"}')
     s.xsale.fault("html", "GET /acme/orders$", count=1)
     s.erp.fault("status", "POST /orders", status=500, count=3)
     s.settled(90)
@@ -44,4 +44,5 @@ def test(s):
 
 
 if __name__ == "__main__":
-    main(test, __doc__, erp=("--authorization", ERP))
+    main(test, __doc__, erp=("--authorization", ERP),
+         xsale=("--client-secret", SECRETS["client_secret"], "--password", SECRETS["password"]))

@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 CACHE = os.environ.get("BRIDGE_SERVICES", os.path.join(ROOT, "build", "services"))
 KAFKA, APICURIO = "4.3.1", "3.0.9"
+COMPATIBLE = "/apis/ccompat/v7"      # where Apicurio speaks the Confluent API
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qg"      # any id will do: each broker lives in a directory of its own
 
 
@@ -119,10 +120,10 @@ class Service:
 
 
 class Kafka(Service):
-    def __init__(self, **settings):
+    def __init__(self, port=None, **settings):
         super().__init__("kafka")
         self.home = kafka_home()
-        self.port, controller = free_port(), free_port()
+        self.port, controller = port or free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         lines = {
             "process.roles": "broker,controller", "node.id": 1, "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
@@ -161,10 +162,10 @@ class Kafka(Service):
 
 
 class Registry(Service):
-    def __init__(self):
+    def __init__(self, port=None):
         super().__init__("registry")
-        self.jar, self.port = apicurio_jar(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}/apis/ccompat/v7"
+        self.jar, self.port = apicurio_jar(), port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}{COMPATIBLE}"
         self.start()
         self.level("BACKWARD_TRANSITIVE")
 
@@ -174,7 +175,7 @@ class Registry(Service):
     def answers(self):
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
-            c.request("GET", "/apis/ccompat/v7/subjects")
+            c.request("GET", COMPATIBLE + "/subjects")
             return c.getresponse().status == 200
         except (OSError, http.client.HTTPException):
             return False
@@ -183,7 +184,7 @@ class Registry(Service):
 
     def level(self, level):
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        c.request("PUT", "/apis/ccompat/v7/config", '{"compatibility": "%s"}' % level, {"Content-Type": "application/vnd.schemaregistry.v1+json"})
+        c.request("PUT", COMPATIBLE + "/config", '{"compatibility": "%s"}' % level, {"Content-Type": "application/vnd.schemaregistry.v1+json"})
         status = c.getresponse().status
         c.close()
         if status != 200:
