@@ -11,30 +11,10 @@
 #include "producer/nameless.h"
 #include "producer/poller.h"
 #include "producer/recall.h"
+#include "producer/schema_compare.h"
 #include "producer/schema_reader.h"
 
 enum { TOPIC_BYTES = 250, NOTES_A_TURN = 500 };
-
-const struct metric_row producer_metrics[PRODUCER_METRICS] = {
-    [PRODUCER_POLLS] = {"xsale_bridge_producer_polls_total", METRIC_COUNTER, NULL, "Complete polls: every page taken, everything published acknowledged."},
-    [PRODUCER_LAST_POLL] = {"xsale_bridge_producer_last_complete_poll_timestamp_seconds", METRIC_GAUGE, NULL, "When the last complete poll ended."},
-    [PRODUCER_POLL_SECONDS] = {"xsale_bridge_producer_poll_seconds", METRIC_HISTOGRAM, NULL, "Duration of complete polls."},
-    [PRODUCER_PAGES] = {"xsale_bridge_producer_pages_total", METRIC_COUNTER, NULL, "Pages of orders taken."},
-    [PRODUCER_ORDERS_SEEN] = {"xsale_bridge_producer_orders_seen_total", METRIC_COUNTER, NULL, "Orders on pages, repeated ones too."},
-    [PRODUCER_OPEN] = {"xsale_bridge_producer_open_orders", METRIC_GAUGE, NULL, "Orders offered whose status is not settled."},
-    [PRODUCER_CLOSED] = {"xsale_bridge_producer_closed_orders", METRIC_GAUGE, NULL, "Orders settled and not forgotten yet."},
-    [PRODUCER_MEMORY] = {"xsale_bridge_producer_book_bytes", METRIC_GAUGE, NULL, "Memory of what is known of orders."},
-    [PRODUCER_PUBLISHED] = {"xsale_bridge_producer_published_total", METRIC_COUNTER, "cause", "Publications by cause: new, edit, retry, reoffer."},
-    [PRODUCER_REJECTED] = {"xsale_bridge_producer_rejected_total", METRIC_COUNTER, NULL, "Orders that could not become a record."},
-    [PRODUCER_NAMELESS] = {"xsale_bridge_producer_nameless_total", METRIC_COUNTER, NULL, "Orders without a usable id."},
-    [PRODUCER_HELD] = {"xsale_bridge_producer_held_orders", METRIC_GAUGE, NULL, "Retries that the loop guard held back in the last poll."},
-    [PRODUCER_OWNER] = {"xsale_bridge_producer_owner", METRIC_GAUGE, NULL, "1 while this replica polls, 0 while it stands by."},
-    [PRODUCER_REQUESTS] = {"xsale_bridge_xsale_requests_total", METRIC_COUNTER, NULL, "HTTP requests to xSale, logins included."},
-    [PRODUCER_LOGINS] = {"xsale_bridge_xsale_logins_total", METRIC_COUNTER, NULL, "Logins that succeeded."},
-    [PRODUCER_LOGINS_REFUSED] = {"xsale_bridge_xsale_logins_refused_total", METRIC_COUNTER, NULL, "Logins that xSale refused."},
-    [PRODUCER_QUOTA_WAIT] = {"xsale_bridge_xsale_quota_wait_seconds_total", METRIC_COUNTER, NULL, "Time that requests waited for the quota."},
-    [PRODUCER_REPEATS] = {"xsale_bridge_xsale_repeats_total", METRIC_COUNTER, NULL, "Requests repeated after a failure."},
-};
 
 struct refused_order { /* by the broker, after it was offered: told as a rejection when there is room */
     struct refused_order *next;
@@ -62,10 +42,7 @@ struct tenure {
     bool waiting;            /* something found no room */
     bool failed;
     struct refused_order *refused; /* owned */
-    /* comparing with an older schema */
-    struct writer_schema_wait wait;
-    int32_t old_id; /* of old_encoder, or of the schema that could not be used (old_encoder NULL); 0: none yet */
-    struct order_encoder *old_encoder;
+    struct schema_compare *compare;
     /* the first look */
     struct xsale_call *look;
     bool looked;
@@ -194,40 +171,6 @@ static void resume(void *arg)
         poller_resume(t->poller);
 }
 
-/* The encoder of an older schema; false: not there yet, the poller waits for it. */
-static bool old_encoder(struct tenure *t, int32_t id)
-{
-    const struct schema *s;
-    struct err e;
-    if (t->old_id == id)
-        return true;
-    enum writer_schema_found found = writer_schemas_find(t->n.schemas, id, &s);
-    if (found == WRITER_SCHEMA_UNKNOWN) {
-        writer_schemas_forget(&t->wait);
-        writer_schemas_wait(t->n.schemas, &t->wait, id, resume, t);
-        return false;
-    }
-    order_encoder_destroy(t->old_encoder);
-    t->old_encoder = NULL;
-    t->old_id = id;
-    err_set(&e, "it cannot be read");
-    if (found == WRITER_SCHEMA_UNREADABLE || order_mapping_encoder_for(t->n.mapping, s, &t->old_encoder, &e) != RC_OK)
-        log_event(t->n.log, LOG_WARN, "poll", NULL, "orders cannot be compared by their older schema; they count as edited", LOG_I("schema_id", id),
-                  LOG_S("why", e.text));
-    return true;
-}
-
-/* The revision that the older schema gives; 0: it counts as edited. */
-static uint64_t old_revision(struct tenure *t, const struct json_tape *tape, uint32_t node, bool rejected_now)
-{
-    struct order_facts facts;
-    struct err e;
-    if (t->old_encoder == NULL)
-        return 0;
-    bool rejected = order_encoder_read(t->old_encoder, tape, node, &facts, &e) != RC_OK;
-    return rejected == rejected_now ? revision_of(facts.revision) : 0;
-}
-
 static enum poller_taken take_nameless(struct tenure *t, const struct order_facts *facts, const char *reason)
 {
     struct err e;
@@ -270,11 +213,10 @@ static enum poller_taken on_order(void *arg, const struct json_tape *tape, uint3
         first_look(t, facts.order_id);
     enum order_book_action action = order_book_see(t->book, &seen, wall(t), &offer);
     if (action == ORDER_COMPARE) {
-        int32_t id = offer.schema_id;
-        if (!old_encoder(t, id))
-            return POLLER_WAIT;
+        if (!schema_compare_ready(t->compare, offer.schema_id))
+            return POLLER_WAIT; /* until resume */
         seen.compared = true;
-        seen.old_revision = old_revision(t, tape, node, seen.rejected);
+        seen.old_revision = schema_compare_revision(t->compare, tape, node, seen.rejected);
         action = order_book_see(t->book, &seen, wall(t), &offer);
     }
     switch (action) {
@@ -594,7 +536,8 @@ struct tenure *tenure_create(const struct tenure_needs *needs, const struct tenu
     order_writer_on_landed(needs->writer, on_landed, t);
     t->book = order_book_create(config_ms(needs->config, "producer.reoffer_after"));
     t->nameless = nameless_create();
-    if (t->book != NULL && t->nameless != NULL)
+    t->compare = schema_compare_create(needs->schemas, needs->mapping, needs->log, resume, t);
+    if (t->book != NULL && t->nameless != NULL && t->compare != NULL)
         t->recall = recall_create(&r, t->book, &recall_ops, t);
     if (t->recall == NULL) {
         tenure_destroy(t);
@@ -617,8 +560,7 @@ void tenure_destroy(struct tenure *t)
     recall_destroy(t->recall);
     group_position_cancel(t->position);
     schema_reader_destroy(t->ledger);
-    writer_schemas_forget(&t->wait);
-    order_encoder_destroy(t->old_encoder);
+    schema_compare_destroy(t->compare);
     while (t->refused != NULL)
         drop_refused(t);
     nameless_destroy(t->nameless);

@@ -12,32 +12,9 @@
 #include "common/net/worker.h"
 #include "producer/order_mapping.h"
 #include "producer/order_writer.h"
+#include "producer/producer_metrics.h"
 #include "producer/writer_schemas.h"
 #include "producer/xsale_client.h"
-
-/* Rows of the producer's metrics. */
-enum producer_metric {
-    PRODUCER_POLLS,
-    PRODUCER_LAST_POLL,
-    PRODUCER_POLL_SECONDS,
-    PRODUCER_PAGES,
-    PRODUCER_ORDERS_SEEN,
-    PRODUCER_OPEN,
-    PRODUCER_CLOSED,
-    PRODUCER_MEMORY,
-    PRODUCER_PUBLISHED,
-    PRODUCER_REJECTED,
-    PRODUCER_NAMELESS,
-    PRODUCER_HELD,
-    PRODUCER_OWNER,
-    PRODUCER_REQUESTS,
-    PRODUCER_LOGINS,
-    PRODUCER_LOGINS_REFUSED,
-    PRODUCER_QUOTA_WAIT,
-    PRODUCER_REPEATS,
-    PRODUCER_METRICS
-};
-extern const struct metric_row producer_metrics[PRODUCER_METRICS];
 
 struct tenure;
 

@@ -1,0 +1,30 @@
+/* The producer's metrics: one row each. Constant; thread rule: any. */
+#ifndef BRIDGE_PRODUCER_PRODUCER_METRICS_H
+#define BRIDGE_PRODUCER_PRODUCER_METRICS_H
+
+#include "common/net/metrics.h"
+
+enum producer_metric {
+    PRODUCER_POLLS,
+    PRODUCER_LAST_POLL,
+    PRODUCER_POLL_SECONDS,
+    PRODUCER_PAGES,
+    PRODUCER_ORDERS_SEEN,
+    PRODUCER_OPEN,
+    PRODUCER_CLOSED,
+    PRODUCER_MEMORY,
+    PRODUCER_PUBLISHED,
+    PRODUCER_REJECTED,
+    PRODUCER_NAMELESS,
+    PRODUCER_HELD,
+    PRODUCER_OWNER,
+    PRODUCER_REQUESTS,
+    PRODUCER_LOGINS,
+    PRODUCER_LOGINS_REFUSED,
+    PRODUCER_QUOTA_WAIT,
+    PRODUCER_REPEATS,
+    PRODUCER_METRICS
+};
+extern const struct metric_row producer_metrics[PRODUCER_METRICS];
+
+#endif
