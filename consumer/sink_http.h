@@ -3,7 +3,8 @@
  * Sent with each load: Idempotency-Key (the load's key), X-Xsale-Organization, X-Xsale-Order, X-Xsale-Warehouse, X-Xsale-Revision,
  * X-Xsale-Publication, traceparent when there is one, Content-Type: application/json, Authorization and further headers as configured.
  * Values that may hold any character are percent-encoded as in the URL. What the answers mean: fates.c.
- * With lookup_url, a load whose earlier try is ambiguous is preceded by GET lookup_url: 200 = it is there, 404 = it is not. */
+ * With lookup_url, a load whose earlier try is ambiguous is preceded by GET lookup_url: 200 = it is there, 404 = it is not.
+ * (An ERP that takes edits should find {publication} or {revision} in that URL, or an ambiguous edit counts as loaded.) */
 #ifndef BRIDGE_CONSUMER_SINK_HTTP_H
 #define BRIDGE_CONSUMER_SINK_HTTP_H
 
