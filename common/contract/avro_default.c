@@ -2,29 +2,18 @@
 
 #include <string.h>
 
+#include "common/contract/avro_put.h"
+#include "common/contract/schema_build.h"
 #include "common/contract/schema_default.h"
 
-static void put_long(struct buf *out, int64_t v)
-{
-    uint64_t z = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
-    for (; z >= 0x80; z >>= 7)
-        buf_put_byte(out, (unsigned char)(z | 0x80));
-    buf_put_byte(out, (unsigned char)z);
-}
+static void put_value(const struct schema_node *type, const json_t *value, struct buf *out, int depth);
 
-/* IEEE 754, least significant byte first. */
 static void put_real(struct buf *out, const struct schema_node *type, double v)
 {
-    float narrow = (float)v;
-    uint32_t bits32 = 0;
-    uint64_t bits = 0;
-    memcpy(&bits32, &narrow, sizeof bits32);
-    memcpy(&bits, &v, sizeof bits);
-    size_t n = type->kind == SCHEMA_FLOAT ? 4 : 8;
-    if (n == 4)
-        bits = bits32;
-    for (size_t i = 0; i < n; i++, bits >>= 8)
-        buf_put_byte(out, (unsigned char)bits);
+    if (type->kind == SCHEMA_FLOAT)
+        avro_put_float(out, (float)v);
+    else
+        avro_put_double(out, v);
 }
 
 static void put_bytes(struct buf *out, const struct schema_node *type, const json_t *value)
@@ -36,7 +25,7 @@ static void put_bytes(struct buf *out, const struct schema_node *type, const jso
         return;
     }
     if (type->kind == SCHEMA_BYTES)
-        put_long(out, (int64_t)n);
+        avro_put_long(out, (int64_t)n);
     buf_put(out, bytes, n);
 }
 
@@ -44,31 +33,36 @@ static void put_symbol(struct buf *out, const struct schema_node *type, const js
 {
     for (size_t i = 0; i < type->count; i++)
         if (strcmp(type->symbols[i], json_string_value(value)) == 0)
-            put_long(out, (int64_t)i);
+            avro_put_long(out, (int64_t)i);
 }
 
-static void put_items(struct buf *out, const struct schema_node *type, const json_t *value)
+static void put_items(struct buf *out, const struct schema_node *type, const json_t *value, int depth)
 {
     const char *key;
     json_t *member;
     size_t n = type->kind == SCHEMA_ARRAY ? json_array_size(value) : json_object_size(value);
     if (n > 0)
-        put_long(out, (int64_t)n);
+        avro_put_long(out, (int64_t)n);
     if (type->kind == SCHEMA_ARRAY)
         for (size_t i = 0; i < n; i++)
-            avro_default_put(type->branches[0], json_array_get(value, i), out);
+            put_value(type->branches[0], json_array_get(value, i), out, depth);
     else
         json_object_foreach((json_t *)value, key, member)
         {
-            put_long(out, (int64_t)strlen(key));
+            avro_put_long(out, (int64_t)strlen(key));
             buf_put_text(out, key);
-            avro_default_put(type->branches[0], member, out);
+            put_value(type->branches[0], member, out, depth);
         }
-    put_long(out, 0);
+    avro_put_long(out, 0);
 }
 
-void avro_default_put(const struct schema_node *type, const json_t *value, struct buf *out)
+/* Members that a default leaves out take their own, so in a recursive type a default may never end. */
+static void put_value(const struct schema_node *type, const json_t *value, struct buf *out, int depth)
 {
+    if (++depth > SCHEMA_DEPTH) {
+        out->failed = true;
+        return;
+    }
     switch (type->kind) {
     case SCHEMA_NULL:
         return;
@@ -77,7 +71,7 @@ void avro_default_put(const struct schema_node *type, const json_t *value, struc
         return;
     case SCHEMA_INT:
     case SCHEMA_LONG:
-        put_long(out, json_integer_value(value));
+        avro_put_long(out, json_integer_value(value));
         return;
     case SCHEMA_FLOAT:
     case SCHEMA_DOUBLE:
@@ -88,7 +82,7 @@ void avro_default_put(const struct schema_node *type, const json_t *value, struc
         put_bytes(out, type, value);
         return;
     case SCHEMA_STRING:
-        put_long(out, (int64_t)json_string_length(value));
+        avro_put_long(out, (int64_t)json_string_length(value));
         buf_put(out, json_string_value(value), json_string_length(value));
         return;
     case SCHEMA_ENUM:
@@ -96,17 +90,22 @@ void avro_default_put(const struct schema_node *type, const json_t *value, struc
         return;
     case SCHEMA_ARRAY:
     case SCHEMA_MAP:
-        put_items(out, type, value);
+        put_items(out, type, value, depth);
         return;
     case SCHEMA_RECORD:
         for (size_t i = 0; i < type->count && !buf_failed(out); i++) {
             const json_t *member = json_object_get(value, type->fields[i].name);
-            avro_default_put(type->fields[i].type, member != NULL ? member : type->fields[i].initial, out);
+            put_value(type->fields[i].type, member != NULL ? member : type->fields[i].initial, out, depth);
         }
         return;
     case SCHEMA_UNION:
-        put_long(out, 0);
-        avro_default_put(type->branches[0], value, out);
+        avro_put_long(out, 0);
+        put_value(type->branches[0], value, out, depth);
         return;
     }
+}
+
+void avro_default_put(const struct schema_node *type, const json_t *value, struct buf *out)
+{
+    put_value(type, value, out, 0);
 }

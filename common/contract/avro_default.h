@@ -5,7 +5,8 @@
 #include "common/base/buf.h"
 #include "common/contract/schema.h"
 
-/* Appends the encoding of value, which schema_default_check has passed. out fails when it is larger than out's limit. */
+/* Appends the encoding of value, which schema_default_check has passed. out fails when it is larger than out's limit or never ends (a
+ * recursive record whose default is itself). */
 void avro_default_put(const struct schema_node *type, const json_t *value, struct buf *out);
 
 #endif

@@ -55,6 +55,18 @@ void avro_json_text(struct buf *out, const unsigned char *p, size_t n)
     buf_put_byte(out, '"');
 }
 
+void avro_json_name(const struct schema_field *f, struct buf *out)
+{
+    if (f->json_name != f->name) { /* any text; a name needs no escapes */
+        avro_json_text(out, (const unsigned char *)f->json_name, strlen(f->json_name));
+        buf_put_byte(out, ':');
+        return;
+    }
+    buf_put_byte(out, '"');
+    buf_put_text(out, f->name);
+    buf_put(out, "\":", 2);
+}
+
 static void print_base64(struct buf *out, const unsigned char *p, size_t n)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -165,9 +177,9 @@ static enum rc print_record(const struct schema_node *s, struct avro_cursor *c, 
     buf_put_byte(out, '{');
     for (size_t i = 0; i < s->count; i++) {
         const struct schema_field *f = &s->fields[i];
-        buf_put_text(out, i > 0 ? ",\"" : "\"");
-        buf_put_text(out, f->name);
-        buf_put_text(out, "\":");
+        if (i > 0)
+            buf_put_byte(out, ',');
+        avro_json_name(f, out);
         enum rc rc = print(f->type, f, c, out, depth, e);
         if (rc != RC_OK) {
             err_prefix(e, "%s", f->name);

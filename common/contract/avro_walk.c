@@ -67,8 +67,7 @@ bool avro_read_bytes(struct avro_cursor *c, const unsigned char **p, size_t *n)
     return true;
 }
 
-/* *end: where the block must end, NULL: not said. */
-static bool read_block(struct avro_cursor *c, size_t min_item, uint64_t *count, const unsigned char **end)
+bool avro_read_sized_block(struct avro_cursor *c, size_t min_item, uint64_t *count, const unsigned char **end)
 {
     struct avro_cursor ahead = *c;
     int64_t n, bytes;
@@ -92,7 +91,7 @@ static bool read_block(struct avro_cursor *c, size_t min_item, uint64_t *count, 
 bool avro_read_block(struct avro_cursor *c, size_t min_item, uint64_t *count)
 {
     const unsigned char *end;
-    return read_block(c, min_item, count, &end);
+    return avro_read_sized_block(c, min_item, count, &end);
 }
 
 /* "items[3].quantity"; a path longer than room keeps its beginning. */
@@ -210,7 +209,7 @@ static bool walk_blocks(struct walk *w, const struct schema_node *s, const struc
     for (uint64_t first = 0, count = 0;; first += count) {
         struct avro_cursor ahead = w->cursor;
         const unsigned char *end;
-        if (!read_block(&ahead, min_item, &count, &end))
+        if (!avro_read_sized_block(&ahead, min_item, &count, &end))
             return fault(w, at, "no count that fits");
         if (min_item == 0 && count > w->empty_left)
             return fault(w, at, "too many empty items");
@@ -293,6 +292,15 @@ enum rc avro_walk_field(const struct schema_field *f, const unsigned char *begin
     struct step root = {0}, in = {&root, f->name, 0, 1};
     struct walk w = {.cursor = *c, .begin = begin, .empty_left = EMPTY_ITEMS, .texts = true, .e = e};
     bool ok = walk_value(&w, f->type, &in);
+    *c = w.cursor;
+    return ok ? RC_OK : RC_REJECT;
+}
+
+enum rc avro_walk_value(const struct schema_node *s, int depth, const unsigned char *begin, struct avro_cursor *c, struct err *e)
+{
+    struct step root = {.depth = depth};
+    struct walk w = {.cursor = *c, .begin = begin, .empty_left = EMPTY_ITEMS, .texts = true, .e = e};
+    bool ok = walk_value(&w, s, &root);
     *c = w.cursor;
     return ok ? RC_OK : RC_REJECT;
 }

@@ -22,11 +22,15 @@ bool avro_read_bytes(struct avro_cursor *c, const unsigned char **p, size_t *n);
 /* Count of the next block of an array or map (0: end); a negative count's size is read and checked. min_item: smallest size of an item in bytes,
  * 0 allowed: then at most 1,000,000 items. */
 bool avro_read_block(struct avro_cursor *c, size_t min_item, uint64_t *count);
+/* The same; *end: where the block says that it ends, NULL: it does not say. */
+bool avro_read_sized_block(struct avro_cursor *c, size_t min_item, uint64_t *count, const unsigned char **end);
 
 /* Exactly one value of the schema in n bytes, strings valid UTF-8, decimals within their precision. RC_REJECT: words name the field path and the byte. */
 enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, size_t n, struct err *e);
 /* The same for one field of a record whose bytes start at begin: checks the value at the cursor and steps over it. */
 enum rc avro_walk_field(const struct schema_field *f, const unsigned char *begin, struct avro_cursor *c, struct err *e);
+/* The same for any value, `depth` types below the root; words name the path inside it. */
+enum rc avro_walk_value(const struct schema_node *s, int depth, const unsigned char *begin, struct avro_cursor *c, struct err *e);
 /* Steps over one value. */
 bool avro_walk_skip(const struct schema_node *s, struct avro_cursor *c);
 

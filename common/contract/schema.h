@@ -41,6 +41,7 @@ struct schema_field {
     const struct schema_node *type;
     const json_t *json;     /* the field's whole object: "xsale", "bridge", "erp", "volatile", "default", "aliases", "doc" */
     const json_t *initial;  /* "default"; NULL: none */
+    const char *json_name;  /* in documents for the ERP: "erp" where that is a text, else the name */
 };
 
 struct schema_node {

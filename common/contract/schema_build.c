@@ -241,6 +241,9 @@ static enum rc build_field(struct builder *b, struct made *record, struct schema
     struct made *type = NULL;
     f->json = json;
     f->initial = json_object_get(json, "default");
+    f->json_name = json_string_value(json_object_get(json, "erp"));
+    if (f->json_name == NULL)
+        f->json_name = f->name;
     enum rc rc = json_object_get(json, "type") == NULL ? reject(e, "type is missing")
                                                        : build_type(b, json_object_get(json, "type"), at, &type, e);
     if (rc != RC_OK)
