@@ -10,6 +10,7 @@
 
 #include "common/base/backoff.h"
 #include "common/base/buf.h"
+#include "common/kafka/registry_reply.h"
 #include "common/net/http_client.h"
 
 enum {
@@ -22,11 +23,7 @@ enum {
     RETRY_HIGH_MS = 30000,
     RETRY_AFTER_MAX_MS = 300000,
     CONNECTIONS_MAX = 4,
-    MESSAGE_MAX = 300, /* bytes of the registry's own words that we repeat */
 };
-
-/* error_code of the Confluent API */
-enum { CODE_NO_SUBJECT = 40401, CODE_NO_SCHEMA = 40403 };
 
 struct cached {
     int32_t id;
@@ -34,14 +31,10 @@ struct cached {
     UT_hash_handle hh;
 };
 
-/* Look up; not there: compatible? ; register. A failure on the way starts again at the look-up: by then it
- * may be registered. */
-enum step { STEP_LOOK_UP, STEP_COMPATIBLE, STEP_REGISTER };
-
 struct registration {
     struct registration *next;
     struct registry *registry;
-    enum step step;
+    enum registry_step step; /* a failure on the way starts again at the look-up: by then it may be registered */
     struct buf subject;    /* escaped for a path */
     struct buf body;       /* {"schema": "..."} */
     struct schema *schema; /* a copy of the caller's, for the cache */
@@ -77,6 +70,8 @@ struct registry {
     struct cached *cache;
     struct fetch *fetches;
     struct registration *registrations;
+    int32_t unknown[UNKNOWN_MAX]; /* ids that it did not know when last asked, as a ring; 0: free */
+    size_t unknown_next;
 };
 
 static const char *const media_type = "application/vnd.schemaregistry.v1+json";
@@ -131,75 +126,6 @@ out:
     return call;
 }
 
-/* NULL: not a JSON object. Owned by the caller. */
-static json_t *read_object(const struct http_reply *reply)
-{
-    json_error_t error;
-    json_t *root = reply->end == HTTP_REPLIED ? json_loadb(reply->body, reply->body_n, 0, &error) : NULL;
-    if (root != NULL && !json_is_object(root)) {
-        json_decref(root);
-        root = NULL;
-    }
-    return root;
-}
-
-/* The registry's words, made fit for one line; "" when it gave none. */
-static void copy_words(const char *from, char out[MESSAGE_MAX])
-{
-    size_t n = from != NULL ? strlen(from) : 0, used = 0;
-    for (size_t i = 0; i < n && used + 1 < MESSAGE_MAX; i++)
-        out[used++] = (unsigned char)from[i] < ' ' || from[i] == 0x7f ? ' ' : from[i];
-    while (used < n && used > 0 && ((unsigned char)out[used - 1] & 0xC0) == 0x80) /* cut at a character */
-        used--;
-    if (used < n && used > 0 && (unsigned char)out[used - 1] >= 0xC0)
-        used--;
-    out[used] = '\0';
-}
-
-static int error_code(const json_t *root)
-{
-    json_int_t code = json_integer_value(json_object_get(root, "error_code"));
-    return code > 0 && code < 1000000 ? (int)code : 0;
-}
-
-/* Will the same request work later? */
-static bool may_pass(const struct http_reply *reply)
-{
-    return reply->end != HTTP_REPLIED || reply->status >= 500 || reply->status == 408 || reply->status == 429;
-}
-
-/* Why the registry did not do what was asked, for an operator. */
-static void explain(const struct http_reply *reply, const json_t *root, const char *what, struct err *e)
-{
-    char said[MESSAGE_MAX];
-    copy_words(json_string_value(json_object_get(root, "message")), said);
-    const char *colon = said[0] != '\0' ? ": " : "";
-    if (reply->end != HTTP_REPLIED)
-        err_set(e, "registry: %s: %s", what, reply->words);
-    else if (reply->status == 401)
-        err_set(e, "registry: %s: HTTP 401, registry.username and registry.password are not accepted%s%s",
-                what, colon, said);
-    else if (reply->status == 403)
-        err_set(e, "registry: %s: HTTP 403, the account of registry.username lacks the right to do this%s%s",
-                what, colon, said);
-    else if (reply->status == 409)
-        err_set(e, "registry: %s: the schema is not compatible with the versions that are there%s%s", what,
-                colon, said);
-    else if (reply->status == 422)
-        err_set(e, "registry: %s: the registry does not accept the schema%s%s", what, colon, said);
-    else if (reply->status >= 300 && reply->status < 400)
-        err_set(e, "registry: %s: HTTP %d sends us elsewhere; registry.url must be the registry itself", what,
-                reply->status);
-    else if (reply->status == 404)
-        err_set(e, "registry: %s: HTTP 404, is registry.url the root of a Confluent-compatible API?%s%s",
-                what, colon, said);
-    else if (reply->status >= 200 && reply->status < 300)
-        err_set(e, "registry: %s: HTTP %d, but the reply is not what a schema registry says", what,
-                reply->status);
-    else
-        err_set(e, "registry: %s: HTTP %d%s%s", what, reply->status, colon, said);
-}
-
 /* Takes s over whatever happens; an id that is cached stays what it is, for it may be borrowed. false: full
  * or no memory. */
 static bool cache_put(struct registry *r, int32_t id, struct schema *s)
@@ -252,24 +178,21 @@ static void fetch_end(struct fetch *f, enum rc rc, const struct schema *s, const
     fetch_free(f);
 }
 
-/* RC_OK, RC_REJECT or RC_RETRY of one whole reply of HTTP 200; *s is the caller's when RC_OK. */
-static enum rc read_schema(const struct fetch *f, const json_t *root, struct schema **s, struct err *e)
+static void note_unknown(struct registry *r, int32_t id, bool unknown)
 {
-    const json_t *type = json_object_get(root, "schemaType");
-    const json_t *text = json_object_get(root, "schema");
-    if (!json_is_string(text)) {
-        err_set(e, "registry: schema %d: HTTP 200, but the reply is not what a schema registry says",
-                (int)f->id);
-        return RC_RETRY;
-    }
-    if (json_is_string(type) && strcmp(json_string_value(type), "AVRO") != 0) {
-        err_set(e, "registry: schema %d is not an Avro schema", (int)f->id);
-        return RC_REJECT;
-    }
-    enum rc rc = schema_parse(json_string_value(text), json_string_length(text), s, e);
-    if (rc != RC_OK)
-        err_prefix(e, "registry: schema %d", (int)f->id);
-    return rc == RC_FATAL ? RC_RETRY : rc; /* no memory now */
+    for (size_t i = 0; i < UNKNOWN_MAX; i++)
+        if (r->unknown[i] == id)
+            r->unknown[i] = 0;
+    if (unknown)
+        r->unknown[r->unknown_next++ % UNKNOWN_MAX] = id;
+}
+
+bool registry_unknown(const struct registry *r, int32_t id)
+{
+    for (size_t i = 0; i < UNKNOWN_MAX; i++)
+        if (r->unknown[i] == id && id != 0)
+            return true;
+    return false;
 }
 
 static void on_fetched(void *arg, const struct http_reply *reply)
@@ -278,19 +201,9 @@ static void on_fetched(void *arg, const struct http_reply *reply)
     struct registry *r = f->registry;
     struct err e = {""};
     struct schema *s = NULL;
-    enum rc rc = RC_RETRY;
-    char what[40];
-    json_t *root = read_object(reply);
+    bool unknown;
+    enum rc rc = registry_reply_schema(reply, f->id, &s, &unknown, &e);
     f->call = NULL;
-    (void)snprintf(what, sizeof what, "schema %d", (int)f->id);
-    bool unknown = reply->end == HTTP_REPLIED && reply->status == 404 && error_code(root) / 100 == 404;
-    if (reply->end == HTTP_REPLIED && reply->status == 200)
-        rc = read_schema(f, root, &s, &e);
-    else if (unknown)
-        err_set(&e, "registry: it does not know schema %d", (int)f->id);
-    else
-        explain(reply, root, what, &e);
-    json_decref(root);
     if (rc == RC_OK && !cache_put(r, f->id, s)) {
         rc = RC_RETRY;
         err_set(&e, "registry: no room for schema %d, %d are cached", (int)f->id, (int)HASH_COUNT(r->cache));
@@ -389,11 +302,11 @@ static void registration_end(struct registration *g, enum rc rc, int32_t id, con
     done(arg, rc, id, words);
 }
 
-static void registration_ask(struct registration *g, enum step step);
+static void registration_ask(struct registration *g, enum registry_step step);
 
 static void on_again(void *arg)
 {
-    registration_ask(arg, STEP_LOOK_UP);
+    registration_ask(arg, REGISTRY_LOOK_UP);
 }
 
 static void registration_retry(struct registration *g, int64_t retry_after_ms, const char *why)
@@ -407,89 +320,42 @@ static void registration_retry(struct registration *g, int64_t retry_after_ms, c
     loop_timer_in(g->registry->loop, &g->again, wait, on_again, g);
 }
 
-static int32_t read_id(const json_t *root)
-{
-    json_int_t id = json_integer_value(json_object_get(root, "id"));
-    return id > 0 && id <= INT32_MAX ? (int32_t)id : 0;
-}
-
-/* {"is_compatible": false, "messages": ["...", ...]} */
-static void explain_incompatible(const struct registration *g, const json_t *root, struct err *e)
-{
-    char said[MESSAGE_MAX];
-    const json_t *messages = json_object_get(root, "messages");
-    copy_words(json_string_value(json_array_get(messages, 0)), said);
-    err_set(e, "registry: subject %.*s: the schema is not compatible with the latest version%s%s",
-            (int)g->subject.n, (const char *)g->subject.p, said[0] != '\0' ? ": " : "", said);
-}
-
-enum next { NEXT_STEP, NEXT_DONE, NEXT_RETRY, NEXT_FATAL };
-
-/* What the reply to the present step leads to. */
-static enum next judge(const struct registration *g, const struct http_reply *reply, const json_t *root,
-                       enum step *step, int32_t *id, struct err *e)
-{
-    bool ok = reply->end == HTTP_REPLIED && reply->status == 200;
-    bool missing = reply->end == HTTP_REPLIED && reply->status == 404;
-    if (ok && g->step == STEP_COMPATIBLE && json_is_true(json_object_get(root, "is_compatible"))) {
-        *step = STEP_REGISTER;
-        return NEXT_STEP;
-    }
-    if (ok && g->step == STEP_COMPATIBLE && json_is_false(json_object_get(root, "is_compatible"))) {
-        explain_incompatible(g, root, e);
-        return NEXT_FATAL;
-    }
-    if (ok && g->step != STEP_COMPATIBLE && (*id = read_id(root)) > 0)
-        return NEXT_DONE;
-    if (missing && g->step != STEP_REGISTER) { /* without a subject there is nothing to be compatible with */
-        *step = g->step == STEP_COMPATIBLE || error_code(root) == CODE_NO_SUBJECT ? STEP_REGISTER
-                                                                                  : STEP_COMPATIBLE;
-        return NEXT_STEP;
-    }
-    char what[300];
-    (void)snprintf(what, sizeof what, "subject %.*s", (int)g->subject.n, (const char *)g->subject.p);
-    explain(reply, root, what, e);
-    return ok || may_pass(reply) ? NEXT_RETRY : NEXT_FATAL; /* a strange 200 may be a proxy's page */
-}
-
 static void on_registered(void *arg, const struct http_reply *reply)
 {
     struct registration *g = arg;
     struct registry *r = g->registry;
     struct err e = {""};
-    enum step step = g->step;
+    enum registry_step step = g->step;
     int32_t id = 0;
-    json_t *root = read_object(reply);
-    enum next next = judge(g, reply, root, &step, &id, &e);
-    json_decref(root);
+    enum registry_next next = registry_reply_step(reply, (const char *)g->subject.p, g->subject.n, &step, &id, &e);
     g->call = NULL;
     switch (next) {
-    case NEXT_STEP:
+    case REGISTRY_STEP:
         registration_ask(g, step);
         break;
-    case NEXT_DONE:
+    case REGISTRY_DONE:
         set_up(r);
         log_fact(r->log, LOG_INFO, "registry", NULL,
-                 step == STEP_REGISTER ? "schema registered" : "schema found",
+                 step == REGISTRY_REGISTER ? "schema registered" : "schema found",
                  LOG_S("subject", buf_text(&g->subject)), LOG_I("id", id));
         registration_end(g, RC_OK, id, "");
         break;
-    case NEXT_RETRY:
+    case REGISTRY_RETRY:
         registration_retry(g, reply->retry_after_ms, e.text);
         break;
-    case NEXT_FATAL:
+    case REGISTRY_FATAL:
         set_down(r, e.text, "needs an operator");
         registration_end(g, RC_FATAL, 0, e.text);
         break;
     }
 }
 
-static void registration_ask(struct registration *g, enum step step)
+static void registration_ask(struct registration *g, enum registry_step step)
 {
     static const char *const formats[][2] = {
-        [STEP_LOOK_UP] = {"/subjects/", ""},
-        [STEP_COMPATIBLE] = {"/compatibility/subjects/", "/versions/latest?verbose=true"},
-        [STEP_REGISTER] = {"/subjects/", "/versions"},
+        [REGISTRY_LOOK_UP] = {"/subjects/", ""},
+        [REGISTRY_COMPATIBLE] = {"/compatibility/subjects/", "/versions/latest?verbose=true"},
+        [REGISTRY_REGISTER] = {"/subjects/", "/versions"},
     };
     struct err e = {""};
     struct buf path;
@@ -547,7 +413,7 @@ enum rc registry_register(struct registry *r, const char *topic, const struct sc
         goto out;
     g->next = r->registrations;
     r->registrations = g;
-    registration_ask(g, STEP_LOOK_UP);
+    registration_ask(g, REGISTRY_LOOK_UP);
     g = NULL;
 out:
     registration_free(g);
