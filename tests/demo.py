@@ -136,16 +136,20 @@ def sections(path, names):
 
 
 def own_account(args):
+    config = os.path.join(args.came_from, args.config)
+    if not os.access(config, os.R_OK):
+        print(f"{args.config} cannot be read")
+        return 2
     stack = Stack("real" if args.real else "mock", warehouses=())
+    stack.working = args.came_from      # *_file keys are relative to where the user stands
     orders = os.path.abspath(os.path.join(args.came_from, args.orders))
-    os.makedirs(orders, exist_ok=True)
     # What FILE says about other brokers, registries and ERPs must not count here, nor what the environment says.
     for name in list(os.environ):
         if name.startswith("BRIDGE_") and not name.startswith(("BRIDGE_XSALE_", "BRIDGE_PRODUCER_", "BRIDGE_WAREHOUSES_", "BRIDGE_LOG_", "BRIDGE_UPDATER_")):
             del os.environ[name]
     with open(stack.config_file, "w", encoding="utf-8") as f:
-        f.write(sections(os.path.join(args.came_from, args.config), ("xsale", "producer", "warehouses", "updater")))
-        f.write(f"\n[kafka]\nbootstrap.servers = {stack.kafka.bootstrap}\n[registry]\nurl = {stack.registry.url}\n[erp]\nsink = file\n"
+        f.write(sections(config, ("xsale", "producer", "warehouses", "updater")))
+        f.write(f"\n[kafka]\nbootstrap.servers = {stack.kafka.bootstrap}\n[kafka.consumer]\nsession.timeout.ms = 6000\n[registry]\nurl = {stack.registry.url}\n[erp]\nsink = file\n"
                 f"[erp.file]\ndirectory = {orders}\n")
     consumer = stack.program("erp-consumer", "consumer")
     try:
@@ -154,7 +158,7 @@ def own_account(args):
             if code:
                 print(text.strip())
                 return 2
-        stack.working = args.came_from      # *_file keys are relative to where the user stands
+        os.makedirs(orders, exist_ok=True)
         consumer.start()
         stack.producer.start("--once")
         print(f"reading the orders of your account into {orders}; nothing is changed in xSale" +
