@@ -194,8 +194,16 @@ static void hold(struct loading *l, struct order_record *r)
     enter(l, load, NULL);
 }
 
-static void still_held(struct loading *l, const struct order_record *r, const char *words)
+/* The wait counts only while the registry itself says that it does not know the schema: its absence rejects nobody. */
+static void still_held(struct loading *l, struct order_record *r, const char *words, struct load *place)
 {
+    int64_t now = loop_now(l->loop);
+    if (!order_views_disowned(l->views, r->schema_id))
+        place->held_since = now;
+    if (now - place->held_since >= l->unknown_schema_ms) {
+        refuse(l, r, "schema-unknown", words, place);
+        return;
+    }
     health_set(l->env.health, "schema", HEALTH_DOWN, words, "its orders wait, the registry is asked again");
     log_event(l->log, LOG_WARN, "orders", r->key, "schema not to be had, the order waits", LOG_S("why", words));
 }
@@ -212,10 +220,8 @@ static void read_record(struct loading *l, struct order_record *r, struct load *
         refuse(l, r, "unreadable", e.text, place);
     else if (place == NULL)
         hold(l, r); /* mostly for the moment that the first question takes */
-    else if (loop_now(l->loop) - place->held_since >= l->unknown_schema_ms)
-        refuse(l, r, "schema-unknown", e.text, place);
     else
-        still_held(l, r, e.text);
+        still_held(l, r, e.text, place);
 }
 
 /* The registry has answered, or time has passed: what is held is read again. */

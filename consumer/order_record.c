@@ -127,16 +127,16 @@ enum rc order_record_decode(struct order_record *o, struct order_views *views, s
     struct order_head *head = NULL;
     const char *fingerprint = header_text(o, "schema");
     const struct order_view *view = NULL;
-    int32_t id;
     enum rc rc = RC_REJECT;
+    o->schema_id = -1;
     if (o->source.value == NULL) {
         err_set(e, "the record has no value");
         return RC_REJECT;
     }
-    if ((rc = frame_parse(o->source.value, o->source.value_n, &id, &o->avro, &o->avro_n, e)) != RC_OK)
+    if ((rc = frame_parse(o->source.value, o->source.value_n, &o->schema_id, &o->avro, &o->avro_n, e)) != RC_OK)
         return rc;
     uint64_t known = fingerprint != NULL && is_revision(fingerprint) ? strtoull(fingerprint, NULL, 16) : 0;
-    if ((rc = order_views_get(views, id, known, &view, e)) != RC_OK)
+    if ((rc = order_views_get(views, o->schema_id, known, &view, e)) != RC_OK)
         return rc;
     head = malloc(sizeof *head); /* 8 KB */
     if (head == NULL) {

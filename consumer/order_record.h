@@ -25,6 +25,7 @@ struct order_record {
     const char *warehouses;     /* comma list, owned; "" : not known */
     const char *traceparent;    /* owned; NULL: none */
     /* Set by order_record_decode. */
+    int32_t schema_id;             /* of its frame; -1: no frame */
     const struct order_view *view; /* NULL: not readable (yet) */
     const unsigned char *avro;     /* avro_n bytes inside source.value */
     size_t avro_n;

@@ -6,7 +6,7 @@
 
 #include "common/base/backoff.h"
 
-enum { ASK_MIN_MS = 1000, ASK_MAX_MS = 30000 };
+enum { ASK_MIN_MS = 1000, ASK_MAX_MS = 30000, WANTED_MS = 120000 };
 
 struct entry {
     struct order_views *owner;
@@ -15,7 +15,8 @@ struct entry {
     struct order_view *view;
     uint64_t fingerprint;
     struct backoff backoff;
-    struct loop_timer timer;
+    struct loop_timer timer; /* armed: not being asked for now */
+    int64_t wanted_at;       /* monotonic ms of the last order_views_get */
     char words[256];
 };
 
@@ -36,19 +37,42 @@ struct order_views *order_views_create(struct loop *l, struct registry *r, loop_
     return v;
 }
 
+static void ask(void *arg);
+
+/* Not one with a view (records borrow it) and not one that the registry will answer. */
+static bool may_forget(const struct entry *en)
+{
+    return en->view == NULL && (en->rc != RC_RETRY || en->timer.armed);
+}
+
+static void forget(struct order_views *v, size_t i)
+{
+    struct entry *en = v->entries[i];
+    loop_timer_clear(v->loop, &en->timer);
+    order_view_destroy(en->view);
+    free(en);
+    v->entries[i] = v->entries[--v->n];
+}
+
+/* Makes room by forgetting the unreadable id that was wanted longest ago. */
+static void forget_one(struct order_views *v)
+{
+    size_t oldest = v->n;
+    for (size_t i = 0; i < v->n; i++)
+        if (may_forget(v->entries[i]) && (oldest == v->n || v->entries[i]->wanted_at < v->entries[oldest]->wanted_at))
+            oldest = i;
+    if (oldest < v->n)
+        forget(v, oldest);
+}
+
 void order_views_destroy(struct order_views *v)
 {
     if (v == NULL)
         return;
-    for (size_t i = 0; i < v->n; i++) {
-        loop_timer_clear(v->loop, &v->entries[i]->timer);
-        order_view_destroy(v->entries[i]->view);
-        free(v->entries[i]);
-    }
+    while (v->n > 0)
+        forget(v, v->n - 1);
     free(v);
 }
-
-static void ask(void *arg);
 
 static void entry_answer(struct entry *en, enum rc rc, const struct schema *s, const char *words)
 {
@@ -78,18 +102,26 @@ static void ask(void *arg)
 {
     struct entry *en = arg;
     struct err e;
+    struct order_views *v = en->owner;
+    for (size_t i = 0; loop_now(v->loop) - en->wanted_at > WANTED_MS && i < v->n; i++)
+        if (v->entries[i] == en) { /* nobody waits for it any more */
+            forget(v, i);
+            return;
+        }
     if (registry_fetch(en->owner->registry, en->id, answered, en, &e) != RC_OK)
         loop_timer_in(en->owner->loop, &en->timer, backoff_next(&en->backoff), ask, en);
 }
 
 static struct entry *entry_add(struct order_views *v, int32_t id, struct err *e)
 {
+    if (v->n == ORDER_VIEWS_MAX)
+        forget_one(v);
     struct entry *en = v->n < ORDER_VIEWS_MAX ? calloc(1, sizeof *en) : NULL;
     if (en == NULL) {
         err_set(e, "schema id %d: %s", (int)id, v->n < ORDER_VIEWS_MAX ? "out of memory" : "too many schemas");
         return NULL;
     }
-    *en = (struct entry){.owner = v, .id = id, .rc = RC_RETRY};
+    *en = (struct entry){.owner = v, .id = id, .rc = RC_RETRY, .wanted_at = loop_now(v->loop)};
     (void)snprintf(en->words, sizeof en->words, "schema id %d: asked from the registry", (int)id);
     backoff_init(&en->backoff, ASK_MIN_MS, ASK_MAX_MS, (uint64_t)id);
     v->entries[v->n++] = en;
@@ -101,14 +133,26 @@ static struct entry *entry_add(struct order_views *v, int32_t id, struct err *e)
     return en;
 }
 
+static struct entry *find(const struct order_views *v, int32_t id)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (v->entries[i]->id == id)
+            return v->entries[i];
+    return NULL;
+}
+
+bool order_views_disowned(const struct order_views *v, int32_t id)
+{
+    const struct entry *en = find(v, id);
+    return en != NULL && (en->rc == RC_OK || registry_unknown(v->registry, id)); /* RC_OK: another schema than the record's */
+}
+
 enum rc order_views_get(struct order_views *v, int32_t id, uint64_t fingerprint, const struct order_view **out, struct err *e)
 {
-    struct entry *en = NULL;
-    for (size_t i = 0; i < v->n && en == NULL; i++)
-        if (v->entries[i]->id == id)
-            en = v->entries[i];
+    struct entry *en = find(v, id);
     if (en == NULL && (en = entry_add(v, id, e)) == NULL)
         return RC_RETRY;
+    en->wanted_at = loop_now(v->loop);
     if (en->rc == RC_OK && fingerprint != 0 && fingerprint != en->fingerprint) {
         err_set(e, "schema id %d: the registry gives it to another schema than the record was written with", (int)id);
         return RC_RETRY;

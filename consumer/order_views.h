@@ -1,5 +1,5 @@
 /* The views of the writer schemas met so far, one per schema id, asked from the registry once and kept. An id that the registry does not give
- * is asked for again, 1 s to 30 s apart. Thread rule: the loop's thread. */
+ * is asked for again, 1 s to 30 s apart, while anybody wants it. Thread rule: the loop's thread. */
 #ifndef BRIDGE_CONSUMER_ORDER_VIEWS_H
 #define BRIDGE_CONSUMER_ORDER_VIEWS_H
 
@@ -7,7 +7,7 @@
 #include "common/kafka/registry.h"
 #include "common/net/loop.h"
 
-enum { ORDER_VIEWS_MAX = 256 }; /* ids; further ones stay unreadable */
+enum { ORDER_VIEWS_MAX = 256 }; /* ids; beyond that one that is not readable is forgotten first */
 
 struct order_views;
 
@@ -19,5 +19,7 @@ void order_views_destroy(struct order_views *v);
 /* fingerprint: of the schema that the record was written with, 0 = not told. RC_OK: *out borrowed, alive as long as v.
  * RC_RETRY: not to be had now, or the registry gives the id to another schema: words say which. RC_REJECT: no order schema. */
 enum rc order_views_get(struct order_views *v, int32_t id, uint64_t fingerprint, const struct order_view **out, struct err *e);
+/* Does the registry itself say that it does not know the id (or gives it to another schema)? false: it could not be asked, so nothing follows from it. */
+bool order_views_disowned(const struct order_views *v, int32_t id);
 
 #endif

@@ -23,6 +23,7 @@ enum {
     RETRY_HIGH_MS = 30000,
     RETRY_AFTER_MAX_MS = 300000,
     CONNECTIONS_MAX = 4,
+    UNKNOWN_MAX = 64,
 };
 
 struct cached {
@@ -204,6 +205,7 @@ static void on_fetched(void *arg, const struct http_reply *reply)
     bool unknown;
     enum rc rc = registry_reply_schema(reply, f->id, &s, &unknown, &e);
     f->call = NULL;
+    note_unknown(r, f->id, rc == RC_RETRY && unknown);
     if (rc == RC_OK && !cache_put(r, f->id, s)) {
         rc = RC_RETRY;
         err_set(&e, "registry: no room for schema %d, %d are cached", (int)f->id, (int)HASH_COUNT(r->cache));

@@ -29,6 +29,8 @@ enum rc registry_register(struct registry *r, const char *topic, const struct sc
 typedef void registry_schema_fn(void *arg, enum rc rc, const struct schema *s, const char *words);
 /* From the cache at once, without callback: NULL = unknown, ask. */
 const struct schema *registry_cached(const struct registry *r, int32_t id);
+/* Was "I do not know this id" the registry's last answer about it? Not when it could not be asked. The last 64 such ids are kept. */
+bool registry_unknown(const struct registry *r, int32_t id);
 /* Fetches; questions for the same id share one request. done exactly once, never from inside. RC_RETRY: not even asked (memory): no done. */
 enum rc registry_fetch(struct registry *r, int32_t id, registry_schema_fn *done, void *arg, struct err *e);
 
