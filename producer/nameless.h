@@ -1,4 +1,4 @@
-/* Orders without a usable id, by the hash of their bytes: each is told once while polls keep showing it. At most NAMELESS_MAX are remembered; of more, the
+/* Orders without a usable id, by the hash of their bytes (or others by another number): each is told once while polls keep showing it. At most NAMELESS_MAX are remembered; of more, the
  * further ones are told again with each poll. Pure; thread rule: one owner. */
 #ifndef BRIDGE_PRODUCER_NAMELESS_H
 #define BRIDGE_PRODUCER_NAMELESS_H

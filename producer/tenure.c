@@ -29,6 +29,9 @@ struct tenure {
     const char *organization;
     struct order_book *book;
     struct nameless *nameless;
+    struct nameless *elsewhere; /* orders that the list shows in another status, by their ids */
+    size_t elsewhere_n;         /* of them in this poll */
+    size_t listed_n;            /* orders in a new status in this poll */
     struct recall *recall;
     struct group_position *position;
     struct schema_reader *ledger;
@@ -191,6 +194,21 @@ static enum poller_taken take_nameless(struct tenure *t, const struct order_fact
     return nameless_see(t->nameless, revision_of(facts->revision)) == NAMELESS_REPEATED ? POLLER_FRESH : POLLER_REPEATED; /* not remembered: too many */
 }
 
+/* The order itself says that it is in no new status: the filter was not understood (then every order of the account may be listed), or the status changed while
+ * the page was made. Either way it is not ours to publish. */
+static enum poller_taken take_elsewhere(struct tenure *t, const struct order_facts *facts)
+{
+    uint64_t id = (uint64_t)facts->order_id;
+    char key[300];
+    if (nameless_see(t->elsewhere, id) == NAMELESS_REPEATED)
+        return POLLER_REPEATED;
+    nameless_note(t->elsewhere, id);
+    t->elsewhere_n++;
+    (void)snprintf(key, sizeof key, "%s/%" PRId64, t->organization, facts->order_id); /* for the log only */
+    log_event(t->n.log, LOG_WARN, "poll", key, "listed, but in another status: not published", LOG_I("status_id", facts->status_id));
+    return nameless_see(t->elsewhere, id) == NAMELESS_REPEATED ? POLLER_FRESH : POLLER_REPEATED; /* not remembered: too many */
+}
+
 static void first_look(struct tenure *t, int64_t order_id);
 
 static enum poller_taken on_order(void *arg, const struct json_tape *tape, uint32_t node)
@@ -207,6 +225,9 @@ static enum poller_taken on_order(void *arg, const struct json_tape *tape, uint3
     }
     if (!facts.has_id)
         return take_nameless(t, &facts, rc == RC_OK ? "no usable id" : e.text);
+    if (facts.has_status && !xsale_client_is_new(t->n.xsale, facts.status_id))
+        return take_elsewhere(t, &facts);
+    t->listed_n++;
     struct order_book_seen seen = {.order_id = facts.order_id, .revision = revision_of(facts.revision), .rejected = rc == RC_REJECT,
                                    .schema_id = t->n.order_schema_id, .warehouses = &facts.warehouses};
     if (!t->looked)
@@ -269,6 +290,8 @@ static void begin_poll(void *arg)
     struct tenure *t = arg;
     int64_t publication = order_book_poll(t->book, wall(t));
     nameless_poll(t->nameless);
+    nameless_poll(t->elsewhere);
+    t->elsewhere_n = t->listed_n = 0;
     t->poll_began = loop_now(t->n.loop);
     t->published = t->rejected = 0;
     t->polled = t->forgot = false;
@@ -318,7 +341,13 @@ static void tell_numbers(struct tenure *t)
     metrics_set(t->n.metrics, PRODUCER_CLOSED, NULL, (double)c.closed);
     metrics_set(t->n.metrics, PRODUCER_HELD, NULL, (double)c.held);
     metrics_set(t->n.metrics, PRODUCER_MEMORY, NULL, (double)c.bytes);
-    char words[200];
+    char words[300];
+    if (t->elsewhere_n > t->listed_n) { /* more than a status that changed while a page was made */
+        (void)snprintf(words, sizeof words, "the last poll listed %zu orders that are in other statuses: does xSale understand the filter? "
+                       "(xsale.filter_by, xsale.array_style, xsale.query, or the schema's statusId)", t->elsewhere_n); /* fits */
+        health_set(t->n.health, "polling", HEALTH_DOWN, words, "does not publish them");
+        return;
+    }
     (void)snprintf(words, sizeof words, "%zu orders come back again and again unchanged; is a setting wrong?", c.held); /* fits */
     health_set(t->n.health, "polling", c.held > 0 ? HEALTH_DOWN : HEALTH_UP, c.held > 0 ? words : NULL,
                c.held > 0 ? "the loop guard holds them back, up to an hour each" : NULL);
@@ -536,8 +565,9 @@ struct tenure *tenure_create(const struct tenure_needs *needs, const struct tenu
     order_writer_on_landed(needs->writer, on_landed, t);
     t->book = order_book_create(config_ms(needs->config, "producer.reoffer_after"));
     t->nameless = nameless_create();
+    t->elsewhere = nameless_create();
     t->compare = schema_compare_create(needs->schemas, needs->mapping, needs->log, resume, t);
-    if (t->book != NULL && t->nameless != NULL && t->compare != NULL)
+    if (t->book != NULL && t->nameless != NULL && t->elsewhere != NULL && t->compare != NULL)
         t->recall = recall_create(&r, t->book, &recall_ops, t);
     if (t->recall == NULL) {
         tenure_destroy(t);
@@ -564,6 +594,7 @@ void tenure_destroy(struct tenure *t)
     while (t->refused != NULL)
         drop_refused(t);
     nameless_destroy(t->nameless);
+    nameless_destroy(t->elsewhere);
     order_book_destroy(t->book);
     free(t);
 }
