@@ -371,6 +371,131 @@ static void altered_orders_never_do_harm(void **state)
     end(&f);
 }
 
+/* What an ERP may want to see: other names, fewer fields, one of its own; `articles` and `warehouse` for some. */
+#define VIEW(article_fields)                                                                                                      \
+    "{\"type\":\"record\",\"name\":\"Order\",\"fields\":["                                                                      \
+    "{\"name\":\"version\",\"type\":\"string\",\"aliases\":[\"revision\"],\"erp\":\"rev\"},"                                  \
+    "{\"name\":\"totalGross\",\"type\":[\"null\",{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":20,\"scale\":4}],\"erp\":\"Kwota \\\"brutto\\\"\"}," \
+    "{\"name\":\"source\",\"type\":\"string\",\"default\":\"xsale\",\"erp\":\"Zrodlo\"},"                                    \
+    "{\"name\":\"items\",\"erp\":\"Pozycje\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Item\",\"fields\":[" \
+    "{\"name\":\"itemId\",\"type\":[\"null\",\"double\"],\"erp\":\"Lp\"}" article_fields "]}}}]}"
+#define VIEW_ARTICLES(more)                                                                                                       \
+    ",{\"name\":\"articles\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Article\",\"fields\":["        \
+    "{\"name\":\"code\",\"type\":\"string\",\"erp\":\"Towar\"}" more "]}}}"
+
+static void begin_seen(struct fixture *f, const char *view, struct schema **seen)
+{
+    struct err e = {0};
+    begin(f, schema_builtin("Order"), ORDER);
+    order_view_destroy(f->view);
+    f->view = NULL;
+    *seen = schema_of(view);
+    if (order_view_create_for(f->schema, *seen, &f->view, &e) != RC_OK)
+        fail_msg("%s", e.text);
+}
+
+static void a_view_picks_renames_and_adds(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct schema *seen;
+    begin_seen(&f, VIEW(VIEW_ARTICLES(",{\"name\":\"warehouse\",\"type\":[\"null\",\"string\"],\"erp\":\"Mag\"}")), &seen);
+    read_head(&f); /* the writer's */
+    assert_true(f.head.order_id == 100123 && f.head.delivering.n == 3);
+    assert_string_equal(json_for(&f, NULL), "{\"rev\":\"0123456789abcdef\",\"Kwota \\\"brutto\\\"\":-0.5,\"Zrodlo\":\"xsale\",\"Pozycje\":["
+                                            "{\"Lp\":1,\"articles\":[{\"Towar\":\"A\",\"Mag\":\"MAG-2\"},{\"Towar\":\"B\",\"Mag\":null}]},"
+                                            "{\"Lp\":2,\"articles\":[]},{\"Lp\":3,\"articles\":[{\"Towar\":\"C\",\"Mag\":\"MAG-3\"}]}]}");
+    assert_non_null(strstr(json_for(&f, "MAG-1"), "\"Pozycje\":[{\"Lp\":1,\"articles\":[{\"Towar\":\"B\",\"Mag\":null}]},{\"Lp\":2,\"articles\":[]}]}"));
+    end(&f);
+    schema_destroy(seen);
+}
+
+static void a_view_may_drop_what_decides_about_the_lines(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct schema *seen;
+    begin_seen(&f, VIEW(VIEW_ARTICLES("")), &seen);
+    assert_non_null(strstr(json_for(&f, "MAG-1"), "\"Pozycje\":[{\"Lp\":1,\"articles\":[{\"Towar\":\"B\"}]},{\"Lp\":2,\"articles\":[]}]}"));
+    assert_non_null(strstr(json_for(&f, "MAG-2"), "\"Pozycje\":[{\"Lp\":1,\"articles\":[{\"Towar\":\"A\"}]}]}"));
+    end(&f);
+    schema_destroy(seen);
+    begin_seen(&f, VIEW(""), &seen);
+    assert_non_null(strstr(json_for(&f, "MAG-1"), "\"Pozycje\":[{\"Lp\":1},{\"Lp\":2}]}"));
+    assert_non_null(strstr(json_for(&f, "MAG-3"), "\"Pozycje\":[{\"Lp\":3}]}"));
+    assert_non_null(strstr(json_for(&f, "MAG-4"), "\"Pozycje\":[]}"));
+    end(&f);
+    schema_destroy(seen);
+    begin_seen(&f, "{\"type\":\"record\",\"name\":\"Order\",\"fields\":[{\"name\":\"raw\",\"type\":[\"null\",\"bytes\"]}]}", &seen);
+    assert_string_equal(json_for(&f, "MAG-1"), "{\"raw\":\"e30=\"}"); /* whoever asks for it gets it */
+    end(&f);
+    schema_destroy(seen);
+    begin_seen(&f, "{\"type\":\"record\",\"name\":\"Order\",\"fields\":[]}", &seen);
+    assert_string_equal(json_for(&f, "MAG-1"), "{}");
+    end(&f);
+    schema_destroy(seen);
+}
+
+static void a_view_that_asks_for_what_is_not_there_is_refused_by_name(void **state)
+{
+    (void)state;
+    struct schema *writer = schema_of(schema_builtin("Order"));
+    struct schema *seen = schema_of("{\"type\":\"record\",\"name\":\"Order\",\"fields\":[{\"name\":\"totlaGross\",\"type\":\"double\"}]}");
+    struct order_view *v = NULL;
+    struct err e = {0};
+    assert_int_equal(order_view_create_for(writer, seen, &v, &e), RC_FATAL);
+    assert_null(v);
+    assert_string_equal(e.text, "order schema: view: totlaGross: the writer has no such field, and it has no default");
+    schema_destroy(seen);
+    schema_destroy(writer);
+}
+
+static void a_value_that_the_view_cannot_take_rejects_the_order(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct schema *seen;
+    struct err e = {0};
+    begin_seen(&f, "{\"type\":\"record\",\"name\":\"Order\",\"fields\":[{\"name\":\"currency\",\"type\":\"string\"}]}", &seen);
+    buf_put_text(&f.json, "before");
+    assert_int_equal(order_view_json(f.view, f.avro.p, f.avro.n, NULL, &f.json, &e), RC_REJECT);
+    assert_non_null(strstr(e.text, "order: view: currency: null cannot be read as string at byte "));
+    assert_int_equal(f.json.n, 6);
+    end(&f);
+    schema_destroy(seen);
+}
+
+static void altered_orders_do_no_harm_through_a_view_either(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct schema *seen;
+    uint32_t seed = 7;
+    size_t taken = 0;
+    begin_seen(&f, VIEW(VIEW_ARTICLES("")), &seen);
+    for (int i = 0; i < 10000; i++) {
+        struct err e = {0};
+        size_t n = i % 4 == 0 ? (seed >> 5) % f.avro.n : f.avro.n;
+        unsigned char *copy = malloc(n == 0 ? 1 : n);
+        assert_non_null(copy);
+        memcpy(copy, f.avro.p, n);
+        for (int k = 0; n > 0 && k < 1 + i % 2; k++) {
+            seed = seed * 1664525u + 1013904223u;
+            copy[(seed >> 8) % n] = (unsigned char)(seed >> 24);
+        }
+        for (int all = 0; all < 2; all++) {
+            buf_reset(&f.json);
+            enum rc rc = order_view_json(f.view, copy, n, all ? NULL : "MAG-1", &f.json, &e);
+            assert_true(rc == RC_OK || (rc == RC_REJECT && f.json.n == 0));
+            taken += rc == RC_OK;
+        }
+        free(copy);
+    }
+    assert_true(taken > 1000 && taken < 19000);
+    end(&f);
+    schema_destroy(seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +509,11 @@ int main(void)
         cmocka_unit_test(what_no_json_can_say_is_rejected_and_leaves_no_half_document),
         cmocka_unit_test(a_schema_without_what_the_bridge_needs_is_refused_by_name),
         cmocka_unit_test(altered_orders_never_do_harm),
+        cmocka_unit_test(a_view_picks_renames_and_adds),
+        cmocka_unit_test(a_view_may_drop_what_decides_about_the_lines),
+        cmocka_unit_test(a_view_that_asks_for_what_is_not_there_is_refused_by_name),
+        cmocka_unit_test(a_value_that_the_view_cannot_take_rejects_the_order),
+        cmocka_unit_test(altered_orders_do_no_harm_through_a_view_either),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
