@@ -181,6 +181,8 @@ class Xsale:
             if base in p:
                 ids = set(self.array(p[base], base, number))
                 wanted = ids if wanted is None else wanted & ids
+        if a.ignore_filter:
+            wanted = None
         lists = [self.by_status[s] for s in (self.statuses if wanted is None else wanted) if s in self.by_status]
         found = lists[0] if len(lists) == 1 else sorted(i for rows in lists for i in rows)
         if a.order == "desc":
@@ -330,6 +332,7 @@ def main():
     p.add_argument("--page-size-parameter", default="")
     p.add_argument("--page-first", type=int, default=1)
     p.add_argument("--page-cap", type=int, default=100)
+    p.add_argument("--ignore-filter", action="store_true", help="the filters by status are read and have no effect: every order is listed")
     p.add_argument("--repeat-last-page", action="store_true", help="a page past the end brings the last one again")
     p.add_argument("--order", default="asc", choices=["asc", "desc"])
     p.add_argument("--envelope", default="", help="key of the array in an object; empty: the body is the array")
