@@ -1,4 +1,4 @@
-/* Reads the ledger's topic for the updater: whole partitions back on assignment, and one row again by its offset. Knows the writer schemas by the registry.
+/* Reads the ledger's topic for the updater: whole partitions back on assignment, and one row again by its offset. 
  * Rows of other organizations and rows that cannot be read (logged) are passed over. Thread rule: the loop's thread. */
 #ifndef BRIDGE_PRODUCER_LEDGER_READER_H
 #define BRIDGE_PRODUCER_LEDGER_READER_H
@@ -7,7 +7,7 @@
 
 #include "common/contract/ledger_row.h"
 #include "common/kafka/reader.h"
-#include "common/kafka/registry.h"
+#include "producer/writer_schemas.h"
 
 struct ledger_reader;
 
@@ -17,7 +17,7 @@ struct ledger_reader_parts { /* borrowed while the reader lives */
     const struct config *config;
     struct log *log;
     struct health *health;
-    struct registry *registry;
+    struct writer_schemas *schemas;
     const char *topic;
     const char *organization;
 };

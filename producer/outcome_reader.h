@@ -4,7 +4,7 @@
 
 #include "common/contract/outcome.h"
 #include "common/kafka/kafka_record.h"
-#include "common/kafka/registry.h"
+#include "producer/writer_schemas.h"
 
 struct outcome_reader;
 
@@ -16,9 +16,9 @@ enum outcome_read {
     OUTCOME_NO_MEMORY
 };
 
-/* organization and the rest are borrowed while the reader lives. retry(arg): what was NOT_NOW may be tried again. */
-enum rc outcome_reader_create(struct loop *l, struct log *log, struct registry *registry, const char *organization, loop_fn *retry, void *arg,
-                              struct outcome_reader **out, struct err *e);
+/* schemas and organization are borrowed while the reader lives. retry(arg): what was NOT_NOW may be tried again. */
+enum rc outcome_reader_create(struct writer_schemas *schemas, const char *organization, loop_fn *retry, void *arg, struct outcome_reader **out,
+                              struct err *e);
 void outcome_reader_destroy(struct outcome_reader *r);
 enum outcome_read outcome_reader_read(struct outcome_reader *r, const struct kafka_record *rec, struct outcome **out, struct err *e);
 

@@ -45,6 +45,7 @@ struct updater {
     struct order_mapping *mapping;
     struct topics *topics;
     struct registry *registry;
+    struct writer_schemas *schemas;
     struct xsale_client *xsale;
     struct publisher *publisher;
     struct group *group;
@@ -507,14 +508,14 @@ static void begin(struct updater *u)
     if (!u->topics_ok || !u->schema_ok || !u->xsale_ok || u->group != NULL || u->stopping)
         return;
     struct setter_parts parts = {u->loop, u->config, u->log, health(u), u->xsale, u->ledger, order_mapping_encoder(u->mapping)};
-    struct ledger_reader_parts rows = {u->loop, program_worker(u->program), u->config, u->log, health(u), u->registry, u->status,
+    struct ledger_reader_parts rows = {u->loop, program_worker(u->program), u->config, u->log, health(u), u->schemas, u->status,
                                        xsale_client_organization(u->xsale)};
     char id[512];
     (void)snprintf(id, sizeof id, "%s-updater-%s", config_text(u->config, "topics.prefix"), xsale_client_organization(u->xsale));
     const char *topics[] = {u->outcomes};
     if (setter_create(&parts, &setter_ops, u, &u->setter, &e) != RC_OK ||
         ledger_reader_create(&rows, &rows_ops, u, &u->rows, &e) != RC_OK ||
-        outcome_reader_create(u->loop, u->log, u->registry, xsale_client_organization(u->xsale), on_kick, u, &u->reader, &e) != RC_OK ||
+        outcome_reader_create(u->schemas, xsale_client_organization(u->xsale), on_kick, u, &u->reader, &e) != RC_OK ||
         group_create(u->loop, program_worker(u->program), u->config, u->log, health(u), id, topics, 1, &group_ops, u, &u->group, &e) != RC_OK)
         fail(u, e.text);
 }
@@ -601,6 +602,10 @@ static enum rc build(struct updater *u, struct err *e)
     if ((rc = registry_create(u->loop, u->config, u->log, health(u), &u->registry, e)) != RC_OK ||
         (rc = registry_register(u->registry, u->status, u->row_schema, on_registered, u, e)) != RC_OK)
         return rc;
+    if ((u->schemas = writer_schemas_create(u->loop, u->log, u->registry)) == NULL) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
     if ((rc = xsale_client_create(u->loop, u->config, u->log, health(u), config_int(u->config, "updater.requests_per_minute"), &u->xsale, e)) != RC_OK)
         return rc;
     xsale_client_on_count(u->xsale, on_count, u);
@@ -658,6 +663,7 @@ void updater_release(void *state)
     outcome_reader_destroy(u->reader);
     topics_destroy(u->topics);
     registry_destroy(u->registry);
+    writer_schemas_destroy(u->schemas);
     xsale_client_destroy(u->xsale);
     intake_destroy(u->intake);
     ledger_destroy(u->ledger);
