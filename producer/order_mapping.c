@@ -1,11 +1,13 @@
 #include "producer/order_mapping.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA_FILE_MAX = 1 << 20, CHANNELS_MAX = 4096 };
+#include "common/contract/mapping_lint.h"
+#include "common/contract/schema_file.h"
+
+enum { CHANNELS_MAX = 4096 };
 
 struct order_mapping {
     struct schema *schema;
@@ -18,25 +20,6 @@ struct order_mapping {
     bool lost; /* out of memory, or too many channels, while collecting */
 };
 
-static enum rc read_file(const char *path, struct buf *out, struct err *e)
-{
-    FILE *f = fopen(path, "rbe");
-    if (f == NULL) {
-        err_set(e, "producer.schema: %s: %s", path, strerror(errno));
-        return RC_REJECT;
-    }
-    char chunk[8192];
-    size_t n = 0;
-    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
-        buf_put(out, chunk, n);
-    bool bad = ferror(f) != 0;
-    (void)fclose(f); /* only read from */
-    if (!bad && !buf_failed(out))
-        return RC_OK;
-    err_set(e, "producer.schema: %s: %s", path, bad ? "cannot be read" : "larger than 1 MB");
-    return RC_REJECT;
-}
-
 static enum rc open_schema(const struct config *c, struct schema **out, struct err *e)
 {
     const char *path = config_text(c, "producer.schema");
@@ -44,12 +27,9 @@ static enum rc open_schema(const struct config *c, struct schema **out, struct e
         const char *text = schema_builtin("Order");
         return schema_parse(text, strlen(text), out, e);
     }
-    struct buf text;
-    buf_init(&text, SCHEMA_FILE_MAX);
-    enum rc rc = read_file(path, &text, e);
-    if (rc == RC_OK && (rc = schema_parse((const char *)text.p, text.n, out, e)) != RC_OK)
-        err_prefix(e, "producer.schema: %s", path);
-    buf_release(&text);
+    enum rc rc = schema_file_load(path, out, e);
+    if (rc != RC_OK)
+        err_prefix(e, "producer.schema");
     return rc;
 }
 
@@ -124,10 +104,53 @@ void order_mapping_close(struct order_mapping *m)
     free(m);
 }
 
+struct telling {
+    const struct config *config;
+    struct config_problems *problems;
+};
+
+static void told(void *arg, int line, const char *words)
+{
+    struct telling *t = arg;
+    const char *path = config_text(t->config, "producer.schema");
+    config_problem(t->config, t->problems, "producer.schema", "%s:%d: %s", path[0] != '\0' ? path : "built-in Order.avsc", line, words);
+}
+
+/* The schema by itself: everything wrong with it. */
+static unsigned check_schema(const struct config *c, struct config_problems *problems)
+{
+    struct telling t = {c, problems};
+    struct schema *s = NULL;
+    struct err e = {0};
+    unsigned found = 1;
+    if (open_schema(c, &s, &e) == RC_OK) {
+        found = mapping_lint(s, told, &t);
+    } else {
+        buf_printf(&problems->text, "%s\n", e.text);
+        problems->count++;
+    }
+    schema_destroy(s);
+    return found;
+}
+
+/* The parts that do not depend on the schema. */
+static void check_rest(const struct config *c, struct config_problems *problems)
+{
+    struct zone *zone = NULL;
+    struct err e = {0};
+    if (zone_open(config_text(c, "xsale.time_zone"), &zone, &e) != RC_OK)
+        config_problem(c, problems, "xsale.time_zone", "%s", e.text);
+    zone_close(zone);
+}
+
 void order_mapping_check(const struct config *c, struct config_problems *problems)
 {
     struct order_mapping *m = NULL;
     struct err e = {0};
+    if (check_schema(c, problems) > 0) {
+        check_rest(c, problems);
+        return;
+    }
     if (order_mapping_open(c, &m, &e) != RC_OK) {
         buf_printf(&problems->text, "%s\n", e.text);
         problems->count++;
