@@ -5,6 +5,7 @@
 #include "common/program/program.h"
 #include "consumer/consumer_metrics.h"
 #include "consumer/erp_sink.h"
+#include "consumer/erp_view.h"
 #include "consumer/loader.h"
 
 struct state {
@@ -16,8 +17,7 @@ static void check(const struct config *c, struct config_problems *problems)
 {
     const struct erp_sink_ops *ops = erp_sink_find(config_text(c, "erp.sink"));
     kafka_conf_check(c, problems);
-    if (config_text(c, "erp.view")[0] != '\0')
-        config_problem(c, problems, "erp.view", "this version hands over the whole order: leave it empty");
+    erp_view_check(c, problems);
     if (ops == NULL)
         config_problem(c, problems, "erp.sink", "this build has no such sink; it has http and file");
     else

@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "consumer/consumer_metrics.h"
+#include "consumer/erp_view.h"
 #include "consumer/load.h"
 
 enum { HELD_GLANCE_MS = 2000, DOCUMENT_MAX = 64 * 1024 * 1024 };
@@ -21,6 +22,7 @@ struct loading {
     struct lanes *lanes;
     struct erp_sink *sink;
     struct outbox *outbox;
+    struct schema *view; /* what the ERP sees; NULL: everything */
     struct order_views *views;
     struct load *all;
     size_t records, bytes, held;
@@ -476,6 +478,9 @@ enum rc loading_create(const struct loading_env *env, struct loading **out, stru
     if ((l->lanes = lanes_configured(env->config, l->loop)) == NULL || (l->outbox = outbox_create(&env->outbox, published, l)) == NULL ||
         (l->views = order_views_create(l->loop, env->registry, read_held, l)) == NULL)
         goto out;
+    if ((rc = erp_view_open(env->config, &l->view, e)) != RC_OK)
+        goto out;
+    order_views_through(l->views, l->view);
     struct erp_sink_env sink = {l->loop, env->config, l->log};
     if ((rc = ops->open(&sink, &l->sink, e)) != RC_OK)
         goto out;
@@ -505,5 +510,6 @@ void loading_destroy(struct loading *l)
     }
     outbox_destroy(l->outbox);
     order_views_destroy(l->views);
+    schema_destroy(l->view);
     free(l);
 }

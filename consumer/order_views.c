@@ -23,6 +23,7 @@ struct entry {
 struct order_views {
     struct loop *loop;
     struct registry *registry;
+    const struct schema *through; /* NULL: the whole record */
     loop_fn *changed;
     void *arg;
     size_t n;
@@ -35,6 +36,11 @@ struct order_views *order_views_create(struct loop *l, struct registry *r, loop_
     if (v != NULL)
         *v = (struct order_views){.loop = l, .registry = r, .changed = changed, .arg = arg};
     return v;
+}
+
+void order_views_through(struct order_views *v, const struct schema *view)
+{
+    v->through = view;
 }
 
 static void ask(void *arg);
@@ -79,10 +85,10 @@ static void entry_answer(struct entry *en, enum rc rc, const struct schema *s, c
     struct err e = {{0}};
     err_set(&e, "%s", words != NULL ? words : "");
     if (rc == RC_OK) {
-        rc = order_view_create(s, &en->view, &e);
+        rc = order_view_create_for(s, en->owner->through, &en->view, &e);
         en->fingerprint = schema_fingerprint(s);
         if (rc == RC_FATAL)
-            rc = RC_RETRY; /* no memory now */
+            rc = RC_RETRY; /* no memory now, or a view that does not fit */
     }
     (void)snprintf(en->words, sizeof en->words, "schema id %d: %.200s", (int)en->id, e.text);
     en->rc = rc;
@@ -128,8 +134,10 @@ static struct entry *entry_add(struct order_views *v, int32_t id, struct err *e)
     const struct schema *s = registry_cached(v->registry, id);
     if (s != NULL)
         entry_answer(en, RC_OK, s, NULL);
-    else
+    if (s == NULL)
         ask(en);
+    else if (en->rc == RC_RETRY)
+        loop_timer_in(v->loop, &en->timer, backoff_next(&en->backoff), ask, en);
     return en;
 }
 

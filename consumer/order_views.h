@@ -13,6 +13,9 @@ struct order_views;
 
 /* changed: called on the loop when an id that was unknown has become RC_OK or RC_REJECT. l and r are borrowed. NULL: out of memory. */
 struct order_views *order_views_create(struct loop *l, struct registry *r, loop_fn *changed, void *arg);
+/* What the ERP sees (order_view_create_for); borrowed, NULL: the whole record. Before the first order_views_get. A writer's schema that does not fit it is
+ * RC_RETRY: the setting is wrong, not the order. */
+void order_views_through(struct order_views *v, const struct schema *view);
 /* Before registry_destroy, after every record that holds a view is gone. */
 void order_views_destroy(struct order_views *v);
 

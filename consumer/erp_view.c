@@ -1,0 +1,65 @@
+#include "consumer/erp_view.h"
+
+#include <string.h>
+
+#include "common/contract/mapping_lint.h"
+#include "common/contract/order_view.h"
+#include "common/contract/schema_file.h"
+
+enum rc erp_view_open(const struct config *c, struct schema **out, struct err *e)
+{
+    const char *path = config_text(c, "erp.view");
+    struct schema *s = NULL;
+    enum rc rc = path[0] != '\0' ? schema_file_load(path, &s, e) : RC_OK;
+    if (rc == RC_OK)
+        *out = s;
+    else
+        err_prefix(e, "erp.view");
+    return rc;
+}
+
+struct telling {
+    const struct config *config;
+    struct config_problems *problems;
+};
+
+static void told(void *arg, int line, const char *words)
+{
+    struct telling *t = arg;
+    config_problem(t->config, t->problems, "erp.view", "%s:%d: %s", config_text(t->config, "erp.view"), line, words);
+}
+
+static enum rc load_order(const struct config *c, struct schema **out, struct err *e)
+{
+    const char *path = config_text(c, "producer.schema"), *text = schema_builtin("Order");
+    return path[0] != '\0' ? schema_file_load(path, out, e) : schema_parse(text, strlen(text), out, e);
+}
+
+static void check_fits(const struct config *c, const struct schema *view, struct config_problems *problems)
+{
+    struct schema *order = NULL;
+    struct order_view *v = NULL;
+    struct err e = {0};
+    enum rc rc = load_order(c, &order, &e);
+    if (rc == RC_OK)
+        rc = order_view_create_for(order, view, &v, &e);
+    if (rc != RC_OK)
+        config_problem(c, problems, "erp.view", "%s: does not fit the Order schema: %s", config_text(c, "erp.view"), e.text);
+    order_view_destroy(v);
+    schema_destroy(order);
+}
+
+void erp_view_check(const struct config *c, struct config_problems *problems)
+{
+    const char *path = config_text(c, "erp.view");
+    struct telling t = {c, problems};
+    struct schema *view = NULL;
+    struct err e = {0};
+    if (path[0] == '\0')
+        return;
+    if (schema_file_load(path, &view, &e) != RC_OK)
+        config_problem(c, problems, "erp.view", "%s", e.text);
+    else if (mapping_lint_view(view, told, &t) == 0)
+        check_fits(c, view, problems);
+    schema_destroy(view);
+}
