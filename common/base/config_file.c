@@ -301,7 +301,7 @@ static void take_errors(struct reader *r, struct ini_cfgobj *ini, unsigned pass)
 static bool is_odd(const char *name, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (name[i] == '!' || ((unsigned char)name[i] < 0x20 && name[i] != '\t' && name[i] != '\r') || (unsigned char)name[i] >= 0x7F)
+        if (name[i] == '!' || ((unsigned char)name[i] < 0x20 && name[i] != '\t') || (unsigned char)name[i] >= 0x7F)
             return true;
     return false;
 }
@@ -311,6 +311,8 @@ static bool has_odd_name(const char *p, size_t n)
     const char *equals = n == 0 ? NULL : memchr(p, '=', n);
     if (n == 0 || *p == ' ' || *p == '\t' || *p == ';' || *p == '#' || (*p != '[' && equals == NULL))
         return false;
+    if (*p == '[' && p[n - 1] == '\r') /* of a line's end */
+        n--;
     return is_odd(p, *p == '[' ? n : (size_t)(equals - p));
 }
 
@@ -353,6 +355,10 @@ static enum rc parse_once(struct reader *r, unsigned pass)
         goto out;
     int result = ini_config_parse(source, INI_STOP_ON_NONE, INI_MV1S_DETECT | INI_MV2S_DETECT | INI_MS_DETECT,
                                   INI_PARSE_NO_C_COMMENTS, ini);
+    if (result != 0 && result != EIO && result != EEXIST && result != ENOMEM) { /* no line is told; check_names should have found it */
+        config_problem_add(r->problems, "%s: the ini library cannot read it: %s", r->file, strerror(result));
+        rc = RC_REJECT;
+    }
     if (result != 0 && result != EIO && result != EEXIST)
         goto out;
     if (result == EIO)
@@ -399,8 +405,8 @@ static enum rc read_text(struct reader *r)
         config_problem_add(r->problems, "%s", e.text);
         return rc;
     }
-    if (r->text.n == 0)
-        return RC_OK;
+    if (r->text.n == 0) /* nothing in it is still a text, which begins somewhere */
+        return buf_reserve(&r->text, 1) ? RC_OK : RC_FATAL;
     size_t at = utf8_check(r->text.p, r->text.n);
     const unsigned char *zero = memchr(r->text.p, '\0', at);
     if (zero != NULL || at < r->text.n) {

@@ -438,8 +438,10 @@ static uint32_t element(const struct json_tape *t, uint32_t array, const char *t
     return at;
 }
 
-uint32_t json_tape_pointer(const struct json_tape *t, uint32_t node, const char *pointer)
+/* twice may be NULL: then it is not looked for, which is faster. */
+static uint32_t follow(const struct json_tape *t, uint32_t node, const char *pointer, bool *twice)
 {
+    bool here = false;
     while (*pointer == '/') {
         char token[256];
         size_t n = 0;
@@ -452,7 +454,9 @@ uint32_t json_tape_pointer(const struct json_tape *t, uint32_t node, const char 
         if (t->nodes[node].type == JSON_TAPE_ARRAY) {
             node = element(t, node, token, n);
         } else {
-            node = json_tape_member(t, node, token, n, NULL);
+            node = json_tape_member(t, node, token, n, twice != NULL ? &here : NULL);
+            if (here)
+                *twice = true;
             if (node == 0)
                 node = NONE;
         }
@@ -460,6 +464,17 @@ uint32_t json_tape_pointer(const struct json_tape *t, uint32_t node, const char 
             return NONE;
     }
     return *pointer == '\0' ? node : NONE;
+}
+
+uint32_t json_tape_pointer(const struct json_tape *t, uint32_t node, const char *pointer)
+{
+    return follow(t, node, pointer, NULL);
+}
+
+uint32_t json_tape_pointer_once(const struct json_tape *t, uint32_t node, const char *pointer, bool *twice)
+{
+    *twice = false;
+    return follow(t, node, pointer, twice);
 }
 
 /* Unescapes between p and end; the bytes in between escapes are taken as they are. */

@@ -45,6 +45,8 @@ bool json_tape_equals(const struct json_tape *t, uint32_t node, const char *text
 bool json_tape_blank(const struct json_tape *t, uint32_t node);
 /* JSON Pointer (RFC 6901) below a node; UINT32_MAX: nothing there. "" is the node itself. A step of more than 256 bytes finds nothing. */
 uint32_t json_tape_pointer(const struct json_tape *t, uint32_t node, const char *pointer);
+/* The same; *twice is set when a key on the way is there more than once, so that it does not say which value is meant. */
+uint32_t json_tape_pointer_once(const struct json_tape *t, uint32_t node, const char *pointer, bool *twice);
 /* Appends a string's contents, unescaped, as checked UTF-8. RC_REJECT: bad UTF-8, lone surrogate, U+0000. */
 enum rc json_tape_string(const struct json_tape *t, uint32_t node, struct buf *out, struct err *e);
 /* An integer number, or a string that holds one ("12"). RC_REJECT: not an integer in 64 bits. */

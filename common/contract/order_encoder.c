@@ -218,11 +218,14 @@ enum rc order_encoder_write(const struct order_encoder *enc, const struct order_
     return RC_REJECT;
 }
 
-/* The first of a field's pointers that says something, without the walk's scratch. */
+/* The first of a field's pointers that says something, without the walk's scratch. A key that is there twice says nothing for sure. */
 static bool peek_integer(const struct json_tape *t, uint32_t order, const struct order_field *f, int64_t *out)
 {
     for (size_t i = 0; f != NULL && i < f->sources_n; i++) {
-        uint32_t node = json_tape_pointer(t, order, f->sources[i].pointer);
+        bool twice;
+        uint32_t node = json_tape_pointer_once(t, order, f->sources[i].pointer, &twice);
+        if (twice)
+            return false;
         if (node == UINT32_MAX || json_tape_blank(t, node))
             continue;
         struct err e;

@@ -260,6 +260,19 @@ static void a_file_that_cannot_be_read_is_one_problem(void **state)
     free(large);
     assert_int_equal(load(b, "\n  \n"), RC_REJECT);
     assert_int_equal(b->problems.count, 2); /* an empty one is no fault by itself */
+    assert_int_equal(load_bytes(b, "", 0), RC_REJECT);
+    assert_int_equal(b->problems.count, 2);
+}
+
+static void a_carriage_return_belongs_to_the_end_of_a_line(void **state)
+{
+    struct bench *b = *state;
+    assert_loads(b, LEAST "[topics]\r\nprefix = x\r\n");
+    assert_string_equal(config_text(b->config, "topics.prefix"), "x");
+    assert_int_equal(load(b, LEAST "[topics]\npre\rfix = x\n"), RC_REJECT);
+    assert_non_null(strstr(problems(b), ": a name has only ASCII letters"));
+    assert_int_equal(load(b, LEAST "[to\rpics]\nprefix = x\n"), RC_REJECT);
+    assert_non_null(strstr(problems(b), ": a name has only ASCII letters"));
 }
 
 static void the_strongest_source_wins(void **state)
@@ -505,6 +518,7 @@ int main(void)
         TEST(wrong_values_say_what_is_allowed),
         TEST(everything_wrong_is_told_at_once_with_its_line),
         TEST(a_file_that_cannot_be_read_is_one_problem),
+        TEST(a_carriage_return_belongs_to_the_end_of_a_line),
         TEST(the_strongest_source_wins),
         TEST(free_keys_come_from_everywhere),
         TEST(names_that_match_nothing_are_told_with_a_suggestion),

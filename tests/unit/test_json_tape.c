@@ -197,6 +197,26 @@ static void pointers_follow_rfc_6901(void **state)
     json_tape_release(&t);
 }
 
+static void a_pointer_tells_when_a_key_on_its_way_is_there_twice(void **state)
+{
+    static const char text[] = "{\"a\":{\"b\":1,\"b\":2},\"c\":[{\"d\":3}],\"a\":4}";
+    static const struct {
+        const char *pointer;
+        bool twice;
+    } row[] = {{"/a", true}, {"/a/b", true}, {"/c/0/d", false}, {"/x", false}, {"", false}};
+    struct json_tape t;
+    bool twice;
+    (void)state;
+    json_tape_init(&t);
+    assert_int_equal(json_tape_parse(&t, text, sizeof text - 1, NULL), RC_OK);
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        twice = !row[i].twice;
+        assert_int_equal(json_tape_pointer_once(&t, 0, row[i].pointer, &twice), json_tape_pointer(&t, 0, row[i].pointer));
+        assert_int_equal(twice, row[i].twice);
+    }
+    json_tape_release(&t);
+}
+
 /* wanted NULL: must be refused. */
 static void expect_taken(const char *text, const char *wanted)
 {
@@ -249,7 +269,8 @@ static void integers_are_exact(void **state)
     } row[] = {{"0", true, 0}, {"-1", true, -1}, {"\"12\"", true, 12}, {"12.0", true, 12}, {"1e3", true, 1000},
                {"9223372036854775807", true, INT64_MAX}, {"-9223372036854775808", true, INT64_MIN}, {"9223372036854775808", false, 0},
                {"12345678901234567890", false, 0}, {"1.5", false, 0}, {"\"\"", false, 0}, {"\"1a\"", false, 0}, {"\" 1\"", false, 0},
-               {"\"\\u0031\"", false, 0}, {"true", false, 0}, {"null", false, 0}, {"[1]", false, 0}};
+               {"\"\\u0031\\u0032\"", true, 12}, {"\"\\u002D1\\u0065\\u0032\"", true, -100}, {"\"\\u0031x\"", false, 0}, {"\"\\ud800\"", false, 0},
+               {"\"\\u0030000000000000000000000000000000000000000000000000000000000000000000\"", false, 0}, {"true", false, 0}, {"null", false, 0}, {"[1]", false, 0}};
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         struct json_tape t;
@@ -275,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_tape_is_used_again_without_growing),
         cmocka_unit_test(members_are_found_also_by_escaped_keys),
         cmocka_unit_test(pointers_follow_rfc_6901),
+        cmocka_unit_test(a_pointer_tells_when_a_key_on_its_way_is_there_twice),
         cmocka_unit_test(strings_are_checked_when_they_are_taken),
         cmocka_unit_test(a_string_beyond_the_buffer_is_refused),
         cmocka_unit_test(integers_are_exact),

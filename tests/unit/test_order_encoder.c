@@ -677,6 +677,16 @@ static void a_look_tells_id_and_status_alone(void **state)
     assert_true(!facts.has_id && facts.has_status);
 }
 
+static void a_look_trusts_no_key_that_is_there_twice(void **state)
+{
+    static const char text[] = "{\"Id\":3,\"StatusId\":2,\"\\u0049d\":4,\"StatusId\":2}";
+    struct order_facts facts;
+    (void)state;
+    assert_int_equal(json_tape_parse(&b.tape, text, sizeof text - 1, &b.e), RC_OK);
+    assert_int_equal(order_encoder_peek(b.enc, &b.tape, 0, &facts, &b.e), RC_REJECT);
+    assert_true(!facts.has_id && !facts.has_status);
+}
+
 static void words_hold_no_value_of_an_order(void **state)
 {
     (void)state;
@@ -790,6 +800,7 @@ int main(void)
         TEST(articles_that_belong_to_no_line_reject_the_order),
         TEST(a_great_many_joined_articles_take_no_great_time),
         TEST(a_look_tells_id_and_status_alone),
+        TEST(a_look_trusts_no_key_that_is_there_twice),
         TEST(words_hold_no_value_of_an_order),
         TEST(nothing_is_allocated_once_warm),
         TEST(mutated_orders_never_break_anything),
