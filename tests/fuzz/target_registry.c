@@ -1,0 +1,69 @@
+/* A schema registry's replies. First byte: the question and how the reply ended; second: the HTTP status; the rest is the body. */
+#include <string.h>
+
+#include "common/base/utf8.h"
+#include "common/kafka/registry_reply.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { QUESTIONS = 4, ASK_SCHEMA = 3 };
+
+static const int statuses[] = {200, 404, 409, 401, 403, 422, 500, 503, 301, 408, 429, 201, 0};
+
+static void check_words(const struct err *e)
+{
+    size_t n = strlen(e->text);
+    FUZZ_CHECK(n > 0, "words say why");
+    FUZZ_CHECK(utf8_check(e->text, n) == n, "words are text");
+}
+
+static void check_schema(const struct http_reply *reply)
+{
+    struct schema *s = NULL;
+    struct err e = {""};
+    bool unknown = true;
+    enum rc rc = registry_reply_schema(reply, 7, &s, &unknown, &e);
+    FUZZ_CHECK((rc == RC_OK) == (s != NULL), "a schema or none");
+    FUZZ_CHECK(rc != RC_FATAL, "a reply does not stop the program");
+    FUZZ_CHECK(!unknown || (rc == RC_RETRY && reply->status == 404), "not known is not now");
+    FUZZ_CHECK(rc == RC_RETRY || (reply->end == HTTP_REPLIED && reply->status == 200), "only a whole 200 decides");
+    if (rc != RC_OK)
+        check_words(&e);
+    schema_destroy(s);
+}
+
+static void check_step(const struct http_reply *reply, enum registry_step asked)
+{
+    struct err e = {""};
+    enum registry_step step = asked;
+    int32_t id = 0;
+    enum registry_next next = registry_reply_step(reply, "xsale.orders-value", 18, &step, &id, &e);
+    FUZZ_CHECK(next != REGISTRY_STEP || step > asked, "steps lead forward");
+    FUZZ_CHECK(next == REGISTRY_STEP || step == asked, "or stay");
+    FUZZ_CHECK((next == REGISTRY_DONE) == (id > 0), "done with an id");
+    FUZZ_CHECK(reply->end == HTTP_REPLIED || next == REGISTRY_RETRY, "no reply is asked again");
+    if (next == REGISTRY_RETRY || next == REGISTRY_FATAL)
+        check_words(&e);
+}
+
+void fuzz_one(const uint8_t *p, size_t n)
+{
+    if (n < 2)
+        return;
+    char *body = malloc(n - 1); /* two bytes less, and the zero behind */
+    FUZZ_CHECK(body != NULL, "memory");
+    memcpy(body, p + 2, n - 2);
+    body[n - 2] = '\0';
+    struct http_reply reply = {.end = p[0] & 0x80 ? HTTP_AMBIGUOUS : HTTP_REPLIED,
+                               .status = statuses[p[1] % (sizeof statuses / sizeof statuses[0])],
+                               .body = body,
+                               .body_n = n - 2,
+                               .retry_after_ms = -1,
+                               .location = "",
+                               .content_type = "",
+                               .words = "HTTP"};
+    if (p[0] % QUESTIONS == ASK_SCHEMA)
+        check_schema(&reply);
+    else
+        check_step(&reply, (enum registry_step)(p[0] % QUESTIONS));
+    free(body);
+}
