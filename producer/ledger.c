@@ -23,6 +23,7 @@ struct entry {
     int64_t id;                    /* the hash's key; row.order_id may not be used before the row is filled */
     int64_t next_at;
     uint64_t version, written;
+    int64_t offset; /* of the row of version `written` in the topic; -1: not known */
     int32_t partition;
     bool busy, lost;
 };
@@ -119,6 +120,7 @@ static struct entry *entry_add(struct ledger *l, int64_t order_id, int32_t parti
     }
     e->row.results = e->results;
     e->id = order_id;
+    e->offset = -1;
     e->partition = partition;
     HASH_ADD(hh, l->rows, id, sizeof e->id, e);
     if (e->lost) {
@@ -185,7 +187,7 @@ static enum rc entry_fill(struct entry *e, const struct ledger_row *row)
     return lost ? RC_FATAL : RC_OK;
 }
 
-static enum rc keep_whole(struct ledger *l, const struct ledger_row *row, int32_t partition)
+static enum rc keep_whole(struct ledger *l, const struct ledger_row *row, int32_t partition, int64_t offset)
 {
     struct entry *e = entry_find(l, row->order_id);
     if (e == NULL)
@@ -195,6 +197,7 @@ static enum rc keep_whole(struct ledger *l, const struct ledger_row *row, int32_
     e->partition = partition;
     enum rc rc = entry_fill(e, row);
     e->written = e->version;
+    e->offset = offset;
     entry_list(l, e);
     return rc;
 }
@@ -204,7 +207,7 @@ enum rc ledger_restore(struct ledger *l, const struct ledger_row *row, int32_t p
     struct entry *e = entry_find(l, row->order_id);
     if (!row_finished(row)) {
         ledger_digest_remove(&l->digest, row->order_id);
-        return keep_whole(l, row, partition);
+        return keep_whole(l, row, partition, offset);
     }
     if (e != NULL)
         entry_remove(l, e);
@@ -217,9 +220,11 @@ enum rc ledger_restore(struct ledger *l, const struct ledger_row *row, int32_t p
 
 enum rc ledger_restore_whole(struct ledger *l, int64_t order_id, const struct ledger_row *row, int32_t partition, int64_t now_ms)
 {
+    struct ledger_digest_entry d = {.offset = -1};
     (void)now_ms;
+    (void)ledger_digest_get(&l->digest, order_id, &d); /* forgotten meanwhile: the offset is not known */
     if (row != NULL) {
-        enum rc rc = keep_whole(l, row, partition);
+        enum rc rc = keep_whole(l, row, partition, d.offset);
         if (rc != RC_OK)
             return rc;
     }
@@ -336,6 +341,14 @@ static void join(struct ledger_row *r, int64_t now_ms)
     }
 }
 
+/* Back to 24 bytes when the topic has the whole row and nothing is left to do. No memory for the digest: the row stays whole, which is right too. */
+static void shrink(struct ledger *l, struct entry *e)
+{
+    if (row_finished(&e->row) && !e->busy && e->written == e->version && e->offset >= 0 &&
+        digest_row(l, &e->row, e->partition, e->offset, e->row.publication))
+        entry_remove(l, e);
+}
+
 enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t partition, bool keep_reason, int64_t now_ms,
                               int64_t *offset)
 {
@@ -371,8 +384,10 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
     int took = take_result(e, o, keep_reason ? o->reason : NULL);
     if (took < 0)
         return LEDGER_NO_MEMORY;
-    if (!changed && took == 0)
+    if (!changed && took == 0) {
+        shrink(l, e);
         return LEDGER_SAME;
+    }
     join(&e->row, now_ms);
     e->version++;
     entry_list(l, e);
@@ -394,10 +409,8 @@ void ledger_written(struct ledger *l, int64_t order_id, uint64_t version, int64_
     if (e == NULL || e->version != version)
         return;
     e->written = version;
-    if (!row_finished(&e->row) || e->busy)
-        return;
-    if (digest_row(l, &e->row, e->partition, offset, e->row.publication))
-        entry_remove(l, e); /* no memory for the digest: the whole row stays, which is right too */
+    e->offset = offset;
+    shrink(l, e);
 }
 
 static void wake_delayed(struct ledger *l, int64_t now_ms)

@@ -185,6 +185,28 @@ static void a_changed_verdict_reopens_the_row(void **state)
     ledger_destroy(l);
 }
 
+static void a_verdict_that_says_nothing_new_leaves_the_order_finished(void **state)
+{
+    (void)state;
+    struct ledger *l = ledger_create(REMEMBER);
+    struct outcome o = says(7, 100, 100, "MAG-1", OUTCOME_REJECTED);
+    note(l, o);
+    note(l, says(7, 100, 100, "MAG-2", OUTCOME_REJECTED));
+    assert_true(ledger_settle(l, 7, 100, LEDGER_MANUAL, NULL, NULL, NOW));
+    acknowledge(l, 7, 41);
+    int64_t offset = -1;
+    assert_int_equal(ledger_note(l, &o, 3, true, NOW, &offset), LEDGER_READ_ROW);
+    struct ledger_result results[2] = {{.warehouse = "MAG-1", .result = OUTCOME_REJECTED, .reason = o.reason}, {.warehouse = "MAG-2", .result = OUTCOME_REJECTED}};
+    struct ledger_row row = {.organization = "acme", .order_id = 7, .publication = 100, .round = 100, .warehouses = o.warehouses, .results = results,
+                             .results_n = 2, .wanted = LEDGER_MANUAL, .status_set = LEDGER_MANUAL, .settled_at = NOW, .closed = true, .complete = true};
+    assert_int_equal(ledger_restore_whole(l, 7, &row, 3, NOW), RC_OK);
+    assert_int_equal(note(l, o), LEDGER_SAME);
+    assert_null(row_of(l, 7));
+    assert_int_equal(ledger_note(l, &o, 3, true, NOW, &offset), LEDGER_READ_ROW);
+    assert_int_equal(offset, 41);
+    ledger_destroy(l);
+}
+
 static void a_settlement_of_what_is_no_longer_true_changes_nothing(void **state)
 {
     (void)state;
@@ -303,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_newer_publication_of_the_round_takes_over_what_was_set_or_may_have_been),
         cmocka_unit_test(only_what_nobody_decided_is_overwritten),
         cmocka_unit_test(a_changed_verdict_reopens_the_row),
+        cmocka_unit_test(a_verdict_that_says_nothing_new_leaves_the_order_finished),
         cmocka_unit_test(a_settlement_of_what_is_no_longer_true_changes_nothing),
         cmocka_unit_test(the_oldest_comes_first_and_a_delayed_one_later),
         cmocka_unit_test(what_a_ledger_row_says_is_wanted_is_taken_up_after_a_restart),
