@@ -1,6 +1,16 @@
 /* One pass over JSON text that writes down where everything stands, without copying or converting: the order path's parser. Checks the
  * structure (RFC 8259) of the whole text; the contents of strings (UTF-8, escapes) and numbers are checked when they are taken.
- * Nesting is bounded. In steady state a tape allocates nothing. Pure; thread rule: one owner. */
+ * Nesting is bounded. In steady state a tape allocates nothing. Pure; thread rule: one owner.
+ * Where RFC 8259 leaves the choice (the i_ documents of JSONTestSuite):
+ *   accepted: numbers of any length and exponent (they stay text until somebody wants one of a certain type), nesting to JSON_TAPE_DEPTH, a key that is
+ *     there twice (refused by whoever asks for that key);
+ *   refused: a byte order mark and UTF-16 (RFC 8259 wants UTF-8 without a mark); what is no UTF-8 and half a surrogate pair (no Unicode text), but only in a
+ *     string that is taken: what lies outside the mapping is kept as it came;
+ *   refused although RFC 8259 allows it: U+0000 in a string that is taken (neither C nor the ERP's databases can hold it).
+ * Otherwise a text whose strings can all be taken is accepted by jansson 2.14 (JSON_DECODE_ANY) too, and only such a one, but for:
+ *   numbers that do not fit 64 bits or a double, nesting over 2,048: accepted here, refused there;
+ *   a zero byte behind a number or word outside strings: refused here, overlooked there;
+ *   with JSON_REJECT_DUPLICATES: a key that is there twice, see above. */
 #ifndef BRIDGE_CONTRACT_JSON_TAPE_H
 #define BRIDGE_CONTRACT_JSON_TAPE_H
 
