@@ -9,6 +9,8 @@
 /* While a container is open its `next` holds the index of the container around it, so no stack is needed. */
 #define NONE UINT32_MAX
 
+enum { NUMBER_BYTES = 64 };
+
 struct scan {
     struct json_tape *t;
     const char *p, *end;
@@ -520,14 +522,32 @@ enum rc json_tape_string(const struct json_tape *t, uint32_t node, struct buf *o
     return RC_OK;
 }
 
+/* The characters of a number or a text, at most as many as a number of 64 bits has in any sane notation. */
+static bool number_text(const struct json_tape *t, const struct json_node *s, char room[NUMBER_BYTES], const char **text, size_t *n)
+{
+    size_t quote = s->type == JSON_TAPE_STRING ? 1 : 0;
+    const char *p = t->text + s->start + quote, *end = t->text + s->end - quote, *why;
+    *text = p;
+    *n = (size_t)(end - p);
+    if (!s->escaped)
+        return s->type == JSON_TAPE_NUMBER || s->type == JSON_TAPE_STRING;
+    for (*text = room, *n = 0; p < end && *n + 4 <= NUMBER_BYTES;) {
+        size_t made = 1;
+        room[*n] = *p++;
+        if (room[*n] == '\\' && (made = unescape(&p, end, room + *n, &why)) == 0)
+            return false;
+        *n += made;
+    }
+    return p == end;
+}
+
 enum rc json_tape_integer(const struct json_tape *t, uint32_t node, int64_t *out, struct err *e)
 {
-    const struct json_node *s = &t->nodes[node];
-    size_t quote = s->type == JSON_TAPE_STRING ? 1 : 0;
+    char room[NUMBER_BYTES];
+    const char *text;
+    size_t n;
     decimal_t v;
-    if ((s->type != JSON_TAPE_NUMBER && s->type != JSON_TAPE_STRING) || s->escaped ||
-        decimal_parse(t->text + s->start + quote, s->end - s->start - 2 * quote, 19, 0, &v, NULL) != RC_OK ||
-        v > INT64_MAX || v < INT64_MIN) {
+    if (!number_text(t, &t->nodes[node], room, &text, &n) || decimal_parse(text, n, 19, 0, &v, NULL) != RC_OK || v > INT64_MAX || v < INT64_MIN) {
         err_set(e, "not an integer of 64 bits");
         return RC_REJECT;
     }
