@@ -7,7 +7,7 @@
 #include "common/base/utf8.h"
 #include "common/contract/decimal.h"
 
-enum { EMPTY_ITEMS = 1000000, PATH_BYTES = 256 };
+enum { PATH_BYTES = 256 };
 
 /* Where the walk stands, a link for each nested value; lives on the stack. name NULL: item number index. */
 struct step {
@@ -81,7 +81,7 @@ bool avro_read_sized_block(struct avro_cursor *c, size_t min_item, uint64_t *cou
         n = -n;
     }
     size_t room = *end == NULL ? left(&ahead) : (size_t)(*end - ahead.p);
-    if (min_item == 0 ? n > EMPTY_ITEMS : (uint64_t)n > room / min_item)
+    if (min_item == 0 ? n > AVRO_WALK_EMPTY : (uint64_t)n > room / min_item)
         return false;
     *count = (uint64_t)n;
     *c = ahead;
@@ -278,7 +278,7 @@ enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, siz
         p = &nothing;
         n = 0;
     }
-    struct walk w = {.cursor = {p, p + n}, .begin = p, .empty_left = EMPTY_ITEMS, .texts = true, .e = e};
+    struct walk w = {.cursor = {p, p + n}, .begin = p, .empty_left = AVRO_WALK_EMPTY, .texts = true, .e = e};
     if (!walk_value(&w, s, &root))
         return RC_REJECT;
     if (w.cursor.p == w.cursor.end)
@@ -290,25 +290,32 @@ enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, siz
 enum rc avro_walk_field(const struct schema_field *f, const unsigned char *begin, struct avro_cursor *c, struct err *e)
 {
     struct step root = {0}, in = {&root, f->name, 0, 1};
-    struct walk w = {.cursor = *c, .begin = begin, .empty_left = EMPTY_ITEMS, .texts = true, .e = e};
+    struct walk w = {.cursor = *c, .begin = begin, .empty_left = AVRO_WALK_EMPTY, .texts = true, .e = e};
     bool ok = walk_value(&w, f->type, &in);
     *c = w.cursor;
     return ok ? RC_OK : RC_REJECT;
 }
 
-enum rc avro_walk_value(const struct schema_node *s, int depth, const unsigned char *begin, struct avro_cursor *c, struct err *e)
+enum rc avro_walk_part(const struct schema_node *s, int depth, const unsigned char *begin, struct avro_cursor *c, uint64_t *empty_left, struct err *e)
 {
     struct step root = {.depth = depth};
-    struct walk w = {.cursor = *c, .begin = begin, .empty_left = EMPTY_ITEMS, .texts = true, .e = e};
+    struct walk w = {.cursor = *c, .begin = begin, .empty_left = *empty_left, .texts = true, .e = e};
     bool ok = walk_value(&w, s, &root);
     *c = w.cursor;
+    *empty_left = w.empty_left;
     return ok ? RC_OK : RC_REJECT;
+}
+
+enum rc avro_walk_value(const struct schema_node *s, int depth, const unsigned char *begin, struct avro_cursor *c, struct err *e)
+{
+    uint64_t empty_left = AVRO_WALK_EMPTY;
+    return avro_walk_part(s, depth, begin, c, &empty_left, e);
 }
 
 bool avro_walk_skip(const struct schema_node *s, struct avro_cursor *c)
 {
     struct step root = {0};
-    struct walk w = {.cursor = *c, .begin = c->p, .empty_left = EMPTY_ITEMS};
+    struct walk w = {.cursor = *c, .begin = c->p, .empty_left = AVRO_WALK_EMPTY};
     bool ok = walk_value(&w, s, &root);
     *c = w.cursor;
     return ok;

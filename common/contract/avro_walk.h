@@ -10,7 +10,7 @@
 #include "common/base/err.h"
 #include "common/contract/schema.h"
 
-enum { AVRO_WALK_DEPTH = 64 };
+enum { AVRO_WALK_DEPTH = 64, AVRO_WALK_EMPTY = 1000000 }; /* AVRO_WALK_EMPTY: items of a message that take no bytes; nothing else bounds them */
 
 /* Position in bytes; the reading functions return false at any fault and leave the cursor where the fault is. */
 struct avro_cursor {
@@ -31,6 +31,8 @@ enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, siz
 enum rc avro_walk_field(const struct schema_field *f, const unsigned char *begin, struct avro_cursor *c, struct err *e);
 /* The same for any value, `depth` types below the root; words name the path inside it. */
 enum rc avro_walk_value(const struct schema_node *s, int depth, const unsigned char *begin, struct avro_cursor *c, struct err *e);
+/* The same for one of many values of a message: *empty_left items without bytes are left to all of them together. */
+enum rc avro_walk_part(const struct schema_node *s, int depth, const unsigned char *begin, struct avro_cursor *c, uint64_t *empty_left, struct err *e);
 /* Steps over one value. */
 bool avro_walk_skip(const struct schema_node *s, struct avro_cursor *c);
 

@@ -6,14 +6,12 @@
 #include "common/contract/avro_put.h"
 #include "common/contract/resolution_step.h"
 
-enum { EMPTY_ITEMS = 1000000 };
-
 struct run {
     struct resolution *r;
     struct avro_cursor cursor;
     const unsigned char *begin;
     struct buf *out;
-    uint64_t empty_left; /* items that take no bytes: nothing else bounds them */
+    uint64_t empty_left; /* items of the whole message that take no bytes */
     enum rc rc;
     struct err *e;
     char path[RESOLUTION_PATH]; /* of a fault: grows at the front while the recursion unwinds */
@@ -44,7 +42,7 @@ static bool fault_in(struct run *x, const char *name)
 static bool check(struct run *x, const struct schema_node *type, struct depth at)
 {
     int depth = at.made > at.read ? at.made : at.read;
-    if (avro_walk_value(type, depth, x->begin, &x->cursor, x->e) == RC_OK)
+    if (avro_walk_part(type, depth, x->begin, &x->cursor, &x->empty_left, x->e) == RC_OK)
         return true;
     x->rc = RC_REJECT;
     return false;
@@ -57,9 +55,12 @@ static bool run_copy(struct run *x, const struct resolution_step *s, struct dept
         return false;
     const unsigned char *end = x->cursor.p;
     if (!s->same) { /* the same bytes, but not each value of the one type is one of the other */
+        uint64_t empty_left = x->empty_left;
         x->cursor.p = from;
+        x->empty_left = AVRO_WALK_EMPTY; /* counted already */
         if (!check(x, s->reader, at))
             return false;
+        x->empty_left = empty_left;
     }
     buf_put(x->out, from, (size_t)(end - from));
     return true;
@@ -300,7 +301,7 @@ enum rc resolution_run(struct resolution *r, const unsigned char *avro, size_t n
 {
     static const unsigned char nothing;
     const unsigned char *begin = avro == NULL ? &nothing : avro;
-    struct run x = {.r = r, .cursor = {begin, begin + (avro == NULL ? 0 : n)}, .begin = begin, .out = out, .empty_left = EMPTY_ITEMS, .e = e};
+    struct run x = {.r = r, .cursor = {begin, begin + (avro == NULL ? 0 : n)}, .begin = begin, .out = out, .empty_left = AVRO_WALK_EMPTY, .e = e};
     size_t before = out->n;
     if (buf_failed(out))
         (void)fault(&x, "the result is too large");

@@ -33,6 +33,11 @@ static const char *const others[] = {
     /* roots that are no records */
     "[\"null\",\"string\",{\"type\":\"fixed\",\"name\":\"F\",\"size\":1},{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"]}]",
     "\"double\"",
+    /* lists of nothing inside a list, and the same without them */
+    "{\"type\":\"record\",\"name\":\"Rows\",\"fields\":[{\"name\":\"rows\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Row\","
+    "\"fields\":[{\"name\":\"nothing\",\"type\":{\"type\":\"array\",\"items\":\"null\"},\"default\":[]},{\"name\":\"k\",\"type\":\"long\"}]}}}]}",
+    "{\"type\":\"record\",\"name\":\"Rows\",\"fields\":[{\"name\":\"rows\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Row\","
+    "\"fields\":[{\"name\":\"k\",\"type\":\"double\"}]}}}]}",
     /* the outcome of an older version: other order, an enum with other symbols, promotions */
     "{\"type\":\"record\",\"name\":\"OrderOutcome\",\"namespace\":\"xsale\",\"fields\":["
     "{\"name\":\"result\",\"type\":{\"type\":\"enum\",\"name\":\"OutcomeResult\",\"symbols\":[\"REJECTED\",\"IMPORTED\",\"WITHDRAWN\",\"SUPERSEDED\"]}},"
