@@ -151,11 +151,12 @@ static bool matches(const struct schema_node *writer, const struct schema_node *
     return writer->name == NULL || (names_match(writer, reader) && writer->size == reader->size);
 }
 
-/* SIZE_MAX: no branch matches. */
+/* The same type or, among named ones, the same full name goes before the first match, as in Java's Avro: the specification's plain first would make a text
+ * bytes and a long a double where the reader has the very type. SIZE_MAX: no branch matches. */
 static size_t choose_branch(const struct schema_node *writer, const struct schema_node *reader)
 {
-    for (size_t i = 0; writer->name != NULL && i < reader->count; i++)
-        if (reader->branches[i]->kind == writer->kind && strcmp(reader->branches[i]->name, writer->name) == 0 &&
+    for (size_t i = 0; i < reader->count; i++)
+        if (reader->branches[i]->kind == writer->kind && (writer->name == NULL || strcmp(reader->branches[i]->name, writer->name) == 0) &&
             matches(writer, reader->branches[i]))
             return i;
     for (size_t i = 0; i < reader->count; i++)

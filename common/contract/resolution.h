@@ -1,7 +1,7 @@
 /* Schema resolution: a record's bytes by its writer's schema -> its bytes by the reader's, so that everything behind knows one schema only. Avro 1.11
  * specification, "Schema Resolution": fields by name, else by the reader's aliases (a writer's field feeds one field of the reader); what is missing takes
  * its default; what is too much is checked and dropped; int -> long -> float -> double, string <-> bytes; unions on either side, the first branch of the
- * reader that matches (a branch of the very same full name goes before it); enum symbols by name, an unknown one becomes the reader's default; named types
+ * reader that matches (but one of the very same type or full name goes before it); enum symbols by name, an unknown one becomes the reader's default; named types
  * match by unqualified name or alias, fixed by size too. Decimals keep their scale and may gain precision; other logical types do not matter.
  * Compiled once per writer schema. Thread rule: one owner (it holds scratch). */
 #ifndef BRIDGE_CONTRACT_RESOLUTION_H

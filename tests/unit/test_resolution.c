@@ -222,6 +222,8 @@ static const struct bytes_row {
     const char *writer, *reader, *in, *expected, *words;
 } bytes_rows[] = {
     {INT, "[\"string\",\"double\",\"long\"]", "0a", "020000000000001440", NULL}, /* the first that matches, not the nearest */
+    {INT, "[\"string\",\"double\",\"int\"]", "0a", "040a", NULL},               /* but the very type goes before it */
+    {STRING, "[" DECIMAL("4", "2") ",\"string\"]", "0261", "020261", NULL},
     {"[\"int\",\"string\",\"null\"]", "[\"null\",\"string\",\"long\"]", "000a", "040a", NULL},
     {"[\"int\",\"string\",\"null\"]", "[\"null\",\"string\",\"long\"]", "020261", "020261", NULL},
     {"[\"int\",\"string\",\"null\"]", "[\"null\",\"string\",\"long\"]", "04", "00", NULL},
