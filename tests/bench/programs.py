@@ -24,6 +24,11 @@ def mib(n):
     return f"{n / 2 ** 20:.1f}"
 
 
+def say(results):
+    name, n, seconds, cpu, _ = results[-1]
+    print(f"{name}: {n} orders in {seconds:.1f} s, {cpu:.2f} s of CPU", flush=True)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--orders", type=int, default=20000)
@@ -42,14 +47,18 @@ def main():
         quiet = {x.name: x.usage()[0] - idle[x.name][0] for x in programs}
 
         # The producer alone first, then the consumers, then the updater: each has the machine (and the simulators) for itself.
-        for x in programs[1:]:
+        for x in programs:
             x.stop()
         print(f"making {args.orders} orders of about 4.7 KB", flush=True)
-        for first in range(0, args.orders, 2000):
-            s.generate(min(2000, args.orders - first), first=100001 + first, pad=4700)
-        before, begin = s.producer.usage(), time.monotonic()
-        wait("every order is published", 300, lambda: s.producer.alive() and s.producer.published() >= args.orders, 0.05)
-        results = [("xsale-producer", args.orders, time.monotonic() - begin, s.producer.usage()[0] - before[0], s.producer.usage())]
+        for first in range(0, args.orders, 1800):
+            s.generate(min(1800, args.orders - first), first=100001 + first, pad=4700)
+        s.producer.start()
+        wait("the first order is published", 60, lambda: s.producer.published() > 0, 0.01)
+        before, first, begin = s.producer.usage()[0], s.producer.published(), time.monotonic()
+        wait("every order is published", 300, lambda: s.producer.alive() and s.producer.published() >= args.orders, 0.02)
+        usage, n = s.producer.usage(), args.orders - first
+        results = [("xsale-producer", n, time.monotonic() - begin, usage[0] - before, usage)]
+        say(results)
         s.producer.stop()
 
         consumer = s.consumers[0].start()
@@ -57,6 +66,7 @@ def main():
         wait("every order is loaded", 600, lambda: consumer.alive() and s.erp.get("summary")["documents"] >= wanted, 0.3)
         cpu, rss, peak = consumer.usage()
         results.append(("erp-consumer MAG-1", wanted, time.monotonic() - begin, cpu, (cpu, rss, peak)))
+        say(results)
         s.consumers[1].start()
         both = sum(len(s.mix(100001 + i)) for i in range(args.orders))
         wait("every order is loaded", 600, lambda: s.erp.get("summary")["documents"] >= both, 0.3)
@@ -65,14 +75,15 @@ def main():
         wait("every status is set", 900, lambda: updater.alive() and s.xsale.get("counts")[NEW] == 0, 0.3)
         cpu, rss, peak = updater.usage()
         results.append(("status-updater", args.orders, time.monotonic() - begin, cpu, (cpu, rss, peak)))
+        say(results)
 
         print(f"\n{args.orders} orders, {'real Kafka and registry' if args.cluster == 'real' else 'mock cluster'}, HTTP simulators on the same machine\n")
-        row("program", "orders/s (with the simulators' limits)", "CPU us/order", "RSS MiB idle", "RSS MiB after load", "most RSS MiB", "idle CPU ms/s")
+        row("program", "orders/s (the simulators set the limit)", "CPU us/order", "RSS MiB idle", "RSS MiB after load", "most RSS MiB", "idle CPU ms/s")
         row(*["---"] * 7)
         names = {"xsale-producer": "producer", "erp-consumer MAG-1": "consumer-MAG-1", "status-updater": "updater"}
         for name, n, seconds, cpu, usage in results:
             row(name, f"{n / seconds:.0f}", f"{cpu / n * 1e6:.0f}", mib(idle[names[name]][1]), mib(usage[1]), mib(usage[2]),
-                f"{quiet[names[name]] * 100:.1f}")
+                f"{quiet[names[name]] * 100:.2f}")
         print()
         row("reference (ingest)", "CPU us/order", "RSS MB")
         row(*["---"] * 3)
