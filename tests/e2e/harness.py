@@ -185,6 +185,7 @@ class Stack:
         self.working = self.directory       # where the programs stand
         self.parts, self.programs, self.schemas = [], {}, {}
         atexit.register(self.close)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # ctest and timeout end a test by it: what was started must end too
         self.kafka = self.registry = self.writer = None
         if start:
             self.start_kafka()
