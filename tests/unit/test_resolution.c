@@ -119,6 +119,11 @@ static const struct row {
      "{\"b\":2,\"c\":7}", NULL},
     {RECORD("R", FIELD("a", INT)), RECORD("R", FIELD("a", INT) "," "{\"name\":\"b\",\"type\":\"int\",\"default\":8,\"aliases\":[\"a\"]}"), "{\"a\":1}",
      "{\"a\":1,\"b\":8}", NULL},
+    {RECORD("R", FIELD("a", INT)), RECORD("R", "{\"name\":\"b\",\"type\":\"int\",\"default\":8,\"aliases\":[\"a\"]}," FIELD_OR("a", INT, "9")), "{\"a\":1}",
+     "{\"a\":1,\"b\":8}", NULL},
+    {RECORD("R", FIELD("a", INT)),
+     RECORD("R", "{\"name\":\"b\",\"type\":\"int\",\"default\":8,\"aliases\":[\"a\"]},{\"name\":\"c\",\"type\":\"int\",\"default\":9,\"aliases\":[\"a\"]}"),
+     "{\"a\":1}", "{\"b\":1,\"c\":9}", NULL},
     {RECORD("Old", FIELD("a", INT)), "{\"type\":\"record\",\"name\":\"New\",\"aliases\":[\"Old\"],\"fields\":[" FIELD("a", INT) "]}", "{\"a\":1}",
      "{\"a\":1}", NULL},
     {RECORD("one.Old", FIELD("a", INT)), "{\"type\":\"record\",\"name\":\"New\",\"aliases\":[\"one.Old\"],\"fields\":[" FIELD("a", INT) "]}", "{\"a\":1}",
@@ -334,19 +339,20 @@ static void a_result_larger_than_the_buffer_is_refused(void **state)
     (void)state;
     struct fixture f;
     begin(&f, ARRAY(RECORD("Z", "")), ARRAY(RECORD("Z", FIELD_OR("s", STRING, "\"0123456789012345678901234567890123456789\""))));
-    bytes_long(&f.in, 1000000); /* three bytes that stand for 41 MB */
+    f.out.max = 100000;
+    bytes_long(&f.in, AVRO_WALK_EMPTY); /* two bytes that stand for 168 KB */
     bytes_long(&f.in, 0);
     assert_int_equal(run(&f), RC_REJECT);
-    assert_string_equal(f.e.text, "the result is too large at byte 3");
-    assert_true(f.out.n == 0 && f.out.cap <= OUT_BYTES + 1);
+    assert_string_equal(f.e.text, "the result is too large at byte 2");
+    assert_true(f.out.n == 0 && f.out.cap <= f.out.max + 1);
     buf_reset(&f.in);
     buf_reset(&f.out);
     for (int i = 0; i < 2; i++)
-        bytes_long(&f.in, 600000);
+        bytes_long(&f.in, AVRO_WALK_EMPTY / 2 + 1);
     bytes_long(&f.in, 0);
-    f.out.max = 100 << 20;
+    f.out.max = OUT_BYTES;
     assert_int_equal(run(&f), RC_REJECT);
-    assert_string_equal(f.e.text, "too many empty items at byte 3");
+    assert_string_equal(f.e.text, "too many empty items at byte 2");
     end(&f);
 }
 
