@@ -10,7 +10,7 @@
 #include "common/base/err.h"
 #include "common/contract/schema.h"
 
-enum { AVRO_WALK_DEPTH = 64, AVRO_WALK_EMPTY = 1000000 }; /* AVRO_WALK_EMPTY: items of a message that take no bytes; nothing else bounds them */
+enum { AVRO_WALK_DEPTH = 64, AVRO_WALK_EMPTY = 4096 }; /* AVRO_WALK_EMPTY: items of a message that take no bytes; nothing else bounds them, and who reads them may need memory for each */
 
 /* Position in bytes; the reading functions return false at any fault and leave the cursor where the fault is. */
 struct avro_cursor {
@@ -20,7 +20,7 @@ struct avro_cursor {
 bool avro_read_long(struct avro_cursor *c, int64_t *out);
 bool avro_read_bytes(struct avro_cursor *c, const unsigned char **p, size_t *n);
 /* Count of the next block of an array or map (0: end); a negative count's size is read and checked. min_item: smallest size of an item in bytes,
- * 0 allowed: then at most 1,000,000 items. */
+ * 0 allowed: then at most AVRO_WALK_EMPTY items. */
 bool avro_read_block(struct avro_cursor *c, size_t min_item, uint64_t *count);
 /* The same; *end: where the block says that it ends, NULL: it does not say. */
 bool avro_read_sized_block(struct avro_cursor *c, size_t min_item, uint64_t *count, const unsigned char **end);
