@@ -8,19 +8,17 @@
 #define uthash_nonfatal_oom(element) ((element)->lost = true)
 #include <uthash.h>
 
+#include "producer/kept_row.h"
 #include "producer/ledger_digest.h"
 
 /* Flags of a finished order in the digest. */
 enum { SET_MASK = 3, ALL_IMPORTED = 4 };
-enum { RESULTS_MAX = ORDER_WAREHOUSES + 1 }; /* and the producer's */
-
 struct entry {
     UT_hash_handle hh;
     TAILQ_ENTRY(entry) link; /* in ready or delayed, when listed */
     enum { UNLISTED, READY, DELAYED } listed;
-    struct ledger_row row;         /* its texts and results are ours */
-    struct ledger_result *results; /* RESULTS_MAX */
-    int64_t id;                    /* the hash's key; row.order_id may not be used before the row is filled */
+    struct kept_row *row; /* ours; NULL only inside the function that adds the entry */
+    int64_t id;
     int64_t next_at;
     uint64_t version, written;
     int64_t offset; /* of the row of version `written` in the topic; -1: not known */
@@ -35,27 +33,26 @@ struct ledger {
     int64_t delayed_first; /* earliest next_at among the delayed */
     size_t waiting;
     struct ledger_digest digest;
+    struct ledger_row view; /* of one entry at a time, with view_results */
+    struct ledger_result view_results[KEPT_RESULTS_MAX];
 };
 
-static char *copy_text(const char *text, bool *lost)
+/* The entry's row, to be read or changed; a change counts only after keep(). */
+static struct ledger_row *open_row(struct ledger *l, const struct entry *e)
 {
-    if (text == NULL)
-        return NULL;
-    char *c = strdup(text);
-    *lost |= c == NULL;
-    return c;
+    kept_row_view(e->row, &l->view, l->view_results);
+    return &l->view;
 }
 
-static void row_clear(struct entry *e)
+/* Makes l->view the entry's row. false: out of memory, the row stays as it was. */
+static bool keep(struct ledger *l, struct entry *e)
 {
-    for (size_t i = 0; i < e->row.results_n; i++) {
-        free((char *)e->results[i].document_id);
-        free((char *)e->results[i].reason);
-    }
-    free((char *)e->row.organization);
-    free((char *)e->row.status_found);
-    free((char *)e->row.note);
-    e->row = (struct ledger_row){.results = e->results};
+    struct kept_row *k = kept_row_create(&l->view); /* before the old one goes: the view's texts may lie in it */
+    if (k == NULL)
+        return false;
+    kept_row_destroy(e->row);
+    e->row = k;
+    return true;
 }
 
 static void entry_unlist(struct ledger *l, struct entry *e)
@@ -73,7 +70,7 @@ static void entry_unlist(struct ledger *l, struct entry *e)
 /* Puts the entry where it belongs after any change. */
 static void entry_list(struct ledger *l, struct entry *e)
 {
-    bool due = e->row.wanted != LEDGER_NONE && e->row.settled_at == 0 && !e->busy;
+    bool due = kept_row_waits(e->row) && !e->busy;
     if (!due) {
         entry_unlist(l, e);
         return;
@@ -96,8 +93,7 @@ static void entry_remove(struct ledger *l, struct entry *e)
 {
     entry_unlist(l, e);
     HASH_DEL(l->rows, e);
-    row_clear(e);
-    free(e->results);
+    kept_row_destroy(e->row);
     free(e);
 }
 
@@ -108,23 +104,20 @@ static struct entry *entry_find(struct ledger *l, int64_t order_id)
     return e;
 }
 
+/* With l->view as its row. NULL: out of memory. */
 static struct entry *entry_add(struct ledger *l, int64_t order_id, int32_t partition)
 {
     struct entry *e = calloc(1, sizeof *e);
-    if (e == NULL)
-        return NULL;
-    e->results = calloc(RESULTS_MAX, sizeof *e->results);
-    if (e->results == NULL) {
+    if (e == NULL || !keep(l, e)) {
         free(e);
         return NULL;
     }
-    e->row.results = e->results;
     e->id = order_id;
     e->offset = -1;
     e->partition = partition;
     HASH_ADD(hh, l->rows, id, sizeof e->id, e);
     if (e->lost) {
-        free(e->results);
+        kept_row_destroy(e->row);
         free(e);
         return NULL;
     }
@@ -167,39 +160,27 @@ static bool digest_row(struct ledger *l, const struct ledger_row *r, int32_t par
     return ledger_digest_put(&l->digest, r->order_id, &d, now_ms);
 }
 
-/* Makes the entry's row a copy of row. */
-static enum rc entry_fill(struct entry *e, const struct ledger_row *row)
+static void view_copy(struct ledger *l, const struct ledger_row *row)
 {
-    bool lost = false;
-    row_clear(e);
-    e->row = *row;
-    e->row.results = e->results;
-    e->row.results_n = 0;
-    e->row.organization = copy_text(row->organization, &lost);
-    e->row.status_found = copy_text(row->status_found, &lost);
-    e->row.note = copy_text(row->note, &lost);
-    for (size_t i = 0; i < row->results_n && i < RESULTS_MAX; i++) {
-        struct ledger_result *r = &e->results[e->row.results_n++];
-        *r = row->results[i];
-        r->document_id = copy_text(row->results[i].document_id, &lost);
-        r->reason = copy_text(row->results[i].reason, &lost);
-    }
-    return lost ? RC_FATAL : RC_OK;
+    l->view = *row; /* its texts are borrowed until keep() */
+    l->view.results = l->view_results;
+    if (l->view.results_n > KEPT_RESULTS_MAX)
+        l->view.results_n = KEPT_RESULTS_MAX;
+    for (size_t i = 0; i < l->view.results_n; i++)
+        l->view_results[i] = row->results[i];
 }
 
 static enum rc keep_whole(struct ledger *l, const struct ledger_row *row, int32_t partition, int64_t offset)
 {
     struct entry *e = entry_find(l, row->order_id);
-    if (e == NULL)
-        e = entry_add(l, row->order_id, partition);
-    if (e == NULL)
+    view_copy(l, row);
+    if (e != NULL ? !keep(l, e) : (e = entry_add(l, row->order_id, partition)) == NULL)
         return RC_FATAL;
     e->partition = partition;
-    enum rc rc = entry_fill(e, row);
     e->written = e->version;
     e->offset = offset;
     entry_list(l, e);
-    return rc;
+    return RC_OK;
 }
 
 enum rc ledger_restore(struct ledger *l, const struct ledger_row *row, int32_t partition, int64_t offset, int64_t now_ms)
@@ -241,34 +222,24 @@ void ledger_drop_partition(struct ledger *l, int32_t partition)
     ledger_digest_drop(&l->digest, partition);
 }
 
-/* What the bridge set, or may have set, in this round, as a newer publication takes it over (a publication of an earlier round passes on nothing). */
-static enum ledger_wanted inherited(const struct entry *e, bool in_digest, const struct ledger_digest_entry *d, int64_t round)
+/* What the bridge set, or may have set, in this round, as a newer publication takes it over (a publication of an earlier round passes on nothing).
+ * before: the older row, NULL: none, or in the digest. */
+static enum ledger_wanted inherited(const struct ledger_row *before, const struct ledger_digest_entry *d, int64_t round)
 {
-    if (e != NULL) {
-        if (e->row.publication < round)
+    if (before != NULL) {
+        if (before->publication < round)
             return LEDGER_NONE;
-        if (e->row.status_set != LEDGER_NONE || e->row.settled_at != 0)
-            return e->row.status_set;
-        return e->row.wanted;
+        return before->status_set != LEDGER_NONE || before->settled_at != 0 ? before->status_set : before->wanted;
     }
-    if (in_digest && d->publication >= round)
-        return (enum ledger_wanted)(d->flags & SET_MASK);
-    return LEDGER_NONE;
+    return d->publication >= round ? (enum ledger_wanted)(d->flags & SET_MASK) : LEDGER_NONE;
 }
 
-/* Begins the row of a newer publication. */
-static enum rc begin_row(struct entry *e, const struct outcome *o, enum ledger_wanted set)
+/* Makes l->view the row of a newer publication. */
+static void begin_row(struct ledger *l, const struct outcome *o, enum ledger_wanted set)
 {
-    bool lost = false;
-    row_clear(e);
-    e->row.organization = copy_text(o->organization, &lost);
-    e->row.order_id = o->order_id;
-    memcpy(e->row.revision, o->revision, sizeof e->row.revision);
-    e->row.publication = o->publication;
-    e->row.round = o->round != 0 ? o->round : o->publication;
-    e->row.status_set = set;
-    e->next_at = 0;
-    return lost ? RC_FATAL : RC_OK;
+    l->view = (struct ledger_row){.organization = o->organization, .order_id = o->order_id, .publication = o->publication,
+                                  .round = o->round != 0 ? o->round : o->publication, .results = l->view_results, .status_set = set};
+    memcpy(l->view.revision, o->revision, sizeof l->view.revision);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -276,32 +247,28 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* Takes the verdict into the row: 1 changed, 0 nothing new, -1 no memory. */
-static int take_result(struct entry *e, const struct outcome *o, const char *reason)
+/* Takes the verdict into l->view; false: it says nothing new. */
+static bool take_result(struct ledger *l, const struct outcome *o, const char *reason)
 {
     struct ledger_result *r = NULL;
-    for (size_t i = 0; i < e->row.results_n && r == NULL; i++)
-        if (strcmp(e->results[i].warehouse, o->warehouse) == 0)
-            r = &e->results[i];
+    for (size_t i = 0; i < l->view.results_n && r == NULL; i++)
+        if (strcmp(l->view_results[i].warehouse, o->warehouse) == 0)
+            r = &l->view_results[i];
     if (r != NULL && (o->result == OUTCOME_SUPERSEDED ||
                       (r->result == o->result && same_text(r->document_id, o->document_id) && same_text(r->reason, reason))))
-        return 0; /* SUPERSEDED never replaces a verdict; the same verdict again says nothing */
+        return false; /* SUPERSEDED never replaces a verdict; the same verdict again says nothing */
     if (r == NULL) {
-        if (e->row.results_n == RESULTS_MAX || strlen(o->warehouse) >= sizeof r->warehouse)
-            return 0;
-        r = &e->results[e->row.results_n++];
-        *r = (struct ledger_result){0};
+        if (l->view.results_n == KEPT_RESULTS_MAX || strlen(o->warehouse) >= sizeof r->warehouse)
+            return false;
+        r = &l->view_results[l->view.results_n++];
         memcpy(r->warehouse, o->warehouse, strlen(o->warehouse) + 1);
     }
-    bool lost = false;
-    free((char *)r->document_id);
-    free((char *)r->reason);
-    r->document_id = copy_text(o->document_id, &lost);
-    r->reason = copy_text(reason, &lost);
+    r->document_id = o->document_id;
+    r->reason = reason;
     r->result = o->result;
     r->attempts = o->attempts;
     r->at = o->at;
-    return lost ? -1 : 1;
+    return true;
 }
 
 static bool row_complete(const struct ledger_row *r)
@@ -344,9 +311,24 @@ static void join(struct ledger_row *r, int64_t now_ms)
 /* Back to 24 bytes when the topic has the whole row and nothing is left to do. No memory for the digest: the row stays whole, which is right too. */
 static void shrink(struct ledger *l, struct entry *e)
 {
-    if (row_finished(&e->row) && !e->busy && e->written == e->version && e->offset >= 0 &&
-        digest_row(l, &e->row, e->partition, e->offset, e->row.publication))
+    if (e->busy || e->written != e->version || e->offset < 0)
+        return;
+    const struct ledger_row *row = open_row(l, e);
+    if (row_finished(row) && digest_row(l, row, e->partition, e->offset, row->publication))
         entry_remove(l, e);
+}
+
+/* Takes an outcome of the publication in l->view; false: it says nothing new. */
+static bool take_outcome(struct ledger *l, const struct outcome *o, bool keep_reason)
+{
+    struct ledger_row *row = &l->view;
+    size_t named = row->warehouses.n;
+    (void)warehouse_set_join(&row->warehouses, &o->warehouses); /* full: an outcome cannot name more than the set holds */
+    if (o->warehouse[0] != '\0')
+        (void)warehouse_set_add(&row->warehouses, o->warehouse, strlen(o->warehouse)); /* the decoder let only good names in */
+    bool changed = row->warehouses.n != named || (o->withdrawn && !row->withdrawn);
+    row->withdrawn = row->withdrawn || o->withdrawn;
+    return take_result(l, o, keep_reason ? o->reason : NULL) || changed;
 }
 
 enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t partition, bool keep_reason, int64_t now_ms,
@@ -355,7 +337,7 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
     struct entry *e = entry_find(l, o->order_id);
     struct ledger_digest_entry d = {0};
     bool known = e == NULL && ledger_digest_get(&l->digest, o->order_id, &d);
-    int64_t newest = e != NULL ? e->row.publication : known ? d.publication : 0;
+    int64_t newest = e != NULL ? kept_row_publication(e->row) : d.publication;
     if (newest > o->publication)
         return LEDGER_SAME; /* an older publication never touches the status again */
     if (known && newest == o->publication) {
@@ -364,31 +346,23 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
         *offset = d.offset;
         return LEDGER_READ_ROW;
     }
-    bool fresh = e == NULL || o->publication > newest, changed = fresh;
-    if (fresh) {
-        enum ledger_wanted set = inherited(e, known, &d, o->round != 0 ? o->round : o->publication);
-        if (e == NULL && (e = entry_add(l, o->order_id, partition)) == NULL)
-            return LEDGER_NO_MEMORY;
-        entry_unlist(l, e);
-        ledger_digest_remove(&l->digest, o->order_id);
-        if (begin_row(e, o, set) != RC_OK)
-            return LEDGER_NO_MEMORY;
-    }
-    e->partition = partition;
-    size_t named = e->row.warehouses.n;
-    (void)warehouse_set_join(&e->row.warehouses, &o->warehouses); /* full: an outcome cannot name more than the set holds */
-    if (o->warehouse[0] != '\0')
-        (void)warehouse_set_add(&e->row.warehouses, o->warehouse, strlen(o->warehouse)); /* the decoder let only good names in */
-    changed = changed || e->row.warehouses.n != named || (o->withdrawn && !e->row.withdrawn);
-    e->row.withdrawn = e->row.withdrawn || o->withdrawn;
-    int took = take_result(e, o, keep_reason ? o->reason : NULL);
-    if (took < 0)
-        return LEDGER_NO_MEMORY;
-    if (!changed && took == 0) {
+    const struct ledger_row *before = e != NULL ? open_row(l, e) : NULL;
+    bool fresh = e == NULL || o->publication > newest;
+    if (fresh)
+        begin_row(l, o, inherited(before, &d, o->round != 0 ? o->round : o->publication));
+    if (!take_outcome(l, o, keep_reason) && !fresh) {
         shrink(l, e);
         return LEDGER_SAME;
     }
-    join(&e->row, now_ms);
+    join(&l->view, now_ms);
+    if (e != NULL ? !keep(l, e) : (e = entry_add(l, o->order_id, partition)) == NULL)
+        return LEDGER_NO_MEMORY;
+    ledger_digest_remove(&l->digest, o->order_id);
+    if (fresh) {
+        entry_unlist(l, e); /* a delay was the older publication's */
+        e->next_at = 0;
+    }
+    e->partition = partition;
     e->version++;
     entry_list(l, e);
     return LEDGER_CHANGED;
@@ -396,11 +370,11 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
 
 const struct ledger_row *ledger_row_of(struct ledger *l, int64_t order_id, uint64_t *version)
 {
-    struct entry *e = entry_find(l, order_id);
+    const struct entry *e = entry_find(l, order_id);
     if (e == NULL)
         return NULL;
     *version = e->version;
-    return &e->row;
+    return open_row(l, e);
 }
 
 void ledger_written(struct ledger *l, int64_t order_id, uint64_t version, int64_t offset)
@@ -485,27 +459,28 @@ enum ledger_action ledger_decide(const struct ledger_row *row, enum ledger_seen 
 void ledger_note_set(struct ledger *l, int64_t order_id, int64_t round, enum ledger_wanted set)
 {
     struct entry *e = entry_find(l, order_id);
-    if (e != NULL && e->row.round == round && e->row.status_set != set) {
-        e->row.status_set = set;
+    struct ledger_row *row = e != NULL ? open_row(l, e) : NULL;
+    if (row == NULL || row->round != round || row->status_set == set)
+        return;
+    row->status_set = set;
+    if (keep(l, e)) /* no memory: a newer publication takes over what was wanted instead */
         e->version++;
-    }
 }
 
 bool ledger_settle(struct ledger *l, int64_t order_id, int64_t publication, enum ledger_wanted wanted, const char *found, const char *note,
                    int64_t now_ms)
 {
     struct entry *e = entry_find(l, order_id);
-    if (e == NULL || e->row.publication != publication || e->row.wanted != wanted || e->row.settled_at != 0)
+    struct ledger_row *row = e != NULL ? open_row(l, e) : NULL;
+    if (row == NULL || row->publication != publication || row->wanted != wanted || row->settled_at != 0)
         return false;
-    bool lost = false; /* a note that finds no memory is left out: the settlement counts */
-    if (found != NULL) {
-        free((char *)e->row.status_found);
-        e->row.status_found = copy_text(found, &lost);
-    }
-    free((char *)e->row.note);
-    e->row.note = copy_text(note, &lost);
-    e->row.settled_at = now_ms;
-    e->row.closed = true;
+    if (found != NULL)
+        row->status_found = found;
+    row->note = note;
+    row->settled_at = now_ms;
+    row->closed = true;
+    if (!keep(l, e))
+        return false; /* no memory: looked at again */
     e->version++;
     entry_list(l, e);
     return true;

@@ -1,9 +1,9 @@
 /* The status-updater's memory of the ledger, and the rules of the join: which status the verdicts of one publication ask for, and what may be done
  * about it in xSale. Pure: no network, time comes in as an argument.
  *
- * Unfinished orders are kept as whole rows. A finished one (settled, every warehouse answered, its row acknowledged) shrinks to 24 bytes: key hash,
+ * Unfinished orders are kept as whole rows, in one block of a few hundred bytes each. A finished one (settled, every warehouse answered, its row acknowledged) shrinks to 24 bytes: key hash,
  * newest publication with what was set, and the row's offset, where it is read again when a later outcome needs it.
- * One ledger serves one organization. Row pointers are valid until the next call that changes the ledger. Thread rule: one owner. */
+ * One ledger serves one organization. Row pointers are valid until the next call. Thread rule: one owner. */
 #ifndef BRIDGE_PRODUCER_LEDGER_H
 #define BRIDGE_PRODUCER_LEDGER_H
 
