@@ -193,7 +193,7 @@ const struct config_key config_table[] = {
     {.section = "consumer", .key = "queue_records", .type = CONFIG_INT, .initial = "10000", .min = 1, .max = 1000000,
      .programs = CONFIG_CONSUMER,
      .doc = "Records held in memory at most."},
-    {.section = "consumer", .key = "queue_bytes", .type = CONFIG_SIZE, .initial = "64m", .min = 65536,
+    {.section = "consumer", .key = "queue_bytes", .type = CONFIG_SIZE, .initial = "24m", .min = 65536,
      .max = INT64_C(17179869184), .programs = CONFIG_CONSUMER,
      .doc = "Bytes of records held in memory at most."},
     {.section = "consumer", .key = "drain_timeout", .type = CONFIG_DURATION, .initial = "30s", .min = 1, .max = 3600000,
