@@ -1,4 +1,4 @@
-/* The tape's verdict on a text beside jansson's. Both must agree but for the differences that json_tape.h lists. */
+/* The tape's verdict on a text beside jansson's, and what it finds in it. Both must agree but for the differences that json_tape.h lists. */
 #ifndef BRIDGE_TESTS_JSON_PEER_H
 #define BRIDGE_TESTS_JSON_PEER_H
 
