@@ -26,6 +26,30 @@ static enum rc broken(struct err *e)
     return reject(e, "bytes that do not fit the schema");
 }
 
+/* Room for n bytes; NULL: the buffer is full. */
+static inline unsigned char *room(struct buf *out, size_t n)
+{
+    return !out->failed && (out->cap - out->n >= n || buf_reserve(out, n)) ? out->p + out->n : NULL;
+}
+
+static inline void put_byte(struct buf *out, unsigned char byte)
+{
+    unsigned char *to = room(out, 1);
+    if (to == NULL)
+        return;
+    *to = byte;
+    out->n++;
+}
+
+static inline void put(struct buf *out, const void *p, size_t n)
+{
+    unsigned char *to = room(out, n);
+    if (to == NULL || n == 0)
+        return;
+    memcpy(to, p, n);
+    out->n += n;
+}
+
 static void print_escape(struct buf *out, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -33,53 +57,86 @@ static void print_escape(struct buf *out, unsigned char c)
     const char *at = c == 0 ? NULL : strchr(from, c);
     if (at != NULL) {
         unsigned char two[2] = {'\\', (unsigned char)to[at - from]};
-        buf_put(out, two, sizeof two);
+        put(out, two, sizeof two);
         return;
     }
     unsigned char six[6] = {'\\', 'u', '0', '0', (unsigned char)hex[c >> 4], (unsigned char)hex[c & 15]};
-    buf_put(out, six, sizeof six);
+    put(out, six, sizeof six);
+}
+
+/* Of n bytes those in front of the first that needs an escape, 8 at a time. The tests are those of "Bit Twiddling Hacks" (a zero byte, a byte less than n): the
+ * first hit is never wrong, so neither is their absence. */
+static size_t count_plain(const unsigned char *p, size_t n)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    size_t i = 0;
+    for (; n - i >= 8; i += 8) {
+        uint64_t w;
+        memcpy(&w, p + i, 8);
+        uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+        if (((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops) != 0)
+            break;
+    }
+    while (i < n && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
+        i++;
+    return i;
 }
 
 void avro_json_text(struct buf *out, const unsigned char *p, size_t n)
 {
     size_t from = 0;
-    buf_put_byte(out, '"');
+    if (count_plain(p, n) == n) {
+        unsigned char *to = room(out, n + 2);
+        if (to == NULL)
+            return;
+        to[0] = to[n + 1] = '"';
+        if (n > 0)
+            memcpy(to + 1, p, n);
+        out->n += n + 2;
+        return;
+    }
+    put_byte(out, '"');
     for (size_t i = 0; i < n; i++) {
         if (p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
             continue;
-        buf_put(out, p + from, i - from);
+        put(out, p + from, i - from);
         print_escape(out, p[i]);
         from = i + 1;
     }
-    buf_put(out, p + from, n - from);
-    buf_put_byte(out, '"');
+    put(out, p + from, n - from);
+    put_byte(out, '"');
 }
 
 void avro_json_name(const struct schema_field *f, struct buf *out)
 {
     if (f->json_name != f->name) { /* any text; a name needs no escapes */
         avro_json_text(out, (const unsigned char *)f->json_name, strlen(f->json_name));
-        buf_put_byte(out, ':');
+        put_byte(out, ':');
         return;
     }
-    buf_put_byte(out, '"');
-    buf_put_text(out, f->name);
-    buf_put(out, "\":", 2);
+    size_t n = strlen(f->name);
+    unsigned char *to = room(out, n + 3);
+    if (to == NULL)
+        return;
+    to[0] = to[n + 1] = '"';
+    memcpy(to + 1, f->name, n);
+    to[n + 2] = ':';
+    out->n += n + 3;
 }
 
 static void print_base64(struct buf *out, const unsigned char *p, size_t n)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    buf_put_byte(out, '"');
+    put_byte(out, '"');
     for (size_t i = 0; i < n; i += 3) {
         size_t have = n - i < 3 ? n - i : 3;
         uint32_t v = (uint32_t)p[i] << 16 | (have > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (have > 2 ? p[i + 2] : 0);
         unsigned char four[4] = {(unsigned char)digits[v >> 18], (unsigned char)digits[v >> 12 & 63],
                                  (unsigned char)(have > 1 ? digits[v >> 6 & 63] : '='),
                                  (unsigned char)(have > 2 ? digits[v & 63] : '=')};
-        buf_put(out, four, sizeof four);
+        put(out, four, sizeof four);
     }
-    buf_put_byte(out, '"');
+    put_byte(out, '"');
 }
 
 static void print_integer(struct buf *out, int64_t v)
@@ -92,7 +149,13 @@ static void print_integer(struct buf *out, int64_t v)
     while ((u /= 10) != 0);
     if (v < 0)
         digits[--n] = '-';
-    buf_put(out, digits + n, sizeof digits - n);
+    put(out, digits + n, sizeof digits - n);
+}
+
+static bool in_millis(const struct schema_field *f)
+{
+    const char *form = f == NULL ? NULL : json_string_value(json_object_get(f->json, "json"));
+    return form != NULL && strcmp(form, "millis") == 0;
 }
 
 static enum rc print_long(const struct schema_node *s, const struct schema_field *f, struct avro_cursor *c, struct buf *out, struct err *e)
@@ -105,20 +168,19 @@ static enum rc print_long(const struct schema_node *s, const struct schema_field
         if (v < DAY_FIRST || v > DAY_LAST)
             return reject(e, "a date outside the years 1 to 9999");
         zone_print_moment(v * DAY_MS, text);
-        buf_put_byte(out, '"');
-        buf_put(out, text, strlen("2026-11-20"));
-        buf_put_byte(out, '"');
+        put_byte(out, '"');
+        put(out, text, strlen("2026-11-20"));
+        put_byte(out, '"');
         return RC_OK;
     }
-    const char *form = f == NULL ? NULL : json_string_value(json_object_get(f->json, "json"));
-    if (s->logical != SCHEMA_TIMESTAMP_MILLIS || (form != NULL && strcmp(form, "millis") == 0)) {
+    if (s->logical != SCHEMA_TIMESTAMP_MILLIS || in_millis(f)) {
         print_integer(out, v);
         return RC_OK;
     }
     if (v < MOMENT_FIRST || v > MOMENT_LAST)
         return reject(e, "a moment outside the years 1 to 9999");
     zone_print_moment(v, text);
-    buf_printf(out, "\"%s\"", text);
+    avro_json_text(out, (const unsigned char *)text, strlen(text));
     return RC_OK;
 }
 
@@ -138,7 +200,7 @@ static enum rc print_bytes(const struct schema_node *s, struct avro_cursor *c, s
         decimal_t v;
         if (decimal_from_bytes(p, n, s->precision, &v, e) != RC_OK)
             return RC_REJECT;
-        buf_put(out, text, decimal_to_text(v, s->scale, text));
+        put(out, text, decimal_to_text(v, s->scale, text));
     } else if (s->kind == SCHEMA_STRING) {
         avro_json_text(out, p, n);
     } else {
@@ -174,11 +236,11 @@ static enum rc print_real(const struct schema_node *s, struct avro_cursor *c, st
 
 static enum rc print_record(const struct schema_node *s, struct avro_cursor *c, struct buf *out, int depth, struct err *e)
 {
-    buf_put_byte(out, '{');
+    put_byte(out, '{');
     for (size_t i = 0; i < s->count; i++) {
         const struct schema_field *f = &s->fields[i];
         if (i > 0)
-            buf_put_byte(out, ',');
+            put_byte(out, ',');
         avro_json_name(f, out);
         enum rc rc = print(f->type, f, c, out, depth, e);
         if (rc != RC_OK) {
@@ -186,7 +248,7 @@ static enum rc print_record(const struct schema_node *s, struct avro_cursor *c, 
             return rc;
         }
     }
-    buf_put_byte(out, '}');
+    put_byte(out, '}');
     return RC_OK;
 }
 
@@ -194,7 +256,7 @@ static enum rc print_list(const struct schema_node *s, struct avro_cursor *c, st
 {
     bool map = s->kind == SCHEMA_MAP, first = true;
     uint64_t count;
-    buf_put_byte(out, map ? '{' : '[');
+    put_byte(out, map ? '{' : '[');
     do {
         if (!avro_read_block(c, s->branches[0]->min_bytes + map, &count))
             return broken(e);
@@ -202,20 +264,20 @@ static enum rc print_list(const struct schema_node *s, struct avro_cursor *c, st
             const unsigned char *key;
             size_t key_n;
             if (!first)
-                buf_put_byte(out, ',');
+                put_byte(out, ',');
             first = false;
             if (map && !avro_read_bytes(c, &key, &key_n))
                 return broken(e);
             if (map) {
                 avro_json_text(out, key, key_n);
-                buf_put_byte(out, ':');
+                put_byte(out, ':');
             }
             enum rc rc = print(s->branches[0], NULL, c, out, depth, e);
             if (rc != RC_OK)
                 return rc;
         }
     } while (count > 0 && !buf_failed(out));
-    buf_put_byte(out, map ? '}' : ']');
+    put_byte(out, map ? '}' : ']');
     return RC_OK;
 }
 
@@ -246,7 +308,7 @@ static enum rc print(const struct schema_node *s, const struct schema_field *f, 
         return broken(e);
     switch (s->kind) {
     case SCHEMA_NULL:
-        buf_put_text(out, "null");
+        put(out, "null", 4);
         return RC_OK;
     case SCHEMA_BOOLEAN:
         return print_boolean(c, out, e);

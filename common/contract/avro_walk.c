@@ -32,15 +32,10 @@ static size_t left(const struct avro_cursor *c)
     return (size_t)(c->end - c->p);
 }
 
-bool avro_read_long(struct avro_cursor *c, int64_t *out)
+bool avro_read_long_longer(struct avro_cursor *c, int64_t *out)
 {
     uint64_t v = 0;
     size_t n = left(c);
-    if (n > 0 && c->p[0] < 0x80) { /* nearly all of them: lengths, branches, small counts */
-        v = *c->p++;
-        *out = (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
-        return true;
-    }
     for (unsigned i = 0; i < 10 && i < n; i++) {
         unsigned char byte = c->p[i];
         if (i == 9 && byte > 1) /* the tenth byte holds one bit */

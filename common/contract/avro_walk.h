@@ -17,7 +17,15 @@ struct avro_cursor {
     const unsigned char *p, *end;
 };
 
-bool avro_read_long(struct avro_cursor *c, int64_t *out);
+bool avro_read_long_longer(struct avro_cursor *c, int64_t *out); /* of more than one byte, or none */
+static inline bool avro_read_long(struct avro_cursor *c, int64_t *out)
+{
+    if (c->p >= c->end || *c->p >= 0x80)
+        return avro_read_long_longer(c, out);
+    unsigned v = *c->p++; /* nearly all of them: lengths, branches, small counts */
+    *out = (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+    return true;
+}
 bool avro_read_bytes(struct avro_cursor *c, const unsigned char **p, size_t *n);
 /* Count of the next block of an array or map (0: end); a negative count's size is read and checked. min_item: smallest size of an item in bytes,
  * 0 allowed: then at most AVRO_WALK_EMPTY items. */

@@ -138,8 +138,46 @@ static wide_t power_of_ten(int n)
     return v;
 }
 
+/* What nearly all amounts are: at most 8 bytes. false: the long way must decide. */
+static bool from_few_bytes(const unsigned char *p, size_t n, int precision, decimal_t *out)
+{
+    static const uint64_t power[] = {1u,
+                                     10u,
+                                     100u,
+                                     1000u,
+                                     10000u,
+                                     100000u,
+                                     1000000u,
+                                     10000000u,
+                                     100000000u,
+                                     1000000000u,
+                                     10000000000u,
+                                     100000000000u,
+                                     1000000000000u,
+                                     10000000000000u,
+                                     100000000000000u,
+                                     1000000000000000u,
+                                     10000000000000000u,
+                                     100000000000000000u,
+                                     1000000000000000000u,
+                                     10000000000000000000u};
+    if (n == 0 || n > 8 || precision < 0 || precision >= (int)(sizeof power / sizeof power[0]))
+        return false;
+    uint64_t u = p[0] >= 0x80 ? UINT64_MAX : 0;
+    for (size_t i = 0; i < n; i++)
+        u = u << 8 | p[i];
+    int64_t v;
+    memcpy(&v, &u, sizeof v);
+    if ((v < 0 ? 0 - u : u) >= power[precision])
+        return false;
+    *out = v;
+    return true;
+}
+
 enum rc decimal_from_bytes(const unsigned char *p, size_t n, int precision, decimal_t *out, struct err *e)
 {
+    if (from_few_bytes(p, n, precision, out))
+        return RC_OK;
     if (n == 0 || n > DECIMAL_BYTES) {
         err_set(e, "a decimal of %zu bytes", n);
         return RC_REJECT;
@@ -158,22 +196,38 @@ enum rc decimal_from_bytes(const unsigned char *p, size_t n, int precision, deci
     return RC_OK;
 }
 
+/* 128 bits divide slowly, and hardly an amount needs them. */
+static unsigned take_digit(wide_t *u)
+{
+    unsigned digit;
+    if (*u <= UINT64_MAX) {
+        uint64_t few = (uint64_t)*u;
+        digit = (unsigned)(few % 10);
+        *u = few / 10;
+    } else {
+        digit = (unsigned)(*u % 10);
+        *u /= 10;
+    }
+    return digit;
+}
+
 size_t decimal_to_text(decimal_t v, int scale, char out[DECIMAL_TEXT])
 {
     char digits[DECIMAL_TEXT]; /* from the end */
-    size_t n = 0, fraction = scale > DIGITS_MAX ? DIGITS_MAX : scale < 0 ? 0 : (size_t)scale;
+    size_t n = 0, at = 0, fraction = scale > DIGITS_MAX ? DIGITS_MAX : scale < 0 ? 0 : (size_t)scale;
     wide_t u = v < 0 ? -(wide_t)v : (wide_t)v;
-    while (fraction > 0 && u % 10 == 0) {
-        if (u == 0) {
-            fraction = 0;
-            break;
+    if (u == 0)
+        fraction = 0;
+    while (fraction > 0 || u > 0 || n == 0) {
+        unsigned digit = take_digit(&u);
+        if (digit == 0 && n == 0 && fraction > 0) { /* zeros that end a fraction */
+            fraction--;
+            continue;
         }
-        u /= 10;
-        fraction--;
+        digits[n++] = (char)('0' + digit);
+        if (u == 0 && n > fraction)
+            break;
     }
-    for (; u > 0 || n <= fraction; u /= 10)
-        digits[n++] = (char)('0' + (int)(u % 10));
-    size_t at = 0;
     if (v < 0)
         out[at++] = '-';
     while (n > 0) {

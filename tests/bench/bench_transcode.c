@@ -1,5 +1,5 @@
 /* How fast an order becomes a record and a record the ERP's document, on one core, beside jansson + avro-c. tests/bench/transcode runs it and the other peers.
- * Usage: transcode [--page | --sample] [MILLISECONDS]. Prints name=value lines: orders per second of CPU time, bytes asked of malloc an order (after a warm-up, -1: not
+ * Usage: transcode --page | --sample | [[FIGURE] MILLISECONDS]. Prints name=value lines: orders per second of CPU time, bytes asked of malloc an order (after a warm-up, -1: not
  * counted). --page prints the page that is measured, --sample the first order's record in hex with a revision of 0123456789abcdef. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -196,7 +196,7 @@ failed:
     return false;
 }
 
-static bool run(struct bench *b, int64_t ms)
+static bool run(struct bench *b, int64_t ms, const char *only)
 {
     static const struct {
         const char *name;
@@ -204,7 +204,7 @@ static bool run(struct bench *b, int64_t ms)
     } steps[] = {{"encode", encode_page}, {"parse", parse_page}, {"walk", walk}, {"head", head}, {"view", view}, {"consume", consume},
                  {"avroc_encode", peer_encode}, {"avroc_parse", peer_parse}, {"avroc_decode", peer_decode}};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        if (!measure(b, steps[i].name, steps[i].step, ms))
+        if ((only == NULL || strcmp(only, steps[i].name) == 0) && !measure(b, steps[i].name, steps[i].step, ms))
             return false;
     (void)printf("json_order=%zu\navro_order=%zu\n", b->text.n / PAGE_ORDERS, b->record.n);
     return true;
@@ -273,7 +273,7 @@ int main(int argc, char **argv)
     else if (ok && strcmp(last, "--sample") == 0)
         ok = sample(&b);
     else if (ok)
-        ok = run(&b, last[0] != '\0' ? strtol(last, NULL, 10) : 1000);
+        ok = run(&b, last[0] != '\0' ? strtol(last, NULL, 10) : 1000, argc > 2 ? argv[1] : NULL);
     peer_avroc_close(&b.peer);
     order_view_destroy(b.view);
     order_encoder_destroy(b.encoder);

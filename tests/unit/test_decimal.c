@@ -137,7 +137,7 @@ static void the_largest_decimals_survive_their_bytes(void **state)
 static void bytes_out_of_bounds_are_refused(void **state)
 {
     unsigned char p[17] = {0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    unsigned char lowest[16] = {0x80}, thousand[] = {0x03, 0xe8};
+    unsigned char lowest[16] = {0x80}, thousand[] = {0x03, 0xe8}, below[] = {0xfc, 0x18};
     struct err e;
     decimal_t v;
     (void)state;
@@ -148,6 +148,14 @@ static void bytes_out_of_bounds_are_refused(void **state)
     assert_int_equal(decimal_from_bytes(thousand, 2, 3, &v, &e), RC_REJECT);
     assert_int_equal(decimal_from_bytes(thousand, 2, 4, &v, &e), RC_OK);
     assert_true(v == 1000);
+    assert_int_equal(decimal_from_bytes(below, 2, 3, &v, &e), RC_REJECT);
+    assert_int_equal(decimal_from_bytes(below, 2, 4, &v, &e), RC_OK);
+    assert_true(v == -1000);
+    for (int precision = 18; precision <= 20; precision++) { /* 2^63 - 1 has 19 digits */
+        assert_int_equal(decimal_from_bytes(p, 8, precision, &v, &e), precision < 19 ? RC_REJECT : RC_OK);
+        assert_int_equal(decimal_from_bytes(lowest, 8, precision, &v, &e), precision < 19 ? RC_REJECT : RC_OK);
+        assert_true(precision < 19 || v == INT64_MIN);
+    }
 }
 
 static void words_never_hold_the_value(void **state)
