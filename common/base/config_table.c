@@ -142,9 +142,9 @@ const struct config_key config_table[] = {
     {.section = "kafka.consumer", .key = "*", .type = CONFIG_TEXT, .programs = CONFIG_EVERY,
      .example = "fetch.wait.max.ms = 100",
      .doc = "Any librdkafka property, for what the bridge reads only."},
-    {.section = "registry", .key = "url", .type = CONFIG_URL, .programs = CONFIG_EVERY, .required = CONFIG_EVERY,
-     .example = "http://127.0.0.1:8081",
-     .doc = "Root of the Confluent-compatible API."},
+    {.section = "registry", .key = "url", .type = CONFIG_URL, .programs = CONFIG_EVERY, .example = "http://127.0.0.1:8081",
+     .doc = "Root of the Confluent-compatible API. Empty: no registry but fixed schema ids, for trials only: every program must then use "
+            "the same Order schema, the one built in (a record written with another is noticed by its header and waits)."},
     {.section = "registry", .key = "username", .type = CONFIG_TEXT, .programs = CONFIG_EVERY,
      .doc = "For basic authentication. Empty: none."},
     {.section = "registry", .key = "password", .type = CONFIG_TEXT, .programs = CONFIG_EVERY, .secret = true, .reload = true,

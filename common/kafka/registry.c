@@ -10,6 +10,7 @@
 
 #include "common/base/backoff.h"
 #include "common/base/buf.h"
+#include "common/kafka/registry_local.h"
 #include "common/kafka/registry_reply.h"
 #include "common/net/http_client.h"
 
@@ -24,6 +25,7 @@ enum {
     RETRY_AFTER_MAX_MS = 300000,
     CONNECTIONS_MAX = 4,
     UNKNOWN_MAX = 64,
+    LEVEL_TRIES = 3, /* the level is a courtesy: a registry that always fails at it must not keep us from starting */
 };
 
 struct cached {
@@ -39,6 +41,10 @@ struct registration {
     struct buf subject;    /* escaped for a path */
     struct buf body;       /* {"schema": "..."} */
     struct schema *schema; /* a copy of the caller's, for the cache */
+    int32_t id;            /* registered, or known without asking; 0: not yet */
+    bool offered;          /* it was sent to be registered, whatever came back: found by a later look-up it is ours too */
+    bool level_settled;    /* set, or told that it cannot be */
+    int level_failures;
     struct http_call *call;
     struct loop_timer again;
     struct backoff backoff;
@@ -67,7 +73,7 @@ struct registry {
     const struct config *config;
     struct log *log;
     struct health *health;
-    struct http_client *http;
+    struct http_client *http; /* NULL: registry.url is empty, ids are local */
     struct cached *cache;
     struct fetch *fetches;
     struct registration *registrations;
@@ -76,6 +82,7 @@ struct registry {
 };
 
 static const char *const media_type = "application/vnd.schemaregistry.v1+json";
+static const char level[] = "BACKWARD_TRANSITIVE";
 
 static void set_up(struct registry *r)
 {
@@ -87,7 +94,7 @@ static void set_down(struct registry *r, const char *why, const char *doing)
     health_set(r->health, "registry", HEALTH_DOWN, why, doing);
 }
 
-static struct http_call *ask(struct registry *r, const char *path, const struct buf *body, http_done_fn *done,
+static struct http_call *ask(struct registry *r, const char *method, const char *path, const struct buf *body, http_done_fn *done,
                              void *arg, struct err *e)
 {
     struct http_call *call = NULL;
@@ -110,7 +117,7 @@ static struct http_call *ask(struct registry *r, const char *path, const struct 
     (void)snprintf(type, sizeof type, "Content-Type: %s", media_type);
     const char *headers[] = {accept, type};
     struct http_request request = {
-        .method = body != NULL ? "POST" : "GET",
+        .method = method,
         .url = text,
         .headers = headers,
         .headers_n = body != NULL ? 2 : 1,
@@ -222,7 +229,23 @@ static void on_fetched(void *arg, const struct http_reply *reply)
 static void on_known(void *arg)
 {
     struct fetch *f = arg;
-    fetch_end(f, RC_OK, registry_cached(f->registry, f->id), "");
+    struct err e = {""};
+    const struct schema *s = registry_cached(f->registry, f->id);
+    if (s == NULL) { /* no registry, and not an id of the table (or no memory for its schema) */
+        note_unknown(f->registry, f->id, registry_local_text(f->id) == NULL);
+        err_set(&e, "registry: registry.url is empty, and there is no local schema %d", (int)f->id);
+    }
+    fetch_end(f, s != NULL ? RC_OK : RC_RETRY, s, e.text);
+}
+
+/* The built-in schema of an id of the table into the cache, unless this program has registered one. */
+static void load_local(struct registry *r, int32_t id)
+{
+    const char *text = registry_local_text(id);
+    struct schema *s = NULL;
+    struct err e;
+    if (text != NULL && registry_cached(r, id) == NULL && schema_parse(text, strlen(text), &s, &e) == RC_OK)
+        (void)cache_put(r, id, s);
 }
 
 /* NULL: words in e. */
@@ -238,9 +261,11 @@ static struct fetch *fetch_start(struct registry *r, int32_t id, struct err *e)
     f->registry = r;
     f->waiters_end = &f->waiters;
     (void)snprintf(path, sizeof path, "/schemas/ids/%d", (int)id);
-    if (registry_cached(r, id) != NULL) {
+    if (r->http == NULL)
+        load_local(r, id);
+    if (r->http == NULL || registry_cached(r, id) != NULL) {
         loop_timer_in(r->loop, &f->answer, 0, on_known, f);
-    } else if ((f->call = ask(r, path, NULL, on_fetched, f, e)) == NULL) {
+    } else if ((f->call = ask(r, "GET", path, NULL, on_fetched, f, e)) == NULL) {
         free(f);
         return NULL;
     }
@@ -308,7 +333,8 @@ static void registration_ask(struct registration *g, enum registry_step step);
 
 static void on_again(void *arg)
 {
-    registration_ask(arg, REGISTRY_LOOK_UP);
+    struct registration *g = arg;
+    registration_ask(g, g->id > 0 ? REGISTRY_LEVEL : REGISTRY_LOOK_UP);
 }
 
 static void registration_retry(struct registration *g, int64_t retry_after_ms, const char *why)
@@ -322,10 +348,60 @@ static void registration_retry(struct registration *g, int64_t retry_after_ms, c
     loop_timer_in(g->registry->loop, &g->again, wait, on_again, g);
 }
 
+/* The subject's level was asked for; on with what comes next. */
+static void after_level(struct registration *g)
+{
+    if (g->id == 0) {
+        registration_ask(g, REGISTRY_COMPATIBLE);
+        return;
+    }
+    set_up(g->registry);
+    registration_end(g, RC_OK, g->id, "");
+}
+
+static void on_level(void *arg, const struct http_reply *reply)
+{
+    struct registration *g = arg;
+    struct log *log = g->registry->log;
+    struct err e = {""};
+    enum rc rc = registry_reply_level(reply, (const char *)g->subject.p, g->subject.n, &e);
+    g->call = NULL;
+    if (rc == RC_RETRY && ++g->level_failures < LEVEL_TRIES) {
+        registration_retry(g, reply->retry_after_ms, e.text);
+        return;
+    }
+    bool not_yet = rc == RC_REJECT && reply->status == 404 && g->id == 0; /* perhaps once the subject has a version */
+    if (rc == RC_OK)
+        log_fact(log, LOG_INFO, "registry", NULL, "compatibility level set", LOG_S("subject", buf_text(&g->subject)), LOG_S("level", level));
+    else if (!not_yet)
+        log_fact(log, LOG_WARN, "registry", NULL, "compatibility level not set", LOG_S("subject", buf_text(&g->subject)),
+                 LOG_S("wanted", level), LOG_S("why", e.text));
+    g->level_settled = !not_yet;
+    after_level(g);
+}
+
+static void on_id(struct registration *g, int32_t id)
+{
+    bool registered = g->step == REGISTRY_REGISTER;
+    log_fact(g->registry->log, LOG_INFO, "registry", NULL, registered ? "schema registered" : "schema found",
+             LOG_S("subject", buf_text(&g->subject)), LOG_I("id", id));
+    g->id = id;
+    if (g->offered && !g->level_settled)
+        registration_ask(g, REGISTRY_LEVEL);
+    else
+        after_level(g);
+}
+
+static void tell_reason(void *arg, const char *reason)
+{
+    struct registration *g = arg;
+    log_fact(g->registry->log, LOG_ERROR, "registry", NULL, "schema not compatible", LOG_S("subject", buf_text(&g->subject)),
+             LOG_S("reason", reason));
+}
+
 static void on_registered(void *arg, const struct http_reply *reply)
 {
     struct registration *g = arg;
-    struct registry *r = g->registry;
     struct err e = {""};
     enum registry_step step = g->step;
     int32_t id = 0;
@@ -333,20 +409,18 @@ static void on_registered(void *arg, const struct http_reply *reply)
     g->call = NULL;
     switch (next) {
     case REGISTRY_STEP:
-        registration_ask(g, step);
+        registration_ask(g, step == REGISTRY_LEVEL && g->level_settled ? REGISTRY_COMPATIBLE : step);
         break;
     case REGISTRY_DONE:
-        set_up(r);
-        log_fact(r->log, LOG_INFO, "registry", NULL,
-                 step == REGISTRY_REGISTER ? "schema registered" : "schema found",
-                 LOG_S("subject", buf_text(&g->subject)), LOG_I("id", id));
-        registration_end(g, RC_OK, id, "");
+        on_id(g, id);
         break;
     case REGISTRY_RETRY:
         registration_retry(g, reply->retry_after_ms, e.text);
         break;
     case REGISTRY_FATAL:
-        set_down(r, e.text, "needs an operator");
+        if (step == REGISTRY_COMPATIBLE || step == REGISTRY_COMPATIBLE_LATEST)
+            (void)registry_reply_reasons(reply, tell_reason, g);
+        set_down(g->registry, e.text, "needs an operator");
         registration_end(g, RC_FATAL, 0, e.text);
         break;
     }
@@ -354,29 +428,69 @@ static void on_registered(void *arg, const struct http_reply *reply)
 
 static void registration_ask(struct registration *g, enum registry_step step)
 {
-    static const char *const formats[][2] = {
-        [REGISTRY_LOOK_UP] = {"/subjects/", ""},
-        [REGISTRY_COMPATIBLE] = {"/compatibility/subjects/", "/versions/latest?verbose=true"},
-        [REGISTRY_REGISTER] = {"/subjects/", "/versions"},
+    static const struct {
+        const char *method, *before, *after;
+    } formats[] = {
+        [REGISTRY_LOOK_UP] = {"POST", "/subjects/", ""},
+        [REGISTRY_LEVEL] = {"PUT", "/config/", ""},
+        [REGISTRY_COMPATIBLE] = {"POST", "/compatibility/subjects/", "/versions?verbose=true"},
+        [REGISTRY_COMPATIBLE_LATEST] = {"POST", "/compatibility/subjects/", "/versions/latest?verbose=true"},
+        [REGISTRY_REGISTER] = {"POST", "/subjects/", "/versions"},
     };
+    bool setting = step == REGISTRY_LEVEL;
     struct err e = {""};
-    struct buf path;
+    struct buf path, level_body;
     buf_init(&path, URL_MAX);
-    buf_put_text(&path, formats[step][0]);
+    buf_init(&level_body, URL_MAX);
+    buf_put_text(&path, formats[step].before);
     buf_put(&path, g->subject.p, g->subject.n);
-    buf_put_text(&path, formats[step][1]);
-    const char *text = buf_text(&path);
+    buf_put_text(&path, formats[step].after);
+    buf_printf(&level_body, "{\"compatibility\":\"%s\"}", level);
+    const char *text = buf_failed(&level_body) ? NULL : buf_text(&path);
     g->step = step;
+    g->offered |= step == REGISTRY_REGISTER;
     if (text != NULL)
-        g->call = ask(g->registry, text, &g->body, on_registered, g, &e);
+        g->call = ask(g->registry, formats[step].method, text, setting ? &level_body : &g->body, setting ? on_level : on_registered, g, &e);
     else
         err_set(&e, "registry: out of memory");
     if (g->call == NULL)
         registration_retry(g, -1, e.text);
+    buf_release(&level_body);
     buf_release(&path);
 }
 
-/* The body of all three steps; schemaType is left out: Avro is the default and older registries refuse the
+static void on_local_id(void *arg)
+{
+    struct registration *g = arg;
+    registration_end(g, RC_OK, g->id, "");
+}
+
+/* No registry: the id comes from the table. The schema is in the cache at once, before anybody can ask for the built-in one. */
+static enum rc register_local(struct registration *g, const char *topic, struct err *e)
+{
+    struct registry *r = g->registry;
+    int32_t id = registry_local_id(topic);
+    if (id == 0) {
+        err_set(e, "registry: registry.url is empty, and there is no local schema id for topic %s", topic);
+        return RC_FATAL;
+    }
+    const struct schema *there = registry_cached(r, id);
+    if (there != NULL && schema_fingerprint(there) != schema_fingerprint(g->schema)) {
+        err_set(e, "registry: registry.url is empty, and local schema id %d is in use for another schema", (int)id);
+        return RC_FATAL;
+    }
+    bool kept = cache_put(r, id, g->schema);
+    g->schema = NULL;
+    if (!kept) {
+        err_set(e, "registry: out of memory");
+        return RC_FATAL;
+    }
+    g->id = id;
+    loop_timer_in(r->loop, &g->again, 0, on_local_id, g);
+    return RC_OK;
+}
+
+/* The body of all steps but the level's; schemaType is left out: Avro is the default and older registries refuse the
  * key. */
 static bool make_body(const struct schema *s, struct buf *out)
 {
@@ -413,9 +527,12 @@ enum rc registry_register(struct registry *r, const char *topic, const struct sc
     }
     if ((rc = schema_parse(schema_text(s), strlen(schema_text(s)), &g->schema, e)) != RC_OK)
         goto out;
+    if (r->http == NULL && (rc = register_local(g, topic, e)) != RC_OK)
+        goto out;
     g->next = r->registrations;
     r->registrations = g;
-    registration_ask(g, REGISTRY_LOOK_UP);
+    if (r->http != NULL)
+        registration_ask(g, REGISTRY_LOOK_UP);
     g = NULL;
 out:
     registration_free(g);
@@ -445,6 +562,12 @@ enum rc registry_create(struct loop *l, const struct config *c, struct log *log,
     r->config = c;
     r->log = log;
     r->health = h;
+    if (config_text(c, "registry.url")[0] == '\0') {
+        health_set(h, "registry", HEALTH_UP, NULL, REGISTRY_LOCAL_WORDS);
+        log_write_unfolded(log, LOG_WARN, "registry", NULL, REGISTRY_LOCAL_WORDS, NULL, 0);
+        *out = r;
+        return RC_OK;
+    }
     r->http = http_client_create(l, &settings, e);
     if (r->http == NULL) {
         err_prefix(e, "registry");

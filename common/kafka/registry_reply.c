@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 300 }; /* bytes of the registry's own words that we repeat */
+enum {
+    MESSAGE_MAX = 300, /* bytes of the registry's own words that we repeat */
+    REASONS_MAX = 20,
+    REASONS_ROOM = 320, /* bytes of all reasons together in the words */
+};
 
 /* error_code of the Confluent API */
 enum { CODE_NO_SUBJECT = 40401, CODE_NO_SCHEMA = 40403 };
@@ -122,33 +126,94 @@ static int32_t read_id(const json_t *root)
 }
 
 /* {"is_compatible": false, "messages": ["...", ...]} */
-static void explain_incompatible(const char *subject, size_t subject_n, const json_t *root, struct err *e)
+static size_t each_reason(const json_t *root, registry_reason_fn *each, void *arg)
 {
-    char said[MESSAGE_MAX];
     const json_t *messages = json_object_get(root, "messages");
-    copy_words(json_string_value(json_array_get(messages, 0)), said);
-    err_set(e, "registry: subject %.*s: the schema is not compatible with the latest version%s%s",
-            (int)subject_n, subject, said[0] != '\0' ? ": " : "", said);
+    size_t n = json_array_size(messages);
+    for (size_t i = 0; i < n && i < REASONS_MAX; i++) {
+        char said[MESSAGE_MAX];
+        copy_words(json_string_value(json_array_get(messages, i)), said);
+        each(arg, said);
+    }
+    return n;
+}
+
+size_t registry_reply_reasons(const struct http_reply *reply, registry_reason_fn *each, void *arg)
+{
+    json_t *root = read_object(reply);
+    size_t n = each_reason(root, each, arg);
+    json_decref(root);
+    return n;
+}
+
+struct joined {
+    char text[REASONS_ROOM];
+    size_t used, reasons;
+};
+
+/* Whole reasons only; the first always has room. */
+static void join(void *arg, const char *reason)
+{
+    struct joined *j = arg;
+    size_t n = strlen(reason), separator = j->used > 0 ? 2 : 0;
+    if (j->used + separator + n >= sizeof j->text)
+        return;
+    memcpy(j->text + j->used, "; ", separator);
+    memcpy(j->text + j->used + separator, reason, n + 1);
+    j->used += separator + n;
+    j->reasons++;
+}
+
+static void explain_incompatible(const char *subject, size_t subject_n, const json_t *root, bool latest, struct err *e)
+{
+    struct joined j = {"", 0, 0};
+    char more[40] = "";
+    size_t n = each_reason(root, join, &j);
+    if (n > j.reasons)
+        (void)snprintf(more, sizeof more, "; and %zu more", n - j.reasons);
+    err_set(e, "registry: subject %.*s: the schema is not compatible with the %s: %s%s", (int)subject_n, subject,
+            latest ? "latest version" : "versions that are there", n > 0 ? j.text : "the registry names no reason", more);
+}
+
+enum rc registry_reply_level(const struct http_reply *reply, const char *subject, size_t subject_n, struct err *e)
+{
+    char what[300];
+    if (reply->end == HTTP_REPLIED && reply->status >= 200 && reply->status < 300)
+        return RC_OK;
+    json_t *root = read_object(reply);
+    (void)snprintf(what, sizeof what, "compatibility level of %.*s", (int)subject_n, subject);
+    if (reply->end == HTTP_REPLIED && (reply->status == 404 || reply->status == 405 || reply->status == 422))
+        err_set(e, "registry: %s: HTTP %d, it cannot be set here", what, reply->status);
+    else
+        explain(reply, root, what, e);
+    json_decref(root);
+    return may_pass(reply) ? RC_RETRY : RC_REJECT;
 }
 
 static enum registry_next judge(const struct http_reply *reply, const json_t *root, const char *subject, size_t subject_n,
                                 enum registry_step *step, int32_t *id, struct err *e)
 {
     enum registry_step at = *step;
+    bool comparing = at == REGISTRY_COMPATIBLE || at == REGISTRY_COMPATIBLE_LATEST;
     bool ok = reply->end == HTTP_REPLIED && reply->status == 200;
     bool missing = reply->end == HTTP_REPLIED && reply->status == 404;
-    if (ok && at == REGISTRY_COMPATIBLE && json_is_true(json_object_get(root, "is_compatible"))) {
+    bool no_such_call = reply->end == HTTP_REPLIED && reply->status == 405;
+    if (ok && comparing && json_is_true(json_object_get(root, "is_compatible"))) {
         *step = REGISTRY_REGISTER;
         return REGISTRY_STEP;
     }
-    if (ok && at == REGISTRY_COMPATIBLE && json_is_false(json_object_get(root, "is_compatible"))) {
-        explain_incompatible(subject, subject_n, root, e);
+    if (ok && comparing && json_is_false(json_object_get(root, "is_compatible"))) {
+        explain_incompatible(subject, subject_n, root, at == REGISTRY_COMPATIBLE_LATEST, e);
         return REGISTRY_FATAL;
     }
-    if (ok && at != REGISTRY_COMPATIBLE && (*id = read_id(root)) > 0)
+    if (ok && !comparing && (*id = read_id(root)) > 0)
         return REGISTRY_DONE;
+    if (at == REGISTRY_COMPATIBLE && (missing || no_such_call)) {
+        *step = REGISTRY_COMPATIBLE_LATEST;
+        return REGISTRY_STEP;
+    }
     if (missing && at != REGISTRY_REGISTER) { /* without a subject there is nothing to be compatible with */
-        *step = at == REGISTRY_COMPATIBLE || error_code(root) == CODE_NO_SUBJECT ? REGISTRY_REGISTER : REGISTRY_COMPATIBLE;
+        *step = at == REGISTRY_COMPATIBLE_LATEST || error_code(root) == CODE_NO_SUBJECT ? REGISTRY_REGISTER : REGISTRY_LEVEL;
         return REGISTRY_STEP;
     }
     char what[300];

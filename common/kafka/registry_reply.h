@@ -5,8 +5,9 @@
 #include "common/contract/schema.h"
 #include "common/net/http_client.h"
 
-/* Registering a schema: look up; not there: compatible? ; register. */
-enum registry_step { REGISTRY_LOOK_UP, REGISTRY_COMPATIBLE, REGISTRY_REGISTER };
+/* Registering a schema: look up; not there, but other versions are: set the subject's compatibility level; compatible with all of them, or where the
+ * registry has no such question with the latest? ; register. */
+enum registry_step { REGISTRY_LOOK_UP, REGISTRY_LEVEL, REGISTRY_COMPATIBLE, REGISTRY_COMPATIBLE_LATEST, REGISTRY_REGISTER };
 
 enum registry_next {
     REGISTRY_STEP,  /* go on with *step */
@@ -15,9 +16,18 @@ enum registry_next {
     REGISTRY_FATAL  /* never; needs an operator */
 };
 
-/* The reply to *step for a subject (subject_n bytes, as it stands in the path). Words in e for REGISTRY_RETRY and REGISTRY_FATAL. */
+/* The reply to *step, not to REGISTRY_LEVEL, for a subject (subject_n bytes, as it stands in the path). Words in e for REGISTRY_RETRY and
+ * REGISTRY_FATAL. */
 enum registry_next registry_reply_step(const struct http_reply *reply, const char *subject, size_t subject_n, enum registry_step *step,
                                        int32_t *id, struct err *e);
+
+/* The reply to PUT /config/{subject}. RC_OK: the level is set. RC_REJECT: not possible here (the right is missing, the registry has no such call).
+ * RC_RETRY: perhaps later. Words in e unless RC_OK. */
+enum rc registry_reply_level(const struct http_reply *reply, const char *subject, size_t subject_n, struct err *e);
+
+/* Each of the first 20 messages of a reply to a question for compatibility, made one line of at most 300 bytes. Returns how many there are in all. */
+typedef void registry_reason_fn(void *arg, const char *reason);
+size_t registry_reply_reasons(const struct http_reply *reply, registry_reason_fn *each, void *arg);
 
 /* The reply to a question for schema `id`. RC_OK: *s is the caller's. RC_REJECT: it is no schema that we can read. RC_RETRY: not now; *unknown: because
  * the registry, which is well, does not know the id. Words in e unless RC_OK. */

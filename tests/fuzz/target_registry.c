@@ -5,7 +5,10 @@
 #include "common/kafka/registry_reply.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { QUESTIONS = 4, ASK_SCHEMA = 3 };
+enum { ASK_SCHEMA = 3, QUESTIONS = 6 };
+
+static const enum registry_step steps[QUESTIONS] = {REGISTRY_LOOK_UP, REGISTRY_COMPATIBLE, REGISTRY_REGISTER, 0, REGISTRY_COMPATIBLE_LATEST,
+                                                    REGISTRY_LEVEL};
 
 static const int statuses[] = {200, 404, 409, 401, 403, 422, 500, 503, 301, 408, 429, 201, 0};
 
@@ -45,6 +48,25 @@ static void check_step(const struct http_reply *reply, enum registry_step asked)
         check_words(&e);
 }
 
+static void check_reason(void *arg, const char *reason)
+{
+    size_t *n = arg, length = strlen(reason);
+    FUZZ_CHECK(++*n <= 20 && length < 300, "reasons are bounded");
+    FUZZ_CHECK(utf8_check(reason, length) == length, "reasons are text");
+}
+
+static void check_level(const struct http_reply *reply)
+{
+    struct err e = {""};
+    enum rc rc = registry_reply_level(reply, "xsale.orders-value", 18, &e);
+    size_t told = 0, n = registry_reply_reasons(reply, check_reason, &told);
+    FUZZ_CHECK(n >= told && (n <= 20 ? n == told : told == 20), "every reason is told");
+    FUZZ_CHECK(rc != RC_FATAL, "a level does not stop the program");
+    FUZZ_CHECK(rc == RC_RETRY || reply->end == HTTP_REPLIED, "no reply is asked again");
+    if (rc != RC_OK)
+        check_words(&e);
+}
+
 void fuzz_one(const uint8_t *p, size_t n)
 {
     if (n < 2)
@@ -61,9 +83,12 @@ void fuzz_one(const uint8_t *p, size_t n)
                                .location = "",
                                .content_type = "",
                                .words = "HTTP"};
-    if (p[0] % QUESTIONS == ASK_SCHEMA)
+    size_t question = (p[0] & 0x7F) % QUESTIONS;
+    if (question == ASK_SCHEMA)
         check_schema(&reply);
+    else if (steps[question] == REGISTRY_LEVEL)
+        check_level(&reply);
     else
-        check_step(&reply, (enum registry_step)(p[0] % QUESTIONS));
+        check_step(&reply, steps[question]);
     free(body);
 }

@@ -16,8 +16,11 @@
 #define NO_SCHEMA    JSON("404 Not Found", "49", "{\"error_code\":40403,\"message\":\"Schema not found\"}")
 #define ID_7         JSON("200 OK", "8", "{\"id\":7}")
 #define COMPATIBLE   JSON("200 OK", "22", "{\"is_compatible\":true}")
-#define INCOMPATIBLE JSON("200 OK", "58", "{\"is_compatible\":false,\"messages\":[\"field a was removed\"]}")
+#define INCOMPATIBLE JSON("200 OK", "78", "{\"is_compatible\":false,\"messages\":[\"field a was removed\",\"field b was added\"]}")
 #define LONG_SCHEMA  JSON("200 OK", "21", "{\"schema\":\"\\\"long\\\"\"}")
+#define LEVEL_SET    JSON("200 OK", "39", "{\"compatibility\":\"BACKWARD_TRANSITIVE\"}")
+#define NO_CALL      "HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"
+#define NOT_FOUND    "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
 #define BUSY         "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 
 static const char record[] =
@@ -35,6 +38,9 @@ struct world {
     int64_t skipped_ms; /* the clock runs ahead by this */
     struct clock clock;
     struct loop *loop;
+    struct log *log;
+    FILE *log_file;
+    char logged[20000];
     struct config *config;
     struct health *health;
     struct registry *registry;
@@ -63,8 +69,10 @@ static int setup(void **state)
     w.clock = (struct clock){wall, mono, &w};
     w.loop = loop_create(&w.clock, &w.e);
     w.health = health_create(&w.clock, NULL);
+    w.log_file = tmpfile();
+    w.log = w.log_file != NULL ? log_create("test", fileno(w.log_file), &w.clock) : NULL;
     *state = &w;
-    return w.loop != NULL && w.health != NULL &&
+    return w.loop != NULL && w.health != NULL && w.log != NULL &&
                    schema_parse(record, strlen(record), &w.schema, &w.e) == RC_OK
                ? 0
                : -1;
@@ -76,18 +84,28 @@ static int teardown(void **state)
     registry_destroy(w->registry);
     loop_destroy(w->loop);
     health_destroy(w->health);
+    log_destroy(w->log);
+    (void)fclose(w->log_file);
     config_destroy(w->config);
     schema_destroy(w->schema);
     script_stop(w->server);
     return 0;
 }
 
-static void begin(struct world *w, const struct script_row *rows, size_t rows_n)
+/* How many lines of the log hold the text? */
+static int logged(struct world *w, const char *text)
 {
-    char url[80];
-    w->server = rows_n > 0 ? script_start(rows, rows_n) : NULL;
-    (void)snprintf(url, sizeof url, "registry.url=http://127.0.0.1:%d/base/",
-                   rows_n > 0 ? w->server->port : script_dead_port());
+    ssize_t n = pread(fileno(w->log_file), w->logged, sizeof w->logged - 1, 0);
+    int found = 0;
+    assert_true(n >= 0);
+    w->logged[n] = '\0';
+    for (const char *at = w->logged; (at = strstr(at, text)) != NULL; at += strlen(text))
+        found++;
+    return found;
+}
+
+static void create(struct world *w, const char *url)
+{
     const char *overrides[] = {url, "registry.username=u", "registry.password=p", "registry.timeout=500ms"};
     struct config_source source = {.overrides = overrides, .overrides_n = 4};
     struct config_problems problems = {.count = 0};
@@ -97,7 +115,16 @@ static void begin(struct world *w, const struct script_row *rows, size_t rows_n)
         print_error("%.*s\n", (int)problems.text.n, (const char *)problems.text.p);
     buf_release(&problems.text);
     assert_int_equal(rc, RC_OK);
-    assert_int_equal(registry_create(w->loop, w->config, NULL, w->health, &w->registry, &w->e), RC_OK);
+    assert_int_equal(registry_create(w->loop, w->config, w->log, w->health, &w->registry, &w->e), RC_OK);
+}
+
+static void begin(struct world *w, const struct script_row *rows, size_t rows_n)
+{
+    char url[80];
+    w->server = rows_n > 0 ? script_start(rows, rows_n) : NULL;
+    (void)snprintf(url, sizeof url, "registry.url=http://127.0.0.1:%d/base/",
+                   rows_n > 0 ? w->server->port : script_dead_port());
+    create(w, url);
     assert_false(health_ready(w->health));
 }
 
@@ -173,37 +200,191 @@ static void a_known_schema_is_looked_up_and_not_registered(void **state)
     assert_ptr_not_equal(registry_cached(w->registry, 7), w->schema);
 }
 
-static void a_first_schema_is_registered_without_a_comparison(void **state)
+static void expect_request(struct world *w, size_t at, const char *line)
 {
-    struct world *w = *state;
-    const struct script_row rows[] = {{NO_SUBJECT, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
-    struct got *g = register_with(w, rows, 2);
-    assert_int_equal(g->id, 7);
-    assert_int_equal(script_requests(w->server), 2);
-    assert_non_null(strstr(w->server->requests[1], "POST /base/subjects/xsale.orders-value/versions HTTP"));
+    assert_true(script_requests(w->server) > at);
+    if (strstr(w->server->requests[at], line) != w->server->requests[at])
+        fail_msg("request %zu is no %s:\n%s", at, line, w->server->requests[at]);
 }
 
-static void a_new_version_is_compared_before_it_is_registered(void **state)
+#define LOOK_UP_LINE    "POST /base/subjects/xsale.orders-value HTTP/1.1\r\n"
+#define LEVEL_LINE      "PUT /base/config/xsale.orders-value HTTP/1.1\r\n"
+#define COMPATIBLE_LINE "POST /base/compatibility/subjects/xsale.orders-value/versions?verbose=true HTTP/1.1\r\n"
+#define LATEST_LINE     "POST /base/compatibility/subjects/xsale.orders-value/versions/latest?verbose=true HTTP/1.1\r\n"
+#define REGISTER_LINE   "POST /base/subjects/xsale.orders-value/versions HTTP/1.1\r\n"
+
+static void a_first_schema_is_registered_without_a_comparison_and_then_the_level_is_set(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {{NO_SUBJECT, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 3);
+    assert_int_equal(g->rc, RC_OK);
+    assert_int_equal(g->id, 7);
+    assert_int_equal(script_requests(w->server), 3);
+    expect_request(w, 1, REGISTER_LINE);
+    expect_request(w, 2, LEVEL_LINE);
+    assert_non_null(strstr(w->server->requests[2], "\r\n\r\n{\"compatibility\":\"BACKWARD_TRANSITIVE\"}"));
+    assert_non_null(strstr(w->server->requests[2], "Authorization: Basic dTpw\r\n"));
+    assert_int_equal(logged(w, "compatibility level set"), 1);
+    assert_int_equal(logged(w, "not set"), 0);
+    assert_true(health_ready(w->health));
+}
+
+static void a_new_version_is_compared_with_all_under_the_level_before_it_is_registered(void **state)
 {
     struct world *w = *state;
     const struct script_row rows[] = {
-        {NO_SCHEMA, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
-    struct got *g = register_with(w, rows, 3);
+        {NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 4);
     assert_int_equal(g->id, 7);
-    assert_non_null(strstr(w->server->requests[1],
-                           "POST /base/compatibility/subjects/xsale.orders-value/versions/latest"));
-    assert_non_null(strstr(w->server->requests[2], "POST /base/subjects/xsale.orders-value/versions HTTP"));
+    assert_int_equal(script_requests(w->server), 4);
+    expect_request(w, 0, LOOK_UP_LINE);
+    expect_request(w, 1, LEVEL_LINE);
+    expect_request(w, 2, COMPATIBLE_LINE);
+    expect_request(w, 3, REGISTER_LINE);
+    assert_non_null(strstr(w->server->requests[2], "\r\n\r\n{\"schema\":\"{\\\"type\\\":\\\"record\\\""));
+}
+
+static void a_registry_that_compares_with_one_version_only_is_asked_for_the_latest(void **state)
+{
+    static const char *const missing[] = {NOT_FOUND, NO_CALL};
+    struct world *w = *state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {missing[i], SCRIPT_KEEP},
+                                          {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+        struct got *g = register_with(w, rows, 5);
+        assert_int_equal(g->id, 7);
+        assert_int_equal(script_requests(w->server), 5);
+        expect_request(w, 3, LATEST_LINE);
+        expect_request(w, 4, REGISTER_LINE);
+        if (i == 0) {
+            (void)teardown(state);
+            assert_int_equal(setup(state), 0);
+        }
+    }
+}
+
+static void a_level_that_cannot_be_set_is_told_once_and_does_not_stop(void **state)
+{
+    static const char *const refusals[] = {JSON("403 Forbidden", "0", ""), NOT_FOUND, NO_CALL,
+                                           JSON("422 No", "45", "{\"error_code\":42203,\"message\":\"Invalid level\"}")};
+    struct world *w = *state;
+    for (size_t i = 0; i < 8; i++) {
+        const char *refusal = refusals[i / 2];
+        const struct script_row first[] = {{NO_SUBJECT, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}, {refusal, SCRIPT_KEEP}};
+        const struct script_row later[] = {{NO_SCHEMA, SCRIPT_KEEP}, {refusal, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP},
+                                           {refusal, SCRIPT_KEEP}};
+        bool again = i % 2 == 1 && refusal == refusals[1]; /* the subject may have been missing only */
+        struct got *g = i % 2 == 0 ? register_with(w, first, 3) : register_with(w, later, 5);
+        assert_int_equal(g->rc, RC_OK);
+        assert_int_equal(g->id, 7);
+        assert_int_equal(script_requests(w->server), i % 2 == 0 ? 3 : again ? 5 : 4);
+        assert_int_equal(logged(w, "compatibility level not set"), 1);
+        assert_int_equal(logged(w, i / 2 == 0 ? "HTTP 403" : "it cannot be set here"), 1);
+        assert_true(health_ready(w->health));
+        if (i < 7) {
+            (void)teardown(state);
+            assert_int_equal(setup(state), 0);
+        }
+    }
+}
+
+static void turn_until(struct world *w, const struct got *g, int64_t skip_ms)
+{
+    int64_t end = clock_mono(clock_system()) + 3000;
+    while (g->calls == 0 && clock_mono(clock_system()) < end) {
+        loop_turn(w->loop, 20);
+        w->skipped_ms += skip_ms;
+    }
+    assert_int_equal(g->calls, 1);
+}
+
+static void a_level_that_fails_is_tried_three_times(void **state)
+{
+    struct world *w = *state;
+    const struct script_row first[] = {{NO_SUBJECT, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}, {BUSY, SCRIPT_KEEP}};
+    begin(w, first, 3);
+    assert_int_equal(registry_register(w->registry, "xsale.orders", w->schema, on_id, &w->got[0], &w->e), RC_OK);
+    turn_until(w, &w->got[0], 400);
+    assert_int_equal(w->got[0].id, 7);
+    assert_int_equal(script_requests(w->server), 5); /* registered once only */
+    expect_request(w, 3, LEVEL_LINE);
+    expect_request(w, 4, LEVEL_LINE);
+    assert_int_equal(logged(w, "compatibility level not set"), 1);
+    assert_true(health_ready(w->health));
+
+    (void)teardown(state);
+    assert_int_equal(setup(state), 0);
+    const struct script_row later[] = {{NO_SCHEMA, SCRIPT_KEEP}, {BUSY, SCRIPT_KEEP}, {NO_SCHEMA, SCRIPT_KEEP}, {BUSY, SCRIPT_KEEP},
+                                       {NO_SCHEMA, SCRIPT_KEEP}, {BUSY, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+    begin(w, later, 8);
+    assert_int_equal(registry_register(w->registry, "xsale.orders", w->schema, on_id, &w->got[0], &w->e), RC_OK);
+    turn_until(w, &w->got[0], 400);
+    assert_int_equal(w->got[0].id, 7);
+    assert_int_equal(script_requests(w->server), 8);
+    assert_int_equal(logged(w, "compatibility level not set"), 1);
+}
+
+static void a_schema_registered_under_a_lost_reply_gets_its_level_too(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {{NO_SUBJECT, SCRIPT_KEEP}, {"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"id\":7", SCRIPT_CLOSE},
+                                      {ID_7, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}};
+    begin(w, rows, 4);
+    assert_int_equal(registry_register(w->registry, "xsale.orders", w->schema, on_id, &w->got[0], &w->e), RC_OK);
+    turn_until(w, &w->got[0], 400);
+    assert_int_equal(w->got[0].id, 7);
+    assert_int_equal(script_requests(w->server), 4);
+    expect_request(w, 2, LOOK_UP_LINE);
+    expect_request(w, 3, LEVEL_LINE);
 }
 
 static void an_incompatible_schema_is_not_registered(void **state)
 {
     struct world *w = *state;
-    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {INCOMPATIBLE, SCRIPT_KEEP}};
-    struct got *g = register_with(w, rows, 2);
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {INCOMPATIBLE, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 3);
     assert_int_equal(g->rc, RC_FATAL);
-    assert_non_null(strstr(g->words, "field a was removed"));
-    assert_int_equal(script_requests(w->server), 2);
+    assert_non_null(strstr(g->words, "versions that are there: field a was removed; field b was added"));
+    assert_int_equal(logged(w, "reason=\"field a was removed\""), 1);
+    assert_int_equal(logged(w, "reason=\"field b was added\""), 1);
+    assert_int_equal(script_requests(w->server), 3);
     assert_false(health_ready(w->health));
+}
+
+static void reasons_are_bounded_and_counted(void **state)
+{
+    struct world *w = *state;
+    char body[30000] = "", reply[31000];
+    size_t n = (size_t)snprintf(body, sizeof body, "{\"is_compatible\":false,\"messages\":[\"first\\nline\",7");
+    for (int i = 0; i < 40; i++)
+        n += (size_t)snprintf(body + n, sizeof body - n, ",\"%0500d\"", i);
+    n += (size_t)snprintf(body + n, sizeof body - n, "]}");
+    (void)snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", n, body);
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {NOT_FOUND, SCRIPT_KEEP}, {reply, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 4);
+    assert_int_equal(g->rc, RC_FATAL);
+    assert_non_null(strstr(g->words, "latest version: first line; "));
+    assert_non_null(strstr(g->words, " more"));
+    assert_int_equal(logged(w, "schema not compatible"), 20);
+}
+
+static void an_incompatible_schema_without_a_reason_is_refused_too(void **state)
+{
+    static const char *const bodies[] = {JSON("200 OK", "23", "{\"is_compatible\":false}"),
+                                         JSON("200 OK", "37", "{\"is_compatible\":false,\"messages\":[]}"),
+                                         JSON("200 OK", "38", "{\"is_compatible\":false,\"messages\":\"a\"}")};
+    struct world *w = *state;
+    for (size_t i = 0; i < 3; i++) {
+        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {bodies[i], SCRIPT_KEEP}};
+        struct got *g = register_with(w, rows, 3);
+        assert_int_equal(g->rc, RC_FATAL);
+        assert_non_null(strstr(g->words, "the registry names no reason"));
+        if (i < 2) {
+            (void)teardown(state);
+            assert_int_equal(setup(state), 0);
+        }
+    }
 }
 
 static void a_refusal_is_final_and_explained(void **state)
@@ -395,6 +576,94 @@ static void what_is_no_avro_schema_rejects(void **state)
     }
 }
 
+static void create_local(struct world *w)
+{
+    create(w, "registry.url=");
+    assert_true(health_ready(w->health));
+    struct buf b;
+    buf_init(&b, 10000);
+    health_print(w->health, &b);
+    assert_non_null(strstr(buf_text(&b), "registry.url is empty: fixed local schema ids, for trials only"));
+    buf_release(&b);
+    assert_int_equal(logged(w, "registry.url is empty: fixed local schema ids, for trials only"), 1);
+}
+
+static void without_a_registry_ids_come_from_a_fixed_table(void **state)
+{
+    static const char *const topics[] = {"a.b.orders", "xsale.order-state", "xsale.order-outcomes", "xsale.order-status"};
+    struct world *w = *state;
+    create_local(w);
+    for (int32_t i = 0; i < 4; i++) {
+        struct got *g = &w->got[i];
+        assert_int_equal(registry_register(w->registry, topics[i], w->schema, on_id, g, &w->e), RC_OK);
+        assert_int_equal(g->calls, 0);
+        wait_calls(w, g, 1);
+        assert_int_equal(g->rc, RC_OK);
+        assert_int_equal(g->id, i + 1);
+        assert_string_equal(schema_text(registry_cached(w->registry, i + 1)), record);
+    }
+    assert_int_equal(registry_register(w->registry, "xsale.orders-dlq", w->schema, on_id, &w->got[0], &w->e), RC_FATAL);
+    assert_non_null(strstr(w->e.text, "no local schema id for topic xsale.orders-dlq"));
+    assert_int_equal(registry_register(w->registry, "orders", w->schema, on_id, &w->got[0], &w->e), RC_FATAL);
+    assert_int_equal(registry_register(w->registry, "xsale.orders", w->schema, on_id, &w->got[0], &w->e), RC_OK);
+    wait_calls(w, &w->got[0], 2);
+    assert_true(health_ready(w->health));
+}
+
+static void without_a_registry_an_id_is_the_registered_schema_or_the_one_built_in(void **state)
+{
+    static const char *const names[] = {"Order", "OrderState", "OrderOutcome", "OrderStatus"};
+    struct world *w = *state;
+    create_local(w);
+    assert_int_equal(registry_register(w->registry, "xsale.orders", w->schema, on_id, &w->got[0], &w->e), RC_OK);
+    for (int32_t i = 0; i < 4; i++) { /* the first before its registration was even answered */
+        struct got g = {.calls = 0};
+        if (i > 0)
+            assert_null(registry_cached(w->registry, i + 1));
+        assert_int_equal(registry_fetch(w->registry, i + 1, on_schema, &g, &w->e), RC_OK);
+        assert_int_equal(g.calls, 0);
+        wait_calls(w, &g, 1);
+        assert_int_equal(g.rc, RC_OK);
+        assert_string_equal(schema_text(g.schema), i == 0 ? record : schema_builtin(names[i]));
+        assert_ptr_equal(registry_cached(w->registry, i + 1), g.schema);
+    }
+    wait_calls(w, &w->got[0], 1);
+    struct got g = {.calls = 0};
+    assert_int_equal(registry_register(w->registry, "xsale.order-status", w->schema, on_id, &g, &w->e), RC_FATAL);
+    assert_non_null(strstr(w->e.text, "local schema id 4 is in use for another schema"));
+    assert_string_equal(schema_text(registry_cached(w->registry, 4)), schema_builtin("OrderStatus"));
+}
+
+static void without_a_registry_other_ids_are_disowned(void **state)
+{
+    static const int32_t ids[] = {5, 0, -1, INT32_MAX};
+    struct world *w = *state;
+    create_local(w);
+    for (size_t i = 0; i < 4; i++) {
+        struct got g = {.calls = 0};
+        assert_int_equal(registry_fetch(w->registry, ids[i], on_schema, &g, &w->e), RC_OK);
+        wait_calls(w, &g, 1);
+        assert_int_equal(g.rc, RC_RETRY);
+        assert_null(g.schema);
+        assert_non_null(strstr(g.words, "no local schema"));
+        assert_int_equal(registry_unknown(w->registry, ids[i]), ids[i] != 0);
+    }
+    assert_true(health_ready(w->health));
+    assert_false(registry_unknown(w->registry, 1));
+}
+
+static void open_local_questions_end_with_the_client(void **state)
+{
+    struct world *w = *state;
+    create_local(w);
+    assert_int_equal(registry_fetch(w->registry, 1, on_schema, &w->got[0], &w->e), RC_OK);
+    assert_int_equal(registry_register(w->registry, "t.order-state", w->schema, on_id, &w->got[1], &w->e), RC_OK);
+    registry_destroy(w->registry);
+    w->registry = NULL;
+    loop_turn(w->loop, 20);
+    assert_int_equal(w->got[0].calls + w->got[1].calls, 0);
+}
+
 static void open_questions_end_with_the_client(void **state)
 {
     struct world *w = *state;
@@ -415,8 +684,14 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_known_schema_is_looked_up_and_not_registered),
-        TEST(a_first_schema_is_registered_without_a_comparison),
-        TEST(a_new_version_is_compared_before_it_is_registered),
+        TEST(a_first_schema_is_registered_without_a_comparison_and_then_the_level_is_set),
+        TEST(a_new_version_is_compared_with_all_under_the_level_before_it_is_registered),
+        TEST(a_registry_that_compares_with_one_version_only_is_asked_for_the_latest),
+        TEST(a_level_that_cannot_be_set_is_told_once_and_does_not_stop),
+        TEST(a_level_that_fails_is_tried_three_times),
+        TEST(a_schema_registered_under_a_lost_reply_gets_its_level_too),
+        TEST(reasons_are_bounded_and_counted),
+        TEST(an_incompatible_schema_without_a_reason_is_refused_too),
         TEST(an_incompatible_schema_is_not_registered),
         TEST(a_refusal_is_final_and_explained),
         TEST(a_wrong_root_is_recognised_by_endless_404),
@@ -429,6 +704,10 @@ int main(void)
         TEST(a_fetch_that_fails_caches_nothing),
         TEST(what_is_no_avro_schema_rejects),
         TEST(open_questions_end_with_the_client),
+        TEST(without_a_registry_ids_come_from_a_fixed_table),
+        TEST(without_a_registry_an_id_is_the_registered_schema_or_the_one_built_in),
+        TEST(without_a_registry_other_ids_are_disowned),
+        TEST(open_local_questions_end_with_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
