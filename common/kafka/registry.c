@@ -44,6 +44,8 @@ struct registration {
     int32_t id;            /* registered, or known without asking; 0: not yet */
     bool offered;          /* it was sent to be registered, whatever came back: found by a later look-up it is ours too */
     bool level_settled;    /* set, or told that it cannot be */
+    bool level_set;
+    struct err verdict;    /* incompatible, no reason named; "" when not so */
     int level_failures;
     struct http_call *call;
     struct loop_timer again;
@@ -334,6 +336,7 @@ static void registration_ask(struct registration *g, enum registry_step step);
 static void on_again(void *arg)
 {
     struct registration *g = arg;
+    g->verdict.text[0] = '\0';
     registration_ask(g, g->id > 0 ? REGISTRY_LEVEL : REGISTRY_LOOK_UP);
 }
 
@@ -376,6 +379,7 @@ static void on_level(void *arg, const struct http_reply *reply)
     else if (!not_yet)
         log_fact(log, LOG_WARN, "registry", NULL, "compatibility level not set", LOG_S("subject", buf_text(&g->subject)),
                  LOG_S("wanted", level), LOG_S("why", e.text));
+    g->level_set = rc == RC_OK;
     g->level_settled = !not_yet;
     after_level(g);
 }
@@ -399,6 +403,25 @@ static void tell_reason(void *arg, const char *reason)
              LOG_S("reason", reason));
 }
 
+/* words: not g's own, which ends. */
+static void refuse(struct registration *g, const char *words)
+{
+    set_down(g->registry, words, "needs an operator");
+    registration_end(g, RC_FATAL, 0, words);
+}
+
+/* Incompatible. A registry that names no reason here (Apicurio) does so when it refuses to register. It is offered only where we have just set the level
+ * under which it must be refused. */
+static void on_incompatible(struct registration *g, const struct http_reply *reply, const struct err *e)
+{
+    if (registry_reply_reasons(reply, tell_reason, g) > 0 || !g->level_set) {
+        refuse(g, e->text);
+        return;
+    }
+    g->verdict = *e;
+    registration_ask(g, REGISTRY_REGISTER);
+}
+
 static void on_registered(void *arg, const struct http_reply *reply)
 {
     struct registration *g = arg;
@@ -407,6 +430,12 @@ static void on_registered(void *arg, const struct http_reply *reply)
     int32_t id = 0;
     enum registry_next next = registry_reply_step(reply, (const char *)g->subject.p, g->subject.n, &step, &id, &e);
     g->call = NULL;
+    if (g->verdict.text[0] != '\0') { /* whatever it says now */
+        if (next != REGISTRY_FATAL || reply->status != 409)
+            e = g->verdict;
+        refuse(g, e.text);
+        return;
+    }
     switch (next) {
     case REGISTRY_STEP:
         registration_ask(g, step == REGISTRY_LEVEL && g->level_settled ? REGISTRY_COMPATIBLE : step);
@@ -419,9 +448,9 @@ static void on_registered(void *arg, const struct http_reply *reply)
         break;
     case REGISTRY_FATAL:
         if (step == REGISTRY_COMPATIBLE || step == REGISTRY_COMPATIBLE_LATEST)
-            (void)registry_reply_reasons(reply, tell_reason, g);
-        set_down(g->registry, e.text, "needs an operator");
-        registration_end(g, RC_FATAL, 0, e.text);
+            on_incompatible(g, reply, &e);
+        else
+            refuse(g, e.text);
         break;
     }
 }

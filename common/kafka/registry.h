@@ -23,7 +23,8 @@ void registry_destroy(struct registry *r);
 typedef void registry_id_fn(void *arg, enum rc rc, int32_t id, const char *words);
 /* The id of our schema under "<topic>-value": looked up; when it is not there, checked against all versions and registered. A subject that gets a
  * version is set to BACKWARD_TRANSITIVE: before the check, a new one after its first version; where that is not possible (the right, the registry) a
- * warning says so and the level that is there counts. done never from inside. s: borrowed during the call. Then the schema is in the cache under its
+ * warning says so and the level that is there counts. Incompatible: each reason of the registry is logged; one that names none is offered the schema
+ * once more, under the level just set, to hear it. done never from inside. s: borrowed during the call. Then the schema is in the cache under its
  * id. RC_FATAL: memory; without a registry also a topic that is not ours, or a second schema for one. */
 enum rc registry_register(struct registry *r, const char *topic, const struct schema *s, registry_id_fn *done, void *arg, struct err *e);
 

@@ -17,6 +17,7 @@
 #define ID_7         JSON("200 OK", "8", "{\"id\":7}")
 #define COMPATIBLE   JSON("200 OK", "22", "{\"is_compatible\":true}")
 #define INCOMPATIBLE JSON("200 OK", "78", "{\"is_compatible\":false,\"messages\":[\"field a was removed\",\"field b was added\"]}")
+#define NO_REASON    JSON("200 OK", "23", "{\"is_compatible\":false}")
 #define LONG_SCHEMA  JSON("200 OK", "21", "{\"schema\":\"\\\"long\\\"\"}")
 #define LEVEL_SET    JSON("200 OK", "39", "{\"compatibility\":\"BACKWARD_TRANSITIVE\"}")
 #define NO_CALL      "HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"
@@ -369,22 +370,66 @@ static void reasons_are_bounded_and_counted(void **state)
     assert_int_equal(logged(w, "schema not compatible"), 20);
 }
 
-static void an_incompatible_schema_without_a_reason_is_refused_too(void **state)
+static void a_reason_that_only_the_refusal_to_register_names_is_told(void **state)
 {
-    static const char *const bodies[] = {JSON("200 OK", "23", "{\"is_compatible\":false}"),
-                                         JSON("200 OK", "37", "{\"is_compatible\":false,\"messages\":[]}"),
+    struct world *w = *state;
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {NO_REASON, SCRIPT_KEEP},
+                                      {JSON("409 No", "45", "{\"error_code\":409,\"message\":\"b at /fields/1\"}"), SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 4);
+    assert_int_equal(g->rc, RC_FATAL);
+    assert_int_equal(script_requests(w->server), 4);
+    expect_request(w, 3, REGISTER_LINE);
+    assert_non_null(strstr(g->words, "versions that are there: b at /fields/1"));
+    assert_false(health_ready(w->health));
+}
+
+static void an_incompatible_schema_stays_so_whatever_follows(void **state)
+{
+    static const char *const then[] = {ID_7, BUSY, NOT_FOUND, JSON("403 Forbidden", "0", "")};
+    struct world *w = *state;
+    for (size_t i = 0; i < 4; i++) {
+        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {NO_REASON, SCRIPT_KEEP}, {then[i], SCRIPT_KEEP}};
+        struct got *g = register_with(w, rows, 4);
+        assert_int_equal(g->rc, RC_FATAL);
+        assert_int_equal(script_requests(w->server), 4);
+        assert_non_null(strstr(g->words, "the registry names no reason"));
+        assert_null(registry_cached(w->registry, 7));
+        if (i < 3) {
+            (void)teardown(state);
+            assert_int_equal(setup(state), 0);
+        }
+    }
+}
+
+static void an_incompatible_schema_is_not_offered_where_the_level_is_not_ours(void **state)
+{
+    static const char *const bodies[] = {NO_REASON, JSON("200 OK", "37", "{\"is_compatible\":false,\"messages\":[]}"),
                                          JSON("200 OK", "38", "{\"is_compatible\":false,\"messages\":\"a\"}")};
     struct world *w = *state;
     for (size_t i = 0; i < 3; i++) {
-        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {bodies[i], SCRIPT_KEEP}};
+        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {NO_CALL, SCRIPT_KEEP}, {bodies[i], SCRIPT_KEEP}};
         struct got *g = register_with(w, rows, 3);
         assert_int_equal(g->rc, RC_FATAL);
+        assert_int_equal(script_requests(w->server), 3);
         assert_non_null(strstr(g->words, "the registry names no reason"));
         if (i < 2) {
             (void)teardown(state);
             assert_int_equal(setup(state), 0);
         }
     }
+}
+
+static void a_level_is_set_once_however_often_the_rest_is_tried(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {BUSY, SCRIPT_KEEP}, {NO_SCHEMA, SCRIPT_KEEP},
+                                      {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+    begin(w, rows, 6);
+    assert_int_equal(registry_register(w->registry, "xsale.orders", w->schema, on_id, &w->got[0], &w->e), RC_OK);
+    turn_until(w, &w->got[0], 400);
+    assert_int_equal(w->got[0].id, 7);
+    assert_int_equal(script_requests(w->server), 6);
+    expect_request(w, 4, COMPATIBLE_LINE);
 }
 
 static void a_refusal_is_final_and_explained(void **state)
@@ -691,7 +736,10 @@ int main(void)
         TEST(a_level_that_fails_is_tried_three_times),
         TEST(a_schema_registered_under_a_lost_reply_gets_its_level_too),
         TEST(reasons_are_bounded_and_counted),
-        TEST(an_incompatible_schema_without_a_reason_is_refused_too),
+        TEST(a_reason_that_only_the_refusal_to_register_names_is_told),
+        TEST(an_incompatible_schema_stays_so_whatever_follows),
+        TEST(an_incompatible_schema_is_not_offered_where_the_level_is_not_ours),
+        TEST(a_level_is_set_once_however_often_the_rest_is_tried),
         TEST(an_incompatible_schema_is_not_registered),
         TEST(a_refusal_is_final_and_explained),
         TEST(a_wrong_root_is_recognised_by_endless_404),
