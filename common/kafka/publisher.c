@@ -490,6 +490,38 @@ enum rc publisher_create(struct loop *l, const struct config *c, struct log *log
     return RC_OK;
 }
 
+static void ring_move(struct item *to, struct item *from)
+{
+    while (from->next != from) {
+        struct item *it = from->next;
+        ring_take(it);
+        ring_put(to, it);
+    }
+}
+
+/* A purge would leave what is under way to librdkafka, which sends it again when the broker is back: only the end of the handle ends that. */
+void publisher_drop_waiting(struct publisher *p)
+{
+    static const struct publisher_ack dropped = {RC_RETRY, -1, -1, "given up: another may have the right to publish now"};
+    struct item given_up;
+    if (p->count == 0)
+        return;
+    log_event(p->log, LOG_WARN, "publisher", NULL, "records that are not acknowledged are given up", LOG_I("records", p->count));
+    drop_handle(p); /* first: it borrows from the items */
+    ring_init(&given_up);
+    ring_move(&given_up, &p->doomed);
+    ring_move(&given_up, &p->waiting);
+    p->next = &p->waiting;
+    p->out = 0;
+    p->out_suspect = false;
+    p->phase = RESTING;
+    loop_timer_clear(p->loop, &p->pumping);
+    loop_timer_clear(p->loop, &p->dooming);
+    loop_timer_in(p->loop, &p->timer, 0, restart, p);
+    while (given_up.next != &given_up)
+        finish(p, given_up.next, &dropped);
+}
+
 void publisher_destroy(struct publisher *p)
 {
     if (p == NULL)

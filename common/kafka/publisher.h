@@ -20,7 +20,9 @@
 struct publisher;
 
 struct publisher_ack {
-    enum rc rc; /* RC_OK: durable. RC_REJECT: the broker will never take this record (too large, invalid): why in words */
+    /* RC_OK: durable. RC_REJECT: the broker will never take this record (too large, invalid): why in words.
+     * RC_RETRY: only from inside publisher_drop_waiting: given up, and nobody knows whether the broker has it. */
+    enum rc rc;
     int32_t partition;
     int64_t offset;
     const char *words; /* "" for RC_OK; borrowed during the call */
@@ -34,6 +36,10 @@ enum rc publisher_create(struct loop *l, const struct config *c, struct log *log
                          struct err *e);
 /* Drops what is not acknowledged without calling done: it was not acknowledged backwards, so it is done again after a restart. */
 void publisher_destroy(struct publisher *p);
+/* For whoever has lost the right to publish: nothing that was taken and is not acknowledged is sent any more, what was out already may still have reached the
+ * broker. Calls done with RC_RETRY for each such record, oldest first, before it returns; what those send is sent. Records taken later
+ * go out through a new handle. Not from inside a done function. Does not wait for a broker. */
+void publisher_drop_waiting(struct publisher *p);
 
 /* Finds the topic's leaders now, without waiting: the first record to a topic unknown so far may be held for a second (librdkafka 2.0.2).
  * A hint; failures show when a record is sent. */

@@ -15,7 +15,7 @@
 enum { RECORDS_MAX = 4000, API_PRODUCE = 0 };
 
 struct acks {
-    int ok, rejected, order_broken;
+    int ok, rejected, dropped, order_broken;
     int last;
     char words[200];
     struct publisher *send_from; /* send one more from inside done */
@@ -32,6 +32,12 @@ static struct sent sents[RECORDS_MAX];
 static void on_ack(void *arg, const struct publisher_ack *ack)
 {
     struct sent *s = arg;
+    if (ack->rc == RC_RETRY) {
+        s->acks->order_broken += s->number <= s->acks->last;
+        s->acks->last = s->number;
+        s->acks->dropped++;
+        return;
+    }
     if (ack->rc != RC_OK) {
         s->acks->rejected++;
         (void)snprintf(s->acks->words, sizeof s->acks->words, "%s", ack->words);
@@ -310,6 +316,42 @@ static void believes_a_verdict_only_about_a_record_that_went_alone(void **state)
     kafka_rig_close(&r);
 }
 
+static void what_is_dropped_is_never_sent_and_later_records_are(void **state)
+{
+    (void)state;
+    struct kafka_rig r;
+    struct acks a = {.last = -1};
+    const char *const settings[] = {"publisher.queue_records=100", NULL};
+    static int numbers[RECORDS_MAX];
+    kafka_rig_open(&r, "t:1", settings);
+    struct publisher *p = open_publisher(&r);
+    publisher_on_room(p, on_room, &a);
+    publisher_drop_waiting(p); /* nothing there */
+    assert_int_equal(send_record(p, &a, "t", 0, 10), RC_OK);
+    kafka_rig_until(&r, &a.ok, 1, 10000);
+    assert_true(mock_cluster_down(r.mock));
+    for (int i = 1; i <= 100; i++)
+        assert_int_equal(send_record(p, &a, "t", i, 10), RC_OK);
+    assert_int_equal(send_record(p, &a, "t", 101, 10), RC_RETRY);
+    kafka_rig_for(&r, 300);
+    publisher_drop_waiting(p);
+    assert_int_equal(a.dropped, 100);
+    assert_int_equal(a.order_broken, 0);
+    assert_int_equal(publisher_waiting(p), 0);
+    assert_int_equal(send_record(p, &a, "t", 101, 10), RC_OK);
+    kafka_rig_for(&r, 100);
+    assert_int_equal(a.rooms, 1);
+    assert_true(mock_cluster_up(r.mock));
+    kafka_rig_until(&r, &a.ok, 2, 30000);
+    kafka_rig_for(&r, 500);
+    assert_int_equal(read_back(&r, "t", numbers, RECORDS_MAX), 2);
+    assert_int_equal(numbers[1], 101);
+    assert_int_equal(a.dropped, 100);
+    assert_int_equal(a.rejected, 0);
+    publisher_destroy(p);
+    kafka_rig_close(&r);
+}
+
 static void ends_with_records_waiting_and_no_broker(void **state)
 {
     (void)state;
@@ -340,6 +382,7 @@ int main(void)
         cmocka_unit_test(survives_a_fatal_error_of_the_idempotent_producer),
         cmocka_unit_test(sends_again_after_an_error_that_is_no_verdict),
         cmocka_unit_test(believes_a_verdict_only_about_a_record_that_went_alone),
+        cmocka_unit_test(what_is_dropped_is_never_sent_and_later_records_are),
         cmocka_unit_test(ends_with_records_waiting_and_no_broker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
