@@ -21,6 +21,7 @@ struct entry {
     int64_t id;
     int64_t next_at;
     uint64_t version, written;
+    uint64_t taken;  /* number of the take that made it busy */
     int64_t offset; /* of the row of version `written` in the topic; -1: not known */
     int32_t partition;
     bool busy, lost;
@@ -32,7 +33,10 @@ struct ledger {
     struct entry_list ready, delayed;
     int64_t delayed_first; /* earliest next_at among the delayed */
     size_t waiting;
+    uint64_t takes;
     struct ledger_digest digest;
+    bool *open; /* open_n, by partition: read back to its end */
+    size_t open_n;
     struct ledger_row view; /* of one entry at a time, with view_results */
     struct ledger_result view_results[KEPT_RESULTS_MAX];
 };
@@ -67,10 +71,15 @@ static void entry_unlist(struct ledger *l, struct entry *e)
     l->waiting--;
 }
 
+static bool is_open(const struct ledger *l, int32_t partition)
+{
+    return partition >= 0 && (size_t)partition < l->open_n && l->open[partition];
+}
+
 /* Puts the entry where it belongs after any change. */
 static void entry_list(struct ledger *l, struct entry *e)
 {
-    bool due = kept_row_waits(e->row) && !e->busy;
+    bool due = kept_row_waits(e->row) && !e->busy && is_open(l, e->partition);
     if (!due) {
         entry_unlist(l, e);
         return;
@@ -143,6 +152,7 @@ void ledger_destroy(struct ledger *l)
     HASH_ITER(hh, l->rows, e, next)
         entry_remove(l, e);
     ledger_digest_release(&l->digest);
+    free(l->open);
     free(l);
 }
 
@@ -186,6 +196,10 @@ static enum rc keep_whole(struct ledger *l, const struct ledger_row *row, int32_
 enum rc ledger_restore(struct ledger *l, const struct ledger_row *row, int32_t partition, int64_t offset, int64_t now_ms)
 {
     struct entry *e = entry_find(l, row->order_id);
+    struct ledger_digest_entry d = {0};
+    if (e != NULL ? kept_row_publication(e->row) > row->publication
+                  : ledger_digest_get(&l->digest, row->order_id, &d) && d.publication > row->publication)
+        return RC_OK; /* written late by a former owner of the partition: the newer publication stands */
     if (!row_finished(row)) {
         ledger_digest_remove(&l->digest, row->order_id);
         return keep_whole(l, row, partition, offset);
@@ -213,9 +227,31 @@ enum rc ledger_restore_whole(struct ledger *l, int64_t order_id, const struct le
     return RC_OK;
 }
 
+enum rc ledger_open_partition(struct ledger *l, int32_t partition)
+{
+    struct entry *e = NULL, *next = NULL;
+    if (partition < 0)
+        return RC_FATAL;
+    if ((size_t)partition >= l->open_n) {
+        size_t n = (size_t)partition + 1;
+        bool *grown = realloc(l->open, n * sizeof *grown);
+        if (grown == NULL)
+            return RC_FATAL;
+        memset(grown + l->open_n, 0, (n - l->open_n) * sizeof *grown);
+        l->open = grown;
+        l->open_n = n;
+    }
+    l->open[partition] = true;
+    HASH_ITER(hh, l->rows, e, next)
+        entry_list(l, e);
+    return RC_OK;
+}
+
 void ledger_drop_partition(struct ledger *l, int32_t partition)
 {
     struct entry *e = NULL, *next = NULL;
+    if (is_open(l, partition))
+        l->open[partition] = false;
     HASH_ITER(hh, l->rows, e, next)
         if (e->partition == partition)
             entry_remove(l, e);
@@ -229,7 +265,9 @@ static enum ledger_wanted inherited(const struct ledger_row *before, const struc
     if (before != NULL) {
         if (before->publication < round)
             return LEDGER_NONE;
-        return before->status_set != LEDGER_NONE || before->settled_at != 0 ? before->status_set : before->wanted;
+        if (before->settled_at == 0 && (before->wanted == LEDGER_MANUAL || before->status_set == LEDGER_NONE))
+            return before->wanted; /* its PUT may have happened */
+        return before->status_set;
     }
     return d->publication >= round ? (enum ledger_wanted)(d->flags & SET_MASK) : LEDGER_NONE;
 }
@@ -354,12 +392,14 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
         shrink(l, e);
         return LEDGER_SAME;
     }
+    enum ledger_wanted wanted = l->view.wanted;
     join(&l->view, now_ms);
+    fresh = fresh || wanted != l->view.wanted;
     if (e != NULL ? !keep(l, e) : (e = entry_add(l, o->order_id, partition)) == NULL)
         return LEDGER_NO_MEMORY;
     ledger_digest_remove(&l->digest, o->order_id);
     if (fresh) {
-        entry_unlist(l, e); /* a delay was the older publication's */
+        entry_unlist(l, e); /* a delay was the older publication's, or the other verdict's */
         e->next_at = 0;
     }
     e->partition = partition;
@@ -405,24 +445,25 @@ static void wake_delayed(struct ledger *l, int64_t now_ms)
     l->delayed_first = first;
 }
 
-int64_t ledger_take(struct ledger *l, int64_t now_ms)
+int64_t ledger_take(struct ledger *l, int64_t mono_ms, uint64_t *take)
 {
-    wake_delayed(l, now_ms);
+    wake_delayed(l, mono_ms);
     struct entry *e = TAILQ_FIRST(&l->ready);
     if (e == NULL)
         return 0;
     entry_unlist(l, e);
     e->busy = true;
+    e->taken = *take = ++l->takes;
     return e->id;
 }
 
-void ledger_give_back(struct ledger *l, int64_t order_id, int64_t now_ms, int64_t delay_ms)
+void ledger_give_back(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms, int64_t delay_ms)
 {
     struct entry *e = entry_find(l, order_id);
-    if (e == NULL)
+    if (e == NULL || !e->busy || e->taken != take)
         return;
     e->busy = false;
-    e->next_at = delay_ms > 0 ? now_ms + delay_ms : 0;
+    e->next_at = delay_ms > 0 ? mono_ms + delay_ms : 0;
     entry_list(l, e);
 }
 

@@ -20,9 +20,12 @@ struct ledger;
 struct ledger *ledger_create(int64_t remember_ms);
 void ledger_destroy(struct ledger *l);
 
-/* One row of the topic, while its partition is read back; a later one replaces an earlier one. RC_FATAL: out of memory. */
+/* One row of the topic, while its partition is read back; a later one replaces an earlier one unless it is of an older publication. RC_FATAL: out of memory. */
 enum rc ledger_restore(struct ledger *l, const struct ledger_row *row, int32_t partition, int64_t offset, int64_t now_ms);
-/* The partition went away: everything of it is dropped. */
+/* The partition was read back to its end: from now on its orders are taken up. Until then a row may be an old one, whose status was settled long ago.
+ * RC_FATAL: out of memory. */
+enum rc ledger_open_partition(struct ledger *l, int32_t partition);
+/* The partition went away: everything of it is dropped, and it is closed again. */
 void ledger_drop_partition(struct ledger *l, int32_t partition);
 
 enum ledger_noted {
@@ -45,10 +48,10 @@ const struct ledger_row *ledger_row_of(struct ledger *l, int64_t order_id, uint6
 void ledger_written(struct ledger *l, int64_t order_id, uint64_t version, int64_t offset);
 
 /* These three go by monotonic milliseconds; the other functions' now_ms is since 1970.
- * ledger_take: the order whose status waits longest to be set, marked busy; 0: none is due. */
-int64_t ledger_take(struct ledger *l, int64_t mono_ms);
-/* Not busy any more; tried again at now + delay_ms. */
-void ledger_give_back(struct ledger *l, int64_t order_id, int64_t mono_ms, int64_t delay_ms);
+ * ledger_take: the order whose status waits longest to be set, marked busy until the take is given back; 0: none is due. */
+int64_t ledger_take(struct ledger *l, int64_t mono_ms, uint64_t *take);
+/* Not busy any more; tried again at mono_ms + delay_ms. A take of a row that was dropped meanwhile changes nothing. */
+void ledger_give_back(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms, int64_t delay_ms);
 /* ms until ledger_take would give one; -1: never by itself. */
 int64_t ledger_due_in(const struct ledger *l, int64_t mono_ms);
 

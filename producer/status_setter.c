@@ -20,6 +20,8 @@ struct work {
     struct xsale_call *call;
     enum stage stage;
     int64_t order_id, publication, round;
+    uint64_t take; /* of the ledger */
+    bool refused_gone; /* the PUT said that there is no such order: only a look can tell */
     enum ledger_wanted wanted;
     char found[128];
     int64_t found_id; /* status of the look before the PUT; 0: none */
@@ -79,12 +81,20 @@ static void order_name(const struct work *w, char out[ORDER_KEY_BYTES])
         out[0] = '\0';
 }
 
-/* Ends the try; the order is free for the next one after delay_ms. */
+/* Is what the try is about still what the ledger wants? */
+static bool still_wanted(const struct work *w)
+{
+    uint64_t version = 0;
+    const struct ledger_row *row = ledger_row_of(w->setter->p.ledger, w->order_id, &version);
+    return row != NULL && row->publication == w->publication && row->wanted == w->wanted && row->settled_at == 0;
+}
+
+/* Ends the try; the order is free for the next one after delay_ms, at once when something else is wanted of it meanwhile. */
 static void finish(struct work *w, enum setter_result result, int64_t delay_ms)
 {
     struct status_setter *s = w->setter;
     int64_t order_id = w->order_id;
-    ledger_give_back(s->p.ledger, order_id, loop_now(s->p.loop), delay_ms);
+    ledger_give_back(s->p.ledger, order_id, w->take, loop_now(s->p.loop), still_wanted(w) ? delay_ms : 0);
     TAILQ_REMOVE(&s->works, w, link);
     s->busy--;
     if (w->stage == VERIFYING || w->stage == PUTTING)
@@ -105,8 +115,10 @@ static void settle(struct work *w, enum setter_result result, const char *note)
     log_fact(s->p.log, LOG_INFO, "status", order, now ? "status settled" : "status set, but the order has moved on meanwhile",
              LOG_S("wanted", w->wanted == LEDGER_IMPORTED ? "imported" : "manual"), LOG_S("found", w->found),
              LOG_S("how", note != NULL ? note : result == SETTER_SET ? "set" : "already there"));
-    if (result == SETTER_SET)
+    if (!s->stuck && s->words[0] != '\0') {
+        s->words[0] = '\0';
         health_set(s->p.health, "status-change", HEALTH_UP, NULL, NULL);
+    }
     finish(w, result, 0);
 }
 
@@ -146,6 +158,10 @@ static void look(struct work *w, enum stage stage)
 static void put(struct work *w)
 {
     struct status_setter *s = w->setter;
+    if (!still_wanted(w)) {
+        finish(w, SETTER_DELAYED, 0);
+        return;
+    }
     if (s->stuck || (!s->verified && s->verifying)) { /* until the first PUT is verified, no second one */
         finish(w, SETTER_DELAYED, s->stuck ? REFUSED_MS : AGAIN_LOW_MS);
         return;
@@ -241,13 +257,16 @@ static void on_look(void *arg, const struct xsale_reply *reply)
     else
         (void)snprintf(w->found, sizeof w->found, "%" PRId64, status_id);
     w->found_id = status_id;
-    uint64_t version = 0;
-    const struct ledger_row *row = ledger_row_of(s->p.ledger, w->order_id, &version);
-    if (row == NULL || row->publication != w->publication || row->wanted != w->wanted) {
+    if (!still_wanted(w)) {
         finish(w, SETTER_DELAYED, 0); /* moved on while we looked: begin again with what is true now */
         return;
     }
-    switch (ledger_decide(row, seen(s, status_id))) {
+    if (w->refused_gone) {
+        refused(w, "xSale answers a status change with HTTP 404, but still has the order: check xsale.change_status and the rights of the account");
+        return;
+    }
+    uint64_t version = 0;
+    switch (ledger_decide(ledger_row_of(s->p.ledger, w->order_id, &version), seen(s, status_id))) {
     case LEDGER_SETTLED_ALREADY:
         ledger_note_set(s->p.ledger, w->order_id, w->round, w->wanted);
         settle(w, SETTER_ALREADY, NULL);
@@ -279,8 +298,12 @@ static void on_put(void *arg, const struct xsale_reply *reply)
         }
         settle(w, SETTER_SET, NULL);
         break;
-    case XSALE_GONE:
-        settle(w, SETTER_GONE, "xSale has no such order any more");
+    case XSALE_GONE: /* the order, or the address: a look tells them apart */
+        w->refused_gone = true;
+        if (xsale_client_can_look(s->p.xsale))
+            look(w, LOOKING);
+        else
+            refused(w, reply->words);
         break;
     case XSALE_REFUSED:
         refused(w, reply->words);
@@ -292,17 +315,17 @@ static void on_put(void *arg, const struct xsale_reply *reply)
     }
 }
 
-static void take_up(struct status_setter *s, int64_t order_id)
+static void take_up(struct status_setter *s, int64_t order_id, uint64_t take)
 {
     uint64_t version = 0;
     const struct ledger_row *row = ledger_row_of(s->p.ledger, order_id, &version);
     struct work *w = calloc(1, sizeof *w);
     if (w == NULL || row == NULL) {
         free(w);
-        ledger_give_back(s->p.ledger, order_id, loop_now(s->p.loop), AGAIN_HIGH_MS);
+        ledger_give_back(s->p.ledger, order_id, take, loop_now(s->p.loop), AGAIN_HIGH_MS);
         return;
     }
-    *w = (struct work){.setter = s, .order_id = order_id, .publication = row->publication, .round = row->round, .wanted = row->wanted};
+    *w = (struct work){.setter = s, .take = take, .order_id = order_id, .publication = row->publication, .round = row->round, .wanted = row->wanted};
     TAILQ_INSERT_TAIL(&s->works, w, link);
     s->busy++;
     if (xsale_client_can_look(s->p.xsale))
@@ -314,9 +337,9 @@ static void take_up(struct status_setter *s, int64_t order_id)
 void setter_run(struct status_setter *s)
 {
     int64_t order_id = 0;
-    while (!s->stuck && s->busy < s->most &&
-           (order_id = ledger_take(s->p.ledger, loop_now(s->p.loop))) != 0)
-        take_up(s, order_id);
+    uint64_t take = 0;
+    while (!s->stuck && s->busy < s->most && (order_id = ledger_take(s->p.ledger, loop_now(s->p.loop), &take)) != 0)
+        take_up(s, order_id, take);
 }
 
 size_t setter_busy(const struct status_setter *s)

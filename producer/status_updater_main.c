@@ -21,6 +21,7 @@ int main(int argc, char **argv)
         .check = updater_check,
         .start = updater_start,
         .stop = updater_stop,
+        .reload = updater_reload,
         .release = updater_release,
     };
     return program_main(&desc, argc, argv);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/contract/order_key.h"
 #include "common/kafka/dlq.h"
 #include "common/kafka/group.h"
 #include "common/kafka/kafka_conf.h"
@@ -18,7 +19,7 @@
 #include "producer/status_setter.h"
 #include "producer/xsale_client.h"
 
-enum { TICK_MS = 200, COMMIT_MS = 1000, RUN_BUDGET = 200 };
+enum { TICK_MS = 200, COMMIT_MS = 1000, SECRETS_MS = 5000, RUN_BUDGET = 200 };
 
 const struct metric_row updater_metrics[UPDATER_METRICS] = {
     [UPDATER_OUTCOMES] = {"xsale_bridge_outcomes_total", METRIC_COUNTER, "result", "Outcomes noted, by what they changed."},
@@ -59,7 +60,7 @@ struct updater {
     struct outcome_reader *reader;
     size_t letters; /* sent to the DLQ, not acknowledged */
     struct loop_timer tick, kick, drain;
-    int64_t commit_at;
+    int64_t commit_at, secrets_at; /* monotonic ms */
     int64_t reading_row; /* order whose row is being read again; 0: none */
     int32_t *leaving;
     size_t leaving_n;
@@ -117,17 +118,39 @@ static void on_room(void *arg)
 struct letter {
     struct updater *updater;
     struct intake_ticket *ticket;
+    struct kafka_record source; /* where it stands; no value, no headers; the key is our copy */
+    char key[ORDER_KEY_BYTES];
+    char reason[sizeof((struct err *)0)->text];
+    bool without_value;
 };
 
+static void letter_done(void *arg, const struct publisher_ack *ack);
+
+static enum rc send_letter(struct letter *l, const struct kafka_record *r, struct err *e)
+{
+    struct updater *u = l->updater;
+    struct dlq_entry entry = {.kind = DLQ_OUTCOME, .key = r->key, .key_n = r->key_n, .value = r->value, .value_n = r->value_n,
+                              .reason = l->reason, .program = "status-updater", .at = clock_wall(loop_clock(u->loop)), .source = r,
+                              .omit_value = l->without_value};
+    return dlq_publish(u->publisher, u->dlq, &entry, letter_done, l, e);
+}
+
+/* The broker takes no record as large as this one: then without its bytes, which stand in order-outcomes where the headers say. */
 static void letter_done(void *arg, const struct publisher_ack *ack)
 {
     struct letter *l = arg;
     struct updater *u = l->updater;
+    struct err e = {0};
+    if (ack->rc != RC_OK && !l->without_value) {
+        l->without_value = true;
+        if (send_letter(l, &l->source, &e) == RC_OK)
+            return;
+    }
     u->letters--;
     if (ack->rc == RC_OK)
         intake_finish(u->intake, l->ticket);
     else
-        fail(u, ack->words); /* even without its value the broker does not take it: do not pass over it */
+        fail(u, ack->words); /* do not pass over it */
     free(l);
     kick(u);
 }
@@ -139,10 +162,20 @@ static bool dead_letter(struct updater *u, const struct kafka_record *r, struct 
     struct letter *l = calloc(1, sizeof *l);
     if (l == NULL)
         return false;
-    *l = (struct letter){u, t};
-    struct dlq_entry entry = {.kind = DLQ_OUTCOME, .key = r->key, .key_n = r->key_n, .value = r->value, .value_n = r->value_n, .reason = reason,
-                              .program = "status-updater", .at = clock_wall(loop_clock(u->loop)), .source = r};
-    enum rc rc = dlq_publish(u->publisher, u->dlq, &entry, letter_done, l, &e);
+    *l = (struct letter){.updater = u, .ticket = t, .source = {.topic = u->outcomes, .partition = r->partition, .offset = r->offset,
+                                                               .timestamp = r->timestamp, .key_n = r->key_n}};
+    if (l->source.key_n > sizeof l->key)
+        l->source.key_n = sizeof l->key;
+    if (r->key != NULL) {
+        memcpy(l->key, r->key, l->source.key_n);
+        l->source.key = l->key;
+    }
+    (void)snprintf(l->reason, sizeof l->reason, "%s", reason);
+    enum rc rc = send_letter(l, r, &e);
+    if (rc == RC_REJECT) { /* its key or headers alone are too large */
+        l->without_value = true;
+        rc = send_letter(l, &l->source, &e);
+    }
     if (rc != RC_OK) {
         free(l);
         if (rc != RC_RETRY)
@@ -261,8 +294,11 @@ static void on_restored(void *arg, const int32_t *partitions, size_t n)
 {
     struct updater *u = arg;
     struct ledger_counts c;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         intake_open(u->intake, partitions[i]);
+        if (ledger_open_partition(u->ledger, partitions[i]) != RC_OK)
+            fail(u, "out of memory");
+    }
     ledger_count(u->ledger, &c);
     log_fact(u->log, LOG_INFO, "ledger", NULL, "ledger read back", LOG_I("partitions", n), LOG_I("unfinished", c.rows),
              LOG_I("waiting", c.waiting), LOG_I("finished", c.finished));
@@ -289,10 +325,15 @@ static void on_assigned(void *arg, struct group_partition *parts, size_t n)
     }
     for (size_t i = 0; i < n; i++) {
         numbers[i] = parts[i].partition;
+        if (parts[i].partition >= u->partitions) {
+            free(numbers);
+            fail(u, "order-outcomes has got more partitions while this program runs: an order's rows must stand in its outcomes' partition; "
+                    "give order-status as many and start again");
+            return;
+        }
         if (intake_add(u->intake, parts[i].partition, parts[i].offset) != RC_OK)
             fail(u, "out of memory");
-        if (u->ended != NULL && parts[i].partition < u->partitions)
-            u->ended[parts[i].partition] = false;
+        u->ended[parts[i].partition] = false;
     }
     u->assigned = true;
     ledger_reader_restore(u->rows, numbers, n);
@@ -494,6 +535,11 @@ static void on_tick(void *arg)
     metrics_set(u->metrics, UPDATER_WAITING, NULL, (double)c.waiting);
     metrics_set(u->metrics, UPDATER_KEPT, NULL, (double)c.rows);
     metrics_set(u->metrics, UPDATER_FINISHED, NULL, (double)c.finished);
+    if (loop_now(u->loop) >= u->secrets_at) {
+        u->secrets_at = loop_now(u->loop) + SECRETS_MS;
+        if (config_refresh_secrets(u->config))
+            xsale_client_secrets_changed(u->xsale);
+    }
     if (u->group != NULL && !u->draining && loop_now(u->loop) >= u->commit_at) {
         u->commit_at = loop_now(u->loop) + COMMIT_MS;
         (void)commit(u, on_committed); /* nothing moved: nothing to commit */
@@ -647,6 +693,12 @@ void updater_stop(void *state)
         program_finish(u->program, 0, NULL);
     else
         group_close(u->group, on_closed, u);
+}
+
+void updater_reload(void *state)
+{
+    struct updater *u = state;
+    xsale_client_secrets_changed(u->xsale); /* the program has read them again */
 }
 
 void updater_release(void *state)

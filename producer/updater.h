@@ -27,6 +27,7 @@ extern const struct metric_row updater_metrics[UPDATER_METRICS];
 void updater_check(const struct config *c, struct config_problems *problems);
 enum rc updater_start(struct program *p, void **state, struct err *e);
 void updater_stop(void *state);
+void updater_reload(void *state);
 void updater_release(void *state);
 
 #endif

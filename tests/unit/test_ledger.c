@@ -28,6 +28,20 @@ static enum ledger_noted note(struct ledger *l, struct outcome o)
     return ledger_note(l, &o, 3, true, NOW, &offset);
 }
 
+static struct ledger *begin(void)
+{
+    struct ledger *l = ledger_create(REMEMBER);
+    assert_non_null(l);
+    assert_int_equal(ledger_open_partition(l, 3), RC_OK);
+    return l;
+}
+
+static int64_t take(struct ledger *l, int64_t now)
+{
+    uint64_t number = 0;
+    return ledger_take(l, now, &number);
+}
+
 static const struct ledger_row *row_of(struct ledger *l, int64_t order)
 {
     uint64_t version = 0;
@@ -44,48 +58,48 @@ static void acknowledge(struct ledger *l, int64_t order, int64_t offset)
 static void any_rejection_wants_the_manual_status_at_once(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     assert_int_equal(note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED)), LEDGER_CHANGED);
     assert_int_equal(row_of(l, 7)->wanted, LEDGER_MANUAL);
     assert_false(row_of(l, 7)->complete);
     assert_false(row_of(l, 7)->closed);
     assert_string_equal(row_of(l, 7)->results[0].reason, "wrong tax code");
-    assert_int_equal(ledger_take(l, 0), 7);
-    assert_int_equal(ledger_take(l, 0), 0); /* busy */
+    assert_int_equal(take(l, 0), 7);
+    assert_int_equal(take(l, 0), 0); /* busy */
     ledger_destroy(l);
 }
 
 static void the_imported_status_is_wanted_when_every_warehouse_has_it(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     assert_int_equal(note(l, says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED)), LEDGER_CHANGED);
     assert_int_equal(row_of(l, 7)->wanted, LEDGER_NONE);
-    assert_int_equal(ledger_take(l, 0), 0);
+    assert_int_equal(take(l, 0), 0);
     assert_int_equal(note(l, says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED)), LEDGER_SAME); /* a duplicate changes nothing */
     assert_int_equal(note(l, says(7, 100, 100, "MAG-2", OUTCOME_WITHDRAWN)), LEDGER_CHANGED);
     assert_int_equal(row_of(l, 7)->wanted, LEDGER_IMPORTED);
     assert_true(row_of(l, 7)->complete);
-    assert_int_equal(ledger_take(l, 0), 7);
+    assert_int_equal(take(l, 0), 7);
     ledger_destroy(l);
 }
 
 static void withdrawn_everywhere_closes_without_a_status(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     assert_int_equal(note(l, says(7, 100, 100, "MAG-1", OUTCOME_WITHDRAWN)), LEDGER_CHANGED);
     assert_int_equal(note(l, says(7, 100, 100, "MAG-2", OUTCOME_WITHDRAWN)), LEDGER_CHANGED);
     assert_int_equal(row_of(l, 7)->wanted, LEDGER_NONE);
     assert_true(row_of(l, 7)->closed);
-    assert_int_equal(ledger_take(l, 0), 0);
+    assert_int_equal(take(l, 0), 0);
     ledger_destroy(l);
 }
 
 static void withdrawn_from_under_our_imported_status_wants_the_manual_one(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     note(l, says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED));
     note(l, says(7, 100, 100, "MAG-2", OUTCOME_IMPORTED));
     ledger_note_set(l, 7, 100, LEDGER_IMPORTED);
@@ -103,7 +117,7 @@ static void withdrawn_from_under_our_imported_status_wants_the_manual_one(void *
 static void a_superseded_publication_is_neither_settled_nor_closed(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     note(l, says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED));
     note(l, says(7, 100, 100, "MAG-2", OUTCOME_SUPERSEDED));
     assert_int_equal(row_of(l, 7)->wanted, LEDGER_NONE);
@@ -116,7 +130,7 @@ static void a_superseded_publication_is_neither_settled_nor_closed(void **state)
 static void an_older_publication_never_touches_the_row_again(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     note(l, says(7, 200, 200, "MAG-1", OUTCOME_IMPORTED));
     assert_int_equal(note(l, says(7, 100, 100, "MAG-2", OUTCOME_REJECTED)), LEDGER_SAME);
     assert_int_equal(row_of(l, 7)->publication, 200);
@@ -127,7 +141,7 @@ static void an_older_publication_never_touches_the_row_again(void **state)
 static void a_newer_publication_of_the_round_takes_over_what_was_set_or_may_have_been(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED)); /* wanted, not settled: the PUT may be under way */
     note(l, says(7, 200, 100, "MAG-1", OUTCOME_IMPORTED));
     assert_int_equal(row_of(l, 7)->status_set, LEDGER_MANUAL);
@@ -161,7 +175,7 @@ static void only_what_nobody_decided_is_overwritten(void **state)
 static void a_changed_verdict_reopens_the_row(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED));
     note(l, says(7, 100, 100, "MAG-2", OUTCOME_IMPORTED));
     assert_true(ledger_settle(l, 7, 100, LEDGER_MANUAL, NULL, NULL, NOW));
@@ -181,14 +195,14 @@ static void a_changed_verdict_reopens_the_row(void **state)
     assert_int_equal(note(l, o), LEDGER_CHANGED);
     assert_int_equal(row_of(l, 7)->wanted, LEDGER_IMPORTED);
     assert_false(row_of(l, 7)->closed);
-    assert_int_equal(ledger_take(l, 0), 7);
+    assert_int_equal(take(l, 0), 7);
     ledger_destroy(l);
 }
 
 static void a_verdict_that_says_nothing_new_leaves_the_order_finished(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     struct outcome o = says(7, 100, 100, "MAG-1", OUTCOME_REJECTED);
     note(l, o);
     note(l, says(7, 100, 100, "MAG-2", OUTCOME_REJECTED));
@@ -210,13 +224,14 @@ static void a_verdict_that_says_nothing_new_leaves_the_order_finished(void **sta
 static void a_settlement_of_what_is_no_longer_true_changes_nothing(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED));
-    assert_int_equal(ledger_take(l, 0), 7);
+    uint64_t number = 0;
+    assert_int_equal(ledger_take(l, 0, &number), 7);
     note(l, says(7, 200, 200, "MAG-1", OUTCOME_IMPORTED)); /* an operator's retry came in between */
     assert_false(ledger_settle(l, 7, 100, LEDGER_MANUAL, "Nowe", NULL, NOW));
-    ledger_give_back(l, 7, 0, 0);
-    assert_int_equal(ledger_take(l, 0), 0);
+    ledger_give_back(l, 7, number, 0, 0);
+    assert_int_equal(take(l, 0), 0);
     assert_false(row_of(l, 7)->closed);
     ledger_destroy(l);
 }
@@ -224,17 +239,19 @@ static void a_settlement_of_what_is_no_longer_true_changes_nothing(void **state)
 static void the_oldest_comes_first_and_a_delayed_one_later(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     for (int64_t id = 1; id <= 3; id++)
         note(l, says(id, 100, 100, "MAG-1", OUTCOME_REJECTED));
-    assert_int_equal(ledger_take(l, 0), 1);
-    ledger_give_back(l, 1, 0, 500);
-    assert_int_equal(ledger_take(l, 0), 2);
-    assert_int_equal(ledger_take(l, 0), 3);
-    assert_int_equal(ledger_take(l, 0), 0);
+    uint64_t number = 0;
+    assert_int_equal(ledger_take(l, 0, &number), 1);
+    ledger_give_back(l, 1, number + 1, 0, 0); /* somebody else's take */
+    ledger_give_back(l, 1, number, 0, 500);
+    assert_int_equal(take(l, 0), 2);
+    assert_int_equal(take(l, 0), 3);
+    assert_int_equal(take(l, 0), 0);
     assert_int_equal(ledger_due_in(l, 100), 400);
-    assert_int_equal(ledger_take(l, 499), 0);
-    assert_int_equal(ledger_take(l, 500), 1);
+    assert_int_equal(take(l, 499), 0);
+    assert_int_equal(take(l, 500), 1);
     assert_int_equal(ledger_due_in(l, 500), -1);
     ledger_destroy(l);
 }
@@ -242,10 +259,10 @@ static void the_oldest_comes_first_and_a_delayed_one_later(void **state)
 static void what_a_ledger_row_says_is_wanted_is_taken_up_after_a_restart(void **state)
 {
     (void)state;
-    struct ledger *l = ledger_create(REMEMBER);
+    struct ledger *l = begin();
     struct ledger_row row = {.organization = "acme", .order_id = 7, .publication = 100, .round = 100, .wanted = LEDGER_IMPORTED, .complete = true};
     assert_int_equal(ledger_restore(l, &row, 3, 5, NOW), RC_OK);
-    assert_int_equal(ledger_take(l, 0), 7);
+    assert_int_equal(take(l, 0), 7);
     row.closed = true;
     row.settled_at = NOW;
     assert_int_equal(ledger_restore(l, &row, 3, 6, NOW), RC_OK); /* a later row of the same order replaces it */
@@ -260,10 +277,64 @@ static void what_a_ledger_row_says_is_wanted_is_taken_up_after_a_restart(void **
     ledger_destroy(l);
 }
 
-static void an_order_refused_by_the_producer_goes_to_manual_handling(void **state)
+static void nothing_is_taken_up_before_its_partition_was_read_back(void **state)
 {
     (void)state;
     struct ledger *l = ledger_create(REMEMBER);
+    struct ledger_row row = {.organization = "acme", .order_id = 7, .publication = 100, .round = 100, .wanted = LEDGER_MANUAL};
+    assert_int_equal(ledger_restore(l, &row, 3, 5, NOW), RC_OK); /* settled by a row that comes later */
+    assert_int_equal(take(l, 0), 0);
+    row.closed = true;
+    row.settled_at = NOW;
+    row.order_id = 8;
+    assert_int_equal(ledger_restore(l, &row, 3, 6, NOW), RC_OK); /* closed, one warehouse has not answered */
+    assert_int_equal(ledger_open_partition(l, 3), RC_OK);
+    assert_int_equal(take(l, 0), 7);
+    assert_int_equal(take(l, 0), 0);
+    ledger_drop_partition(l, 3);
+    row.settled_at = 0;
+    assert_int_equal(ledger_restore(l, &row, 3, 5, NOW), RC_OK);
+    assert_int_equal(take(l, 0), 0); /* closed again */
+    ledger_destroy(l);
+}
+
+static void a_late_row_of_an_older_publication_changes_nothing(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    struct ledger_row row = {.organization = "acme", .order_id = 7, .publication = 200, .round = 100, .wanted = LEDGER_IMPORTED, .settled_at = NOW,
+                             .closed = true, .complete = true};
+    assert_int_equal(ledger_restore(l, &row, 3, 5, NOW), RC_OK);
+    row = (struct ledger_row){.organization = "acme", .order_id = 7, .publication = 100, .round = 100, .wanted = LEDGER_MANUAL};
+    assert_int_equal(ledger_restore(l, &row, 3, 6, NOW), RC_OK);
+    assert_int_equal(take(l, 0), 0);
+    row.publication = 300;
+    assert_int_equal(ledger_restore(l, &row, 3, 7, NOW), RC_OK);
+    row.publication = 250;
+    row.wanted = LEDGER_IMPORTED;
+    assert_int_equal(ledger_restore(l, &row, 3, 8, NOW), RC_OK);
+    assert_int_equal(row_of(l, 7)->publication, 300);
+    ledger_destroy(l);
+}
+
+static void a_delay_is_of_the_publication_that_was_refused(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    uint64_t number = 0;
+    note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED));
+    assert_int_equal(ledger_take(l, 0, &number), 7);
+    ledger_give_back(l, 7, number, 0, 600000);
+    assert_int_equal(take(l, 0), 0);
+    note(l, says(7, 200, 200, "MAG-1", OUTCOME_REJECTED));
+    assert_int_equal(take(l, 0), 7);
+    ledger_destroy(l);
+}
+
+static void an_order_refused_by_the_producer_goes_to_manual_handling(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
     struct outcome o = says(7, 100, 100, "", OUTCOME_REJECTED);
     o.warehouses.n = 0;
     assert_int_equal(note(l, o), LEDGER_CHANGED);
@@ -329,6 +400,9 @@ int main(void)
         cmocka_unit_test(a_settlement_of_what_is_no_longer_true_changes_nothing),
         cmocka_unit_test(the_oldest_comes_first_and_a_delayed_one_later),
         cmocka_unit_test(what_a_ledger_row_says_is_wanted_is_taken_up_after_a_restart),
+        cmocka_unit_test(nothing_is_taken_up_before_its_partition_was_read_back),
+        cmocka_unit_test(a_late_row_of_an_older_publication_changes_nothing),
+        cmocka_unit_test(a_delay_is_of_the_publication_that_was_refused),
         cmocka_unit_test(an_order_refused_by_the_producer_goes_to_manual_handling),
         cmocka_unit_test(the_digest_holds_what_was_put_through_growth_and_removal),
         cmocka_unit_test(the_digest_forgets_what_is_too_old_when_it_grows),
