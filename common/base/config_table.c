@@ -149,6 +149,8 @@ const struct config_key config_table[] = {
      .doc = "For basic authentication. Empty: none."},
     {.section = "registry", .key = "password", .type = CONFIG_TEXT, .programs = CONFIG_EVERY, .secret = true, .reload = true,
      .doc = "For basic authentication."},
+    {.section = "registry", .key = "token", .type = CONFIG_TEXT, .programs = CONFIG_EVERY, .secret = true, .reload = true,
+     .doc = "Bearer token, instead of username and password."},
     {.section = "registry", .key = "ca_file", .type = CONFIG_TEXT, .programs = CONFIG_EVERY,
      .doc = "Certificates (PEM) that are trusted instead of the system's."},
     {.section = "registry", .key = "timeout", .type = CONFIG_DURATION, .initial = "10s", .min = 10, .max = 600000,

@@ -100,13 +100,14 @@ static struct http_call *ask(struct registry *r, const char *method, const char 
                              void *arg, struct err *e)
 {
     struct http_call *call = NULL;
-    struct buf url;
+    struct buf url, bearer;
     const char *base = config_text(r->config, "registry.url");
     const char *username = config_text(r->config, "registry.username");
     size_t n = strlen(base);
     while (n > 0 && base[n - 1] == '/')
         n--;
     buf_init(&url, URL_MAX);
+    buf_init(&bearer, URL_MAX);
     buf_put(&url, base, n);
     buf_put_text(&url, path);
     const char *text = buf_text(&url);
@@ -117,12 +118,21 @@ static struct http_call *ask(struct registry *r, const char *method, const char 
     char accept[64], type[64];
     (void)snprintf(accept, sizeof accept, "Accept: %s", media_type);
     (void)snprintf(type, sizeof type, "Content-Type: %s", media_type);
-    const char *headers[] = {accept, type};
+    const char *token = config_text(r->config, "registry.token");
+    buf_printf(&bearer, "Authorization: Bearer %s", token);
+    const char *headers[3] = {accept};
+    size_t headers_n = 1;
+    if (body != NULL)
+        headers[headers_n++] = type;
+    if (token[0] != '\0' && (headers[headers_n++] = buf_text(&bearer)) == NULL) {
+        err_set(e, "registry: registry.token is longer than %d bytes", URL_MAX);
+        goto out;
+    }
     struct http_request request = {
         .method = method,
         .url = text,
         .headers = headers,
-        .headers_n = body != NULL ? 2 : 1,
+        .headers_n = headers_n,
         .body = body != NULL ? body->p : NULL,
         .body_n = body != NULL ? body->n : 0,
         .username = username[0] != '\0' ? username : NULL,
@@ -133,6 +143,7 @@ static struct http_call *ask(struct registry *r, const char *method, const char 
         err_prefix(e, "registry");
 out:
     buf_release(&url);
+    buf_release(&bearer);
     return call;
 }
 

@@ -36,6 +36,7 @@ struct got {
 };
 
 struct world {
+    bool bearer; /* a token instead of user name and password */
     int64_t skipped_ms; /* the clock runs ahead by this */
     struct clock clock;
     struct loop *loop;
@@ -107,8 +108,8 @@ static int logged(struct world *w, const char *text)
 
 static void create(struct world *w, const char *url)
 {
-    const char *overrides[] = {url, "registry.username=u", "registry.password=p", "registry.timeout=500ms"};
-    struct config_source source = {.overrides = overrides, .overrides_n = 4};
+    const char *overrides[] = {url, "registry.timeout=500ms", w->bearer ? "registry.token=t0ken" : "registry.username=u", "registry.password=p"};
+    struct config_source source = {.overrides = overrides, .overrides_n = w->bearer ? 3 : 4};
     struct config_problems problems = {.count = 0};
     buf_init(&problems.text, 10000);
     enum rc rc = config_load(&source, &w->config, &problems);
@@ -457,6 +458,20 @@ static void a_refusal_is_final_and_explained(void **state)
     }
 }
 
+static void a_bearer_token_is_sent_instead_of_a_password(void **state)
+{
+    static const struct script_row row = {JSON("200 OK", "19", "{\"schema\":\"\\\"int\\\"\"}"), SCRIPT_KEEP};
+    struct world *w = *state;
+    w->bearer = true;
+    begin(w, &row, 1);
+    assert_int_equal(registry_fetch(w->registry, 42, on_schema, &w->got[0], &w->e), RC_OK);
+    wait_calls(w, &w->got[0], 1);
+    assert_int_equal(w->got[0].rc, RC_OK);
+    assert_non_null(strstr(w->server->requests[0], "Authorization: Bearer t0ken\r\n"));
+    assert_null(strstr(w->server->requests[0], "Basic"));
+    assert_int_equal(logged(w, "t0ken"), 0);
+}
+
 static void a_wrong_root_is_recognised_by_endless_404(void **state)
 {
     struct got *g = register_with(
@@ -742,6 +757,7 @@ int main(void)
         TEST(a_level_is_set_once_however_often_the_rest_is_tried),
         TEST(an_incompatible_schema_is_not_registered),
         TEST(a_refusal_is_final_and_explained),
+        TEST(a_bearer_token_is_sent_instead_of_a_password),
         TEST(a_wrong_root_is_recognised_by_endless_404),
         TEST(an_absent_registry_is_waited_for),
         TEST(what_may_pass_is_tried_again_from_the_look_up),
