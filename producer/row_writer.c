@@ -47,8 +47,8 @@ void row_writer_destroy(struct row_writer *w)
 {
     if (w == NULL)
         return;
-    struct row_write *r = NULL;
-    while ((r = STAILQ_FIRST(&w->unsent)) != NULL) {
+    while (!STAILQ_EMPTY(&w->unsent)) {
+        struct row_write *r = STAILQ_FIRST(&w->unsent);
         STAILQ_REMOVE_HEAD(&w->unsent, link);
         free(r);
     }
@@ -66,6 +66,11 @@ static void on_ack(void *arg, const struct publisher_ack *ack)
     struct row_write *r = arg;
     struct row_writer *w = r->writer;
     w->waiting--;
+    if (ack->rc == RC_RETRY) { /* dropped: goes once more if its partition is still ours */
+        w->waiting++;
+        STAILQ_INSERT_TAIL(&w->unsent, r, link);
+        return;
+    }
     if (ack->rc == RC_OK) {
         ledger_written(w->p.ledger, r->order_id, r->version, ack->offset);
         if (r->ticket != NULL)
@@ -134,6 +139,12 @@ void row_writer_room(struct row_writer *w)
             return;
         }
     }
+}
+
+void row_writer_drop(struct row_writer *w)
+{
+    publisher_drop_waiting(w->p.publisher);
+    row_writer_room(w);
 }
 
 bool row_writer_full(const struct row_writer *w)

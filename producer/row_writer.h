@@ -34,6 +34,9 @@ void row_writer_schema(struct row_writer *w, int32_t id);
 void row_writer_write(struct row_writer *w, int64_t order_id, struct intake_ticket *ticket);
 /* The publisher has room again. */
 void row_writer_room(struct row_writer *w);
+/* Partitions became somebody else's, and the ledger and the intake have dropped them: what is not acknowledged of them is not sent any more (of what is on its
+ * way nobody knows); rows of the others go once more. Not from inside a done function of the publisher. */
+void row_writer_drop(struct row_writer *w);
 /* Rows that found no room: nothing more should be noted. */
 bool row_writer_full(const struct row_writer *w);
 /* Rows not acknowledged yet, sent or not. */

@@ -64,7 +64,7 @@ struct updater {
     int64_t reading_row; /* order whose row is being read again; 0: none */
     int32_t *leaving;
     size_t leaving_n;
-    bool topics_ok, schema_ok, xsale_ok, draining, committing, stopping, until_end, assigned;
+    bool topics_ok, schema_ok, xsale_ok, draining, committing, late, stopping, until_end, assigned;
     bool *ended; /* partitions of them: the end was seen */
     int code; /* exit code, with its words */
     struct err failure;
@@ -141,13 +141,14 @@ static void letter_done(void *arg, const struct publisher_ack *ack)
     struct letter *l = arg;
     struct updater *u = l->updater;
     struct err e = {0};
-    if (ack->rc != RC_OK && !l->without_value) {
+    bool again = (ack->rc == RC_REJECT && !l->without_value) || (ack->rc == RC_RETRY && intake_has(u->intake, l->source.partition));
+    if (again) {
         l->without_value = true;
         if (send_letter(l, &l->source, &e) == RC_OK)
             return;
     }
     u->letters--;
-    if (ack->rc == RC_OK)
+    if (ack->rc == RC_OK || ack->rc == RC_RETRY) /* RC_RETRY: dropped with its partition, where finishing does nothing */
         intake_finish(u->intake, l->ticket);
     else
         fail(u, ack->words); /* do not pass over it */
@@ -357,17 +358,20 @@ static void on_end(void *arg, const char *topic, int32_t partition, int64_t offs
     kick(u);
 }
 
-static void drop_leaving(struct updater *u)
+/* late: something of them may still be on its way to the broker, where a new owner may be writing already. */
+static void drop_leaving(struct updater *u, bool late)
 {
     for (size_t i = 0; i < u->leaving_n; i++) {
         ledger_reader_drop(u->rows, u->leaving[i]);
         intake_drop(u->intake, u->leaving[i]);
         ledger_drop_partition(u->ledger, u->leaving[i]);
     }
+    if (late)
+        row_writer_drop(u->writer);
     free(u->leaving);
     u->leaving = NULL;
     u->leaving_n = 0;
-    u->draining = u->committing = false;
+    u->draining = u->committing = u->late = false;
     loop_timer_clear(u->loop, &u->drain);
     group_released(u->group);
 }
@@ -377,7 +381,7 @@ static void on_left(void *arg, enum rc rc)
     struct updater *u = arg;
     (void)rc; /* not stored: the outcomes are noted again by the next owner, which changes nothing */
     if (u->committing)
-        drop_leaving(u);
+        drop_leaving(u, u->late);
 }
 
 struct commit_list {
@@ -421,7 +425,7 @@ static void leave(struct updater *u)
         return;
     u->committing = true;
     if (!commit(u, on_left))
-        drop_leaving(u);
+        drop_leaving(u, u->late);
 }
 
 /* Rows and dead letters that the broker has not acknowledged. */
@@ -435,6 +439,7 @@ static void on_drain_late(void *arg)
     struct updater *u = arg;
     log_event(u->log, LOG_WARN, "group", NULL, "drain took too long, the rest is repeated by the next owner", LOG_I("writes", unwritten(u)),
               LOG_I("changes", setter_busy(u->setter)));
+    u->late = true;
     leave(u);
 }
 
@@ -454,7 +459,7 @@ static void on_revoked(void *arg, const struct group_partition *parts, size_t n,
     }
     u->draining = true;
     if (lost) {
-        drop_leaving(u);
+        drop_leaving(u, true);
         return;
     }
     loop_timer_in(u->loop, &u->drain, config_ms(u->config, "updater.drain_timeout"), on_drain_late, u);
