@@ -460,7 +460,7 @@ static void a_refusal_is_final_and_explained(void **state)
 
 static void a_bearer_token_is_sent_instead_of_a_password(void **state)
 {
-    static const struct script_row row = {JSON("200 OK", "19", "{\"schema\":\"\\\"int\\\"\"}"), SCRIPT_KEEP};
+    static const struct script_row row = {JSON("200 OK", "20", "{\"schema\":\"\\\"int\\\"\"}"), SCRIPT_KEEP};
     struct world *w = *state;
     w->bearer = true;
     begin(w, &row, 1);
