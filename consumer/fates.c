@@ -36,6 +36,8 @@ static const struct fate_row table[] = {
     {CAUSE_HTTP_NOT_SENT, INT_MIN, INT_MAX, FATE_PAUSE, false, "the ERP cannot be reached"},
 
     {CAUSE_HTTP_AMBIGUOUS, CURLE_GOT_NOTHING, CURLE_GOT_NOTHING, FATE_AGAIN, true, "the ERP closed the connection without an answer"},
+    {CAUSE_HTTP_AMBIGUOUS, CURLE_ABORTED_BY_CALLBACK, CURLE_ABORTED_BY_CALLBACK, FATE_AGAIN, true,
+     "the ERP closed the connection without an answer"}, /* a kept connection; not sent again by itself: http_client.h */
     {CAUSE_HTTP_AMBIGUOUS, CURLE_SEND_ERROR, CURLE_RECV_ERROR, FATE_AGAIN, true, "the connection was cut"},
     {CAUSE_HTTP_AMBIGUOUS, CURLE_PARTIAL_FILE, CURLE_PARTIAL_FILE, FATE_AGAIN, true, "the connection was cut in the answer"},
     {CAUSE_HTTP_AMBIGUOUS, CURLE_OPERATION_TIMEDOUT, CURLE_OPERATION_TIMEDOUT, FATE_PAUSE, true, "no answer in time"},

@@ -38,7 +38,9 @@ struct http_call {
     size_t header_bytes;
     bool headers_whole; /* libcurl takes a connection that ends in mid-headers for a whole reply without body
                          */
+    bool safe;          /* GET: libcurl may send it twice */
     bool sent;          /* a connection stood and the request was about to be written to it */
+    bool kept_back;     /* would have been sent a second time */
     const char *too_large; /* what was, or NULL */
     int64_t began;
     http_done_fn *done;
@@ -101,6 +103,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     return 0;
 }
 
+/* libcurl sends a request again by itself when a kept connection ended without a byte of an answer. The first one may have been obeyed
+ * all the same, so whether anything but a GET bears repetition is the caller's question. */
 static int on_request(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
     struct http_call *call = arg;
@@ -108,8 +112,9 @@ static int on_request(void *arg, char *ip, char *local_ip, int port, int local_p
     (void)local_ip;
     (void)port;
     (void)local_port;
+    call->kept_back = call->sent && !call->safe;
     call->sent = true;
-    return CURL_PREREQFUNC_OK;
+    return call->kept_back ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static void recycle(struct http_client *c, CURL *easy)
@@ -182,6 +187,8 @@ static void describe(struct http_call *call, CURLcode code, int status, char *ou
         (void)snprintf(out, room, "reply headers larger than %d bytes", HEADERS_MAX);
     else if (call->body.failed)
         (void)snprintf(out, room, "out of memory");
+    else if (call->kept_back)
+        (void)snprintf(out, room, "the connection was closed without an answer");
     else
         (void)snprintf(out, room, "%s", call->error[0] != '\0' ? call->error : curl_easy_strerror(code));
     one_line(out);
@@ -437,6 +444,7 @@ static struct http_call *call_create(struct http_client *c, const struct http_re
     }
     list_init(&call->link);
     call->client = c;
+    call->safe = strcmp(r->method, "GET") == 0;
     call->began = loop_now(c->loop);
     buf_init(&call->body, c->settings.max_body);
     if (!add_headers(call, r, e)) {

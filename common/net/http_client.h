@@ -57,8 +57,9 @@ struct http_reply {           /* valid during the callback only */
 
 typedef void http_done_fn(void *arg, const struct http_reply *reply);
 
-/* NULL: words in e (a file of the settings cannot be read, memory). Several clients share one loop. A connection kept alive that the server
- * closed in the meantime makes libcurl send the request once more by itself, so requests must bear repetition. */
+/* NULL: words in e (a file of the settings cannot be read, memory). Several clients share one loop. A kept connection that the server closes
+ * just then makes libcurl send a GET once more by itself; any other request goes out once and ends as HTTP_AMBIGUOUS with
+ * CURLE_ABORTED_BY_CALLBACK. */
 struct http_client *http_client_create(struct loop *l, const struct http_settings *s, struct err *e);
 /* Cancels what is under way without calling done; allowed from inside a done. Before loop_destroy. */
 void http_client_destroy(struct http_client *c);

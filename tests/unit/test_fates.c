@@ -60,6 +60,7 @@ static void an_answer_that_never_came_is_ambiguous_and_a_request_that_never_left
     assert_false(fate_of(CAUSE_HTTP, 503)->ambiguous);
     assert_int_equal(fate_of(CAUSE_HTTP_AMBIGUOUS, CURLE_OPERATION_TIMEDOUT)->fate, FATE_PAUSE);
     assert_int_equal(fate_of(CAUSE_HTTP_AMBIGUOUS, CURLE_RECV_ERROR)->fate, FATE_AGAIN);
+    assert_int_equal(fate_of(CAUSE_HTTP_AMBIGUOUS, CURLE_ABORTED_BY_CALLBACK)->fate, FATE_AGAIN);
 }
 
 static void a_disk_that_fails_pauses_and_a_name_that_is_too_long_rejects(void **state)

@@ -579,6 +579,33 @@ static void a_connection_that_died_while_idle_is_replaced(void **state)
     assert_int_equal(w->server->accepted, 2);
 }
 
+static void a_kept_connection_that_closes_without_a_byte_repeats_a_get_only(void **state)
+{
+    struct world *w = *state;
+    static const char *const methods[] = {"POST", "PUT", "PATCH", "DELETE", "GET"};
+    const struct script_row rows[] = {{OK_REPLY, SCRIPT_KEEP}, {"", SCRIPT_CLOSE}, {OK_REPLY, SCRIPT_KEEP}};
+    for (size_t i = 0; i < 5; i++) {
+        bool get = i == 4;
+        struct http_request r = {.method = methods[i], .url = w->url};
+        begin(w, settings(), rows, 3);
+        assert_non_null(http_submit(w->client, &r, on_done, &w->got[2 * i], &w->e));
+        wait_all(w);
+        assert_non_null(http_submit(w->client, &r, on_done, &w->got[2 * i + 1], &w->e));
+        wait_all(w);
+        struct got *g = &w->got[2 * i + 1];
+        assert_int_equal(g->calls, 1);
+        assert_int_equal(g->end, get ? HTTP_REPLIED : HTTP_AMBIGUOUS);
+        assert_int_equal(g->curl_code, get ? 0 : CURLE_ABORTED_BY_CALLBACK);
+        assert_int_equal(script_requests(w->server), get ? 3 : 2);
+        if (!get)
+            assert_non_null(strstr(g->words, "closed without an answer"));
+        http_client_destroy(w->client);
+        script_stop(w->server);
+        w->client = NULL;
+        w->server = NULL;
+    }
+}
+
 static void a_path_segment_is_escaped(void **state)
 {
     (void)state;
@@ -627,6 +654,7 @@ int main(void)
         TEST(no_more_connections_than_allowed_are_open_at_once),
         TEST(a_waiting_call_takes_the_place_of_a_cancelled_one),
         TEST(a_connection_that_died_while_idle_is_replaced),
+        TEST(a_kept_connection_that_closes_without_a_byte_repeats_a_get_only),
         TEST(a_path_segment_is_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
