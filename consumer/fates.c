@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 /* Statuses that say something about the URL, the credential or the load of the server are never a verdict about an order: a wrong
- * setting would send every order to manual handling. 502 and 504 come from a gateway that does not know what became of the request. */
+ * setting would send every order to manual handling. An error inside, or a gateway that does not know what became of the request (502, 504, 52x),
+ * may leave a load behind; 501 and 503 say that nothing was tried. */
 static const struct fate_row table[] = {
     {CAUSE_HTTP, 200, 299, FATE_LOADED, false, "loaded"},
     {CAUSE_HTTP, 300, 399, FATE_PAUSE, false, "the ERP redirects: put the final address into erp.http.url"},
@@ -23,11 +24,12 @@ static const struct fate_row table[] = {
     {CAUSE_HTTP, 426, 426, FATE_PAUSE, false, "the ERP wants another protocol"},
     {CAUSE_HTTP, 429, 429, FATE_PAUSE, false, "the ERP has too much to do"},
     {CAUSE_HTTP, 400, 499, FATE_REJECT, false, "refused by the ERP"},
-    {CAUSE_HTTP, 500, 500, FATE_PARK, false, "error inside the ERP"},
+    {CAUSE_HTTP, 500, 500, FATE_PARK, true, "error inside the ERP"},
+    {CAUSE_HTTP, 501, 501, FATE_PAUSE, false, "the ERP does not know this method: check erp.http.method and erp.http.url"},
     {CAUSE_HTTP, 502, 502, FATE_PAUSE, true, "no answer from the ERP behind its gateway"},
     {CAUSE_HTTP, 503, 503, FATE_PAUSE, false, "the ERP is not available"},
     {CAUSE_HTTP, 504, 504, FATE_PAUSE, true, "the ERP did not answer its gateway in time"},
-    {CAUSE_HTTP, 501, 599, FATE_PAUSE, false, "the ERP is in trouble"},
+    {CAUSE_HTTP, 505, 599, FATE_PAUSE, true, "the ERP is in trouble"},
     {CAUSE_HTTP, INT_MIN, INT_MAX, FATE_PAUSE, false, "not an HTTP answer: check erp.http.url"},
 
     {CAUSE_HTTP_NOT_SENT, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_HOST, FATE_PAUSE, false, "the ERP's name cannot be resolved"},

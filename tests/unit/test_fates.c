@@ -55,9 +55,8 @@ static void an_answer_that_never_came_is_ambiguous_and_a_request_that_never_left
         assert_true(fate_of(CAUSE_HTTP_AMBIGUOUS, code)->ambiguous);
         assert_false(fate_of(CAUSE_HTTP_NOT_SENT, code)->ambiguous);
     }
-    assert_true(fate_of(CAUSE_HTTP, 502)->ambiguous);
-    assert_true(fate_of(CAUSE_HTTP, 504)->ambiguous);
-    assert_false(fate_of(CAUSE_HTTP, 503)->ambiguous);
+    for (int status = 100; status < 700; status++) /* errors inside and 52x of a gateway too: the load may have been done before */
+        assert_int_equal(fate_of(CAUSE_HTTP, status)->ambiguous, status >= 500 && status < 600 && status != 501 && status != 503);
     assert_int_equal(fate_of(CAUSE_HTTP_AMBIGUOUS, CURLE_OPERATION_TIMEDOUT)->fate, FATE_PAUSE);
     assert_int_equal(fate_of(CAUSE_HTTP_AMBIGUOUS, CURLE_RECV_ERROR)->fate, FATE_AGAIN);
     assert_int_equal(fate_of(CAUSE_HTTP_AMBIGUOUS, CURLE_ABORTED_BY_CALLBACK)->fate, FATE_AGAIN);
