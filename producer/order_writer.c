@@ -22,6 +22,14 @@ struct flight {
     unsigned parts; /* records not acknowledged */
     bool note, dead_letter_sent, refused, abandoned;
     size_t text_n;
+    struct letter *letter; /* owned; NULL: no dead letter, or it went without the order's bytes */
+};
+
+/* What is needed to send a dead letter again without the order's bytes. */
+struct letter {
+    size_t key_n;
+    char key[ORDER_KEY_BYTES + ORDER_REVISION_BYTES];
+    char reason[sizeof((struct err *)0)->text];
 };
 
 struct order_writer {
@@ -67,6 +75,7 @@ static void free_flight(struct flight *f)
         f->w->flights = f->next;
     if (!f->abandoned)
         f->w->in_air--;
+    free(f->letter);
     free(f);
 }
 
@@ -101,6 +110,7 @@ void order_writer_abandon(struct order_writer *w)
     for (struct flight *f = w->flights; f != NULL; f = f->next)
         f->abandoned = true;
     w->in_air = 0;
+    publisher_drop_waiting(w->n.publisher); /* their acknowledgements free the flights */
 }
 
 size_t order_writer_flights(const struct order_writer *w)
@@ -147,25 +157,57 @@ static void on_ack(void *arg, const struct publisher_ack *ack)
 
 /* ---- dead letters and outcomes */
 
-/* The topic takes no record as large as this one: the letter goes without the bytes, as the outcome tells the reason anyway. */
+static void on_dead_letter(void *arg, const struct publisher_ack *ack);
+
+static enum rc publish_letter(struct order_writer *w, struct flight *f, const char *key, size_t key_n, const struct refusal *r, struct err *e)
+{
+    struct dlq_entry entry = {.kind = DLQ_XSALE_ORDER, .key = key, .key_n = key_n, .value = r->text != NULL ? r->text : "", .value_n = r->text_n,
+                              .reason = r->reason, .program = "xsale-producer", .at = clock_wall(w->n.clock), .omit_value = r->text == NULL};
+    return dlq_publish(w->n.publisher, w->topics[TOPIC_DLQ], &entry, on_dead_letter, f, e);
+}
+
+/* The topic's limit is lower than ours. The record that was refused has just made room for the smaller one. */
+static bool send_letter_again(struct flight *f)
+{
+    struct letter *l = f->letter;
+    struct refusal r = {.reason = l != NULL ? l->reason : "", .text_n = f->text_n};
+    struct err e;
+    f->letter = NULL;
+    bool sent = l != NULL && publish_letter(f->w, f, l->key, l->key_n, &r, &e) == RC_OK;
+    free(l);
+    return sent;
+}
+
 static void on_dead_letter(void *arg, const struct publisher_ack *ack)
 {
     struct flight *f = arg;
-    if (ack->rc != RC_OK)
+    if (ack->rc == RC_REJECT) {
         log_event(f->w->n.log, LOG_ERROR, "dlq", NULL, "the dead-letter topic refuses an order's bytes; they are lost", LOG_I("order_id", f->order_id),
                   LOG_I("bytes", f->text_n), LOG_S("why", ack->words));
+        if (send_letter_again(f))
+            return; /* its part is still under way */
+    }
     struct publisher_ack fine = {.rc = RC_OK, .words = ""};
     on_ack(f, &fine);
 }
 
 static enum rc send_dead_letter(struct order_writer *w, struct flight *f, const char *key, size_t key_n, const struct refusal *r, struct err *e)
 {
-    struct dlq_entry entry = {.kind = DLQ_XSALE_ORDER, .key = key, .key_n = key_n, .value = r->text != NULL ? r->text : "", .value_n = r->text_n,
-                              .reason = r->reason, .program = "xsale-producer", .at = clock_wall(w->n.clock), .omit_value = r->text == NULL};
-    enum rc rc = dlq_publish(w->n.publisher, w->topics[TOPIC_DLQ], &entry, on_dead_letter, f, e);
-    if (rc == RC_OK)
-        f->parts++;
-    return rc;
+    struct letter *l = r->text != NULL ? calloc(1, sizeof *l) : NULL; /* no memory: then there is no second try */
+    enum rc rc = publish_letter(w, f, key, key_n, r, e);
+    if (rc != RC_OK || l == NULL || key_n > sizeof l->key) {
+        free(l);
+        l = NULL;
+    } else {
+        memcpy(l->key, key, key_n);
+        l->key_n = key_n;
+        (void)snprintf(l->reason, sizeof l->reason, "%s", r->reason); /* cut is fine */
+    }
+    if (rc != RC_OK)
+        return rc;
+    f->letter = l;
+    f->parts++;
+    return RC_OK;
 }
 
 static enum rc send_outcome(struct order_writer *w, struct flight *f, const char *key, size_t key_n, const struct refusal *r, struct err *e)

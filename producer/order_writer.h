@@ -44,7 +44,8 @@ struct order_writer *order_writer_create(const struct order_writer_needs *needs)
 void order_writer_on_landed(struct order_writer *w, flight_fn *landed, void *arg);
 /* After publisher_destroy. */
 void order_writer_destroy(struct order_writer *w);
-/* Nobody hears of what is in the air now. */
+/* Nobody hears of what is in the air now, and what the broker has not acknowledged of it is not sent any more (publisher_drop_waiting): another may own the
+ * organization by now, and a record of ours that came late would contradict his. Not from inside a done function of the publisher. */
 void order_writer_abandon(struct order_writer *w);
 /* The refusal that found no room for its outcome is not going to be repeated. */
 void order_writer_abandon_half(struct order_writer *w);
