@@ -8,9 +8,10 @@ enum { DAY_MS = 86400 * 1000, FIRST_MS = 60 * 1000, LONGEST_MS = 3600 * 1000, FR
 struct guarded {
     int64_t order_id;
     uint64_t revision;
-    int64_t since;   /* first retry of this count */
+    int64_t since;   /* beginning of this count */
     int64_t not_before;
     unsigned retries;
+    uint32_t seen_poll; /* the last that showed it while it was held back */
     UT_hash_handle hh; /* in the order of `since`, oldest first */
 };
 
@@ -64,7 +65,8 @@ static int64_t pause_after(unsigned retries)
     return pause < LONGEST_MS ? pause : LONGEST_MS;
 }
 
-void loop_guard_note(struct loop_guard *g, int64_t order_id, uint64_t revision, int64_t now_ms)
+/* retries: of a count that begins now. */
+static void note(struct loop_guard *g, int64_t order_id, uint64_t revision, int64_t now_ms, unsigned retries)
 {
     struct guarded *o = find(g, order_id);
     if (o != NULL && !is_over(o, revision, now_ms)) {
@@ -79,8 +81,27 @@ void loop_guard_note(struct loop_guard *g, int64_t order_id, uint64_t revision, 
     o = calloc(1, sizeof *o);
     if (o == NULL)
         return;
-    *o = (struct guarded){.order_id = order_id, .revision = revision, .since = now_ms, .retries = 1};
+    *o = (struct guarded){.order_id = order_id, .revision = revision, .since = now_ms, .retries = retries};
     HASH_ADD(hh, g->all, order_id, sizeof o->order_id, o);
+}
+
+void loop_guard_note(struct loop_guard *g, int64_t order_id, uint64_t revision, int64_t now_ms)
+{
+    note(g, order_id, revision, now_ms, 1);
+}
+
+void loop_guard_first(struct loop_guard *g, int64_t order_id, uint64_t revision, int64_t now_ms)
+{
+    note(g, order_id, revision, now_ms, 0);
+}
+
+bool loop_guard_see(struct loop_guard *g, int64_t order_id, uint32_t poll)
+{
+    struct guarded *o = find(g, order_id);
+    if (o == NULL || o->seen_poll == poll)
+        return o == NULL;
+    o->seen_poll = poll;
+    return true;
 }
 
 size_t loop_guard_orders(const struct loop_guard *g)

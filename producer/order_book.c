@@ -356,16 +356,23 @@ static enum rc take_state(struct order_book *b, const struct order_state *state)
     return RC_OK;
 }
 
+/* Publications rise and each goes one way, open, closed, forgotten: whatever says less came late. */
+static bool is_stale(const struct order_book *b, int64_t order_id, int64_t publication, enum entry_state state)
+{
+    const struct entry *e = find(b, order_id);
+    return e != NULL && (publication < e->publication || (publication == e->publication && state < e->state));
+}
+
 enum rc order_book_restore(struct order_book *b, int64_t order_id, const struct order_state *state, int64_t publication)
 {
-    if (state != NULL) {
-        hear(b, state->publication);
-        return take_state(b, state);
-    }
+    hear(b, state != NULL ? state->publication : publication);
+    if (state != NULL)
+        return is_stale(b, order_id, state->publication, state->closed ? CLOSED : OPEN) ? RC_OK : take_state(b, state);
+    if (publication > 0 && is_stale(b, order_id, publication, FORGOTTEN))
+        return RC_OK;
     struct entry *e = entry_of(b, order_id);
     if (e == NULL)
         return RC_FATAL;
-    hear(b, publication);
     e->state = FORGOTTEN;
     if (publication > e->publication)
         e->publication = publication;
@@ -478,6 +485,14 @@ static enum order_book_action same_content(struct order_book *b, struct entry *e
     return ORDER_SKIP;
 }
 
+/* Nothing is known of it; but what was offered within the last day and forgotten may be a loop too. */
+static enum order_book_action see_unknown(struct order_book *b, const struct order_book_seen *seen)
+{
+    if (loop_guard_allows(b->guard, seen->order_id, seen->revision, seen->steady_ms))
+        return ORDER_PUBLISH;
+    return loop_guard_see(b->guard, seen->order_id, b->poll) ? ORDER_HELD : ORDER_REPEATED;
+}
+
 static enum order_book_action see_known(struct order_book *b, struct entry *e, const struct order_book_seen *seen, int64_t now_ms,
                                         struct order_book_offer *offer)
 {
@@ -487,7 +502,7 @@ static enum order_book_action see_known(struct order_book *b, struct entry *e, c
         return ORDER_SKIP;
     if (e->state == CLOSED || e->withdrawn) {
         offer->cause = ORDER_RETRY;
-        return loop_guard_allows(b->guard, e->order_id, seen->revision, now_ms) ? ORDER_PUBLISH : ORDER_HELD;
+        return loop_guard_allows(b->guard, e->order_id, seen->revision, seen->steady_ms) ? ORDER_PUBLISH : ORDER_HELD;
     }
     offer->cause = ORDER_EDIT;
     offer->schema_id = e->schema_id;
@@ -519,10 +534,10 @@ enum order_book_action order_book_see(struct order_book *b, const struct order_b
     offer->cause = ORDER_NEW;
     if (e != NULL && e->seen_poll == b->poll)
         return ORDER_REPEATED;
-    enum order_book_action action = e == NULL ? ORDER_PUBLISH : see_known(b, e, seen, now_ms, offer);
+    enum order_book_action action = e == NULL ? see_unknown(b, seen) : see_known(b, e, seen, now_ms, offer);
     if (action == ORDER_PUBLISH)
         fill_offer(b, e, seen, offer);
-    if (action == ORDER_SKIP || action == ORDER_HELD)
+    if (e != NULL && (action == ORDER_SKIP || action == ORDER_HELD))
         e->seen_poll = b->poll;
     if (action == ORDER_HELD)
         b->held++;
@@ -535,7 +550,9 @@ enum rc order_book_offered(struct order_book *b, const struct order_book_seen *s
     if (e == NULL || !set_places(b, e, &offer->warehouses))
         return RC_FATAL;
     if (offer->cause == ORDER_RETRY)
-        loop_guard_note(b->guard, seen->order_id, seen->revision, now_ms);
+        loop_guard_note(b->guard, seen->order_id, seen->revision, seen->steady_ms);
+    else if (offer->cause == ORDER_NEW)
+        loop_guard_first(b->guard, seen->order_id, seen->revision, seen->steady_ms);
     e->revision = seen->revision;
     e->schema_id = seen->schema_id;
     e->publication = offer->publication;

@@ -27,7 +27,8 @@ void order_book_destroy(struct order_book *b);
 
 /* ---- start: order-state from its beginning, then the tail of `orders`, then the ledger, then order_book_restored. All RC_OK or RC_FATAL (memory). */
 
-/* state NULL: forgotten; publication: its header, 0 when there is none. */
+/* state NULL: forgotten; publication: its header, 0 when there is none. A note that says less than what is known (an older publication; or the same one still open
+ * after it was closed or forgotten) was written late by a former owner and is passed over. */
 enum rc order_book_restore(struct order_book *b, int64_t order_id, const struct order_state *state, int64_t publication);
 /* Does a record of `orders` say more than order-state? Raises the highest publication known in any case. replayed: put back by hand. */
 bool order_book_is_news(struct order_book *b, int64_t order_id, int64_t publication, bool replayed);
@@ -54,7 +55,7 @@ const char *order_book_cause_name(enum order_book_cause cause); /* "new", "edit"
 enum order_book_action {
     ORDER_REPEATED, /* this poll has brought it already */
     ORDER_SKIP,     /* nothing to do: open and unchanged, or closed while this poll ran */
-    ORDER_HELD,     /* a retry that the loop guard holds back */
+    ORDER_HELD,     /* a retry that the loop guard holds back, or one that looks new because it was forgotten meanwhile */
     ORDER_COMPARE,  /* the revision differs, but it was computed with another schema: find the revision that offer.schema_id's plan gives, ask again */
     ORDER_PUBLISH   /* publish the offer, then order_book_offered */
 };
@@ -65,6 +66,7 @@ struct order_book_seen { /* an order of the poll */
     bool rejected;      /* it cannot become a record; revision is the hash of its bytes */
     int32_t schema_id;  /* of the schema that the revision was computed with */
     const struct warehouse_set *warehouses; /* its own; not looked at when rejected */
+    int64_t steady_ms;  /* monotonic clock, for the loop guard */
     bool compared;      /* after ORDER_COMPARE: */
     uint64_t old_revision; /* by the older schema; 0: not to be had, it counts as edited */
 };

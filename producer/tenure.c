@@ -229,7 +229,7 @@ static enum poller_taken on_order(void *arg, const struct json_tape *tape, uint3
         return take_elsewhere(t, &facts);
     t->listed_n++;
     struct order_book_seen seen = {.order_id = facts.order_id, .revision = revision_of(facts.revision), .rejected = rc == RC_REJECT,
-                                   .schema_id = t->n.order_schema_id, .warehouses = &facts.warehouses};
+                                   .schema_id = t->n.order_schema_id, .warehouses = &facts.warehouses, .steady_ms = loop_now(t->n.loop)};
     if (!t->looked)
         first_look(t, facts.order_id);
     enum order_book_action action = order_book_see(t->book, &seen, wall(t), &offer);

@@ -41,6 +41,24 @@ static void after_a_day_the_count_begins_anew(void **state)
     loop_guard_destroy(g);
 }
 
+static void an_order_that_looks_new_again_counts_as_retried(void **state)
+{
+    (void)state;
+    struct loop_guard *g = loop_guard_create();
+    loop_guard_first(g, 1, 5, 1000);
+    for (int i = 0; i < 2; i++) {
+        assert_true(loop_guard_allows(g, 1, 5, 1000));
+        loop_guard_first(g, 1, 5, 1000);
+    }
+    assert_false(loop_guard_allows(g, 1, 5, 1000 + MINUTE - 1));
+    assert_true(loop_guard_see(g, 1, 7));
+    assert_false(loop_guard_see(g, 1, 7));
+    assert_true(loop_guard_see(g, 1, 8));
+    loop_guard_first(g, 1, 6, 1000); /* another content: a new count */
+    assert_true(loop_guard_allows(g, 1, 6, 1000));
+    loop_guard_destroy(g);
+}
+
 static void the_memory_is_bounded(void **state)
 {
     (void)state;
@@ -56,6 +74,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_retries_are_free_and_the_third_waits_a_minute),
         cmocka_unit_test(after_a_day_the_count_begins_anew),
+        cmocka_unit_test(an_order_that_looks_new_again_counts_as_retried),
         cmocka_unit_test(the_memory_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

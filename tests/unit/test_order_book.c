@@ -38,12 +38,14 @@ static const char *list_of(const struct warehouse_set *s)
     return text;
 }
 
+static int64_t steady_ahead; /* of the wall clock */
+
 /* See an order, and publish it when the book says so. */
 static enum order_book_action show(struct order_book *b, int64_t id, uint64_t revision, const char *warehouses, int64_t now,
                                    struct order_book_offer *offer)
 {
     struct warehouse_set own = set_of(warehouses);
-    struct order_book_seen seen = {.order_id = id, .revision = revision, .schema_id = SCHEMA_ID, .warehouses = &own};
+    struct order_book_seen seen = {.order_id = id, .revision = revision, .schema_id = SCHEMA_ID, .warehouses = &own, .steady_ms = now + steady_ahead};
     enum order_book_action action = order_book_see(b, &seen, now, offer);
     if (action == ORDER_PUBLISH) {
         assert_int_equal(order_book_offered(b, &seen, offer, now), RC_OK);
@@ -300,6 +302,87 @@ static void the_third_retry_of_an_unchanged_order_waits_and_the_next_ones_longer
     order_book_destroy(b);
 }
 
+static void the_guard_goes_by_a_clock_that_nobody_sets(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    int64_t now = 5000;
+    for (int i = 0; i < 3; i++) {
+        order_book_poll(b, now);
+        assert_int_equal(show(b, 1, 11, "A", now, &offer), ORDER_PUBLISH);
+        row(b, 1, offer.publication, true, true, i);
+    }
+    now += DAY; /* the wall clock is set, no time has passed */
+    steady_ahead = -DAY;
+    order_book_poll(b, now);
+    assert_int_equal(show(b, 1, 11, "A", now, &offer), ORDER_HELD);
+    steady_ahead = 0;
+    order_book_destroy(b);
+}
+
+static void an_order_that_was_forgotten_meanwhile_is_guarded_too(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_state note;
+    struct order_book_counts c;
+    bool forgotten;
+    int64_t now = 5000;
+    for (int i = 0; i < 3; i++) {
+        order_book_poll(b, now);
+        assert_int_equal(show(b, 1, 11, "A", now, &offer), ORDER_PUBLISH);
+        assert_int_equal(offer.cause, ORDER_NEW);
+        row(b, 1, offer.publication, true, true, i);
+        order_book_poll(b, ++now);
+        order_book_poll_complete(b);
+        (void)notes(b, &note, &forgotten);
+        assert_true(forgotten);
+    }
+    order_book_poll(b, ++now);
+    assert_int_equal(show(b, 1, 11, "A", now, &offer), ORDER_HELD);
+    assert_int_equal(show(b, 1, 11, "A", now, &offer), ORDER_REPEATED); /* or a server that repeats its last page would never end the poll */
+    order_book_count(b, &c);
+    assert_int_equal(c.held, 1);
+    assert_int_equal(show(b, 1, 12, "A", now, &offer), ORDER_PUBLISH);
+    order_book_destroy(b);
+}
+
+static struct order_state note_of(int64_t publication, bool closed)
+{
+    struct order_state s = {.order_id = 1, .revision = "000000000000000b", .publication = publication, .round = publication, .schema_id = SCHEMA_ID,
+                            .closed = closed};
+    s.warehouses = set_of("A");
+    return s;
+}
+
+static void a_note_that_a_former_owner_wrote_late_changes_nothing(void **state)
+{
+    (void)state;
+    struct order_state newer = note_of(7000, true), older = note_of(5000, false), open = note_of(7000, false), got;
+    struct order_book *b = book_new();
+    assert_int_equal(order_book_restore(b, 1, &newer, 7000), RC_OK);
+    assert_int_equal(order_book_restore(b, 1, &older, 5000), RC_OK);
+    assert_true(order_book_get(b, 1, &got));
+    assert_true(got.publication == 7000 && got.closed);
+    assert_int_equal(order_book_restore(b, 1, &open, 7000), RC_OK); /* the same publication does not open again */
+    assert_true(order_book_get(b, 1, &got));
+    assert_true(got.closed);
+    assert_int_equal(order_book_restore(b, 1, NULL, 5000), RC_OK); /* a late tombstone */
+    assert_true(order_book_get(b, 1, &got));
+    assert_int_equal(order_book_restore(b, 1, NULL, 7000), RC_OK);
+    assert_false(order_book_get(b, 1, &got));
+    assert_int_equal(order_book_restore(b, 1, &newer, 7000), RC_OK); /* what was forgotten stays so */
+    assert_false(order_book_get(b, 1, &got));
+    older.publication = 8000;
+    assert_int_equal(order_book_restore(b, 1, &older, 8000), RC_OK);
+    assert_true(order_book_get(b, 1, &got));
+    assert_int_equal(order_book_restore(b, 1, NULL, 0), RC_OK); /* without a publication it cannot be late */
+    assert_false(order_book_get(b, 1, &got));
+    order_book_destroy(b);
+}
+
 static void a_changed_schema_is_compared_by_the_old_one_before_an_edit_is_believed(void **state)
 {
     (void)state;
@@ -424,11 +507,12 @@ struct world {
         bool replayed;
     } orders[LOG];
     size_t orders_n;
-    struct {
-        int64_t id, at;
-        bool null;
-        struct order_state state;
-    } notes[ORDERS]; /* compacted: the last one of each order; at 0: none */
+    struct noted {
+        int64_t id, at, publication, round, of;
+        uint64_t revision;
+        bool null, closed;
+    } notes[LOG]; /* not compacted: with records of former owners that came late */
+    size_t notes_n;
     struct {
         int64_t id, publication, round;
         uint64_t revision;
@@ -466,11 +550,8 @@ static void write_notes(struct world *w)
     while (!w->crashed && order_book_note(w->book, &s, &forgotten)) {
         if (!effect(w))
             return;
-        size_t k = (size_t)s.order_id - 1;
-        w->notes[k].id = s.order_id;
-        w->notes[k].at = w->now;
-        w->notes[k].null = forgotten;
-        w->notes[k].state = s;
+        assert_true(w->notes_n < LOG);
+        w->notes[w->notes_n++] = (struct noted){s.order_id, w->now, s.publication, s.round, s.at, strtoull(s.revision, NULL, 16), forgotten, s.closed};
         order_book_note_taken(w->book);
     }
 }
@@ -493,12 +574,14 @@ static void restore(struct world *w)
     w->book = book_new();
     w->crashed = false;
     w->effects_left = -1;
-    for (size_t k = 0; k < ORDERS; k++) {
-        if (w->notes[k].at == 0)
-            continue;
-        if (w->notes[k].at > last)
-            last = w->notes[k].at;
-        assert_int_equal(order_book_restore(w->book, w->notes[k].id, w->notes[k].null ? NULL : &w->notes[k].state, w->notes[k].state.publication), RC_OK);
+    for (size_t i = 0; i < w->notes_n; i++) {
+        const struct noted *n = &w->notes[i];
+        struct order_state s = {.order_id = n->id, .publication = n->publication, .round = n->round, .closed = n->closed, .at = n->of, .schema_id = SCHEMA_ID};
+        snprintf(s.revision, sizeof s.revision, "%016llx", (unsigned long long)n->revision);
+        s.warehouses = set_of("A");
+        if (n->at > last)
+            last = n->at;
+        assert_int_equal(order_book_restore(w->book, n->id, n->null ? NULL : &s, n->publication), RC_OK);
     }
     for (size_t i = 0; i < w->orders_n; i++) {
         const struct published *o = &w->orders[i];
@@ -547,7 +630,8 @@ static void poll(struct world *w, int missed)
         page[k].cause = w->xsale[k].cause;
     }
     for (int k = 0; k < ORDERS && !w->crashed; k++) {
-        struct order_book_seen seen = {.order_id = k + 1, .revision = page[k].revision, .schema_id = SCHEMA_ID, .warehouses = &own};
+        struct order_book_seen seen = {.order_id = k + 1, .revision = page[k].revision, .schema_id = SCHEMA_ID, .warehouses = &own,
+                                       .steady_ms = w->now};
         if (draw(w, 3) == 0)
             read_ledger(w);
         if (!page[k].shown || order_book_see(w->book, &seen, w->now, &offer) != ORDER_PUBLISH)
@@ -621,6 +705,17 @@ static void operate(struct world *w, int k)
     }
 }
 
+/* A former owner's note comes late, after whatever was noted since. */
+static void come_late(struct world *w)
+{
+    if (w->notes_n == 0)
+        return;
+    assert_true(w->notes_n < LOG);
+    struct noted late = w->notes[draw(w, (unsigned)w->notes_n)];
+    late.at = w->now;
+    w->notes[w->notes_n++] = late;
+}
+
 static void play(struct world *w, bool calm)
 {
     switch (calm ? 6 : draw(w, 10)) {
@@ -638,6 +733,8 @@ static void play(struct world *w, bool calm)
         settle(w, (int)draw(w, ORDERS));
         break;
     case 5:
+        if (draw(w, 4) == 0)
+            come_late(w);
         read_ledger(w);
         write_notes(w);
         break;
@@ -698,6 +795,9 @@ int main(void)
         cmocka_unit_test(a_note_waits_for_the_acknowledgement_and_then_tells_the_latest),
         cmocka_unit_test(an_order_open_for_long_is_offered_again_in_its_round),
         cmocka_unit_test(the_third_retry_of_an_unchanged_order_waits_and_the_next_ones_longer),
+        cmocka_unit_test(the_guard_goes_by_a_clock_that_nobody_sets),
+        cmocka_unit_test(an_order_that_was_forgotten_meanwhile_is_guarded_too),
+        cmocka_unit_test(a_note_that_a_former_owner_wrote_late_changes_nothing),
         cmocka_unit_test(a_changed_schema_is_compared_by_the_old_one_before_an_edit_is_believed),
         cmocka_unit_test(a_rejected_order_names_what_was_open_and_says_that_it_is_to_be_withdrawn),
         cmocka_unit_test(the_tail_of_orders_is_adopted_where_it_is_newer_than_the_notes),
