@@ -1,5 +1,8 @@
 #include "common/contract/json_tape.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,10 +76,20 @@ static inline const char *skip_blanks(const char *p, const char *end)
     return p;
 }
 
-/* To the first quote, backslash or control character, 8 bytes at a time. The tests are those of "Bit Twiddling Hacks" (a zero byte, a byte less than n):
+/* To the first quote, backslash or control character, 16 bytes at a time where SSE2 is (every x86-64), then 8. The tests are those of "Bit Twiddling Hacks" (a zero byte, a byte less than n):
  * a byte behind a hit may be reported wrongly, the first one never. */
 static inline const char *skip_plain(const char *p, const char *end)
 {
+#ifdef __SSE2__
+    const __m128i quotes = _mm_set1_epi8('"'), slashes = _mm_set1_epi8('\\'), last_control = _mm_set1_epi8(0x1f);
+    for (; end - p >= 16; p += 16) {
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(w, last_control), w); /* unsigned w <= 0x1f */
+        int hit = _mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(_mm_cmpeq_epi8(w, quotes), _mm_cmpeq_epi8(w, slashes))));
+        if (hit != 0)
+            return p + __builtin_ctz((unsigned)hit);
+    }
+#endif
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     for (; end - p >= 8; p += 8) {
