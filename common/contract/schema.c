@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/arena.h"
+#include "common/base/utf8.h"
 #include "common/contract/schema_build.h"
 #include "common/contract/schema_canon.h"
 
@@ -17,6 +18,12 @@ struct schema {
     const struct schema_node *root;
     uint64_t fingerprint;
 };
+
+/* jansson repeats the text near a fault up to the byte where it stopped, which may be inside a character. */
+static void end_at_character(char *words)
+{
+    words[utf8_check(words, strlen(words))] = '\0';
+}
 
 static enum rc read_text(struct schema *s, const char *text, size_t n, struct err *e)
 {
@@ -33,8 +40,10 @@ static enum rc read_text(struct schema *s, const char *text, size_t n, struct er
     s->json = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
     if (s->json != NULL)
         return RC_OK;
+    enum rc rc = json_error_code(&je) == json_error_out_of_memory ? RC_FATAL : RC_REJECT; /* kept at the end of je.text */
+    end_at_character(je.text);
     err_set(e, "schema: line %d, column %d: %s", je.line, je.column, je.text);
-    return json_error_code(&je) == json_error_out_of_memory ? RC_FATAL : RC_REJECT;
+    return rc;
 }
 
 /* avro-c comes last: it recurses without a bound, so it only sees what was found sound. */

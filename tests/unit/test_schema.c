@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/utf8.h"
 #include "common/contract/schema_canon.h"
 #include "common/contract/schema_default.h"
 #include "tests/unit/avro_bytes.h"
@@ -305,6 +306,17 @@ static void no_altered_schema_does_harm(void **state)
     free(copy);
 }
 
+static void the_words_of_a_fault_are_text(void **state)
+{
+    (void)state;
+    struct schema *s = NULL;
+    struct err e = {0};
+    static const char text[] = "{\"n:\\\xEF\xBB\xBF"; /* refused at the first byte of a character */
+    assert_int_equal(schema_parse(text, sizeof text - 1, &s, &e), RC_REJECT);
+    assert_non_null(strstr(e.text, "invalid escape"));
+    assert_int_equal(utf8_check(e.text, strlen(e.text)), strlen(e.text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +329,7 @@ int main(void)
         cmocka_unit_test(what_grows_without_bound_is_refused),
         cmocka_unit_test(fingerprints_are_those_of_another_implementation),
         cmocka_unit_test(no_altered_schema_does_harm),
+        cmocka_unit_test(the_words_of_a_fault_are_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
