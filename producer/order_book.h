@@ -75,7 +75,7 @@ struct order_book_offer {
     enum order_book_cause cause;
     int64_t publication, round;
     int32_t schema_id;               /* ORDER_COMPARE: the one to compare with */
-    struct warehouse_set warehouses; /* its own and those of the publication before */
+    struct warehouse_set warehouses; /* its own and those of the publication before; of a rejected order those to remember: its outcome names none */
     bool withdraws; /* what is open is to be withdrawn before this order is rejected */
 };
 

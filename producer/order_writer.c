@@ -13,12 +13,13 @@
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/topics.h"
 
-enum { RECORD_BYTES = 64 << 20, TOPIC_BYTES = 250, NUMBER_TEXT = 24, TRACE_TEXT = 56 };
+enum { RECORD_BYTES = 64 << 20, TOPIC_BYTES = 250, NUMBER_TEXT = 24, TRACE_TEXT = 56, NOTES_WAIT_MS = 60 * 1000 };
 
 struct flight {
     struct flight *next, *prev;
     struct order_writer *w;
     int64_t order_id;
+    int64_t began;  /* monotonic ms */
     unsigned parts; /* records not acknowledged */
     bool note, dead_letter_sent, refused, abandoned;
     size_t text_n;
@@ -40,7 +41,8 @@ struct order_writer {
     char fingerprint[17];
     struct buf record; /* the one being made */
     struct buf list;   /* its warehouses */
-    struct flight *flights;
+    struct flight *flights; /* newest first */
+    struct flight *oldest;
     struct flight *half; /* a refusal whose dead letter is sent and whose outcome found no room */
     size_t in_air;
 };
@@ -69,6 +71,8 @@ static void free_flight(struct flight *f)
 {
     if (f->next != NULL)
         f->next->prev = f->prev;
+    else
+        f->w->oldest = f->prev;
     if (f->prev != NULL)
         f->prev->next = f->next;
     else
@@ -127,9 +131,12 @@ static struct flight *new_flight(struct order_writer *w, int64_t order_id, struc
     }
     f->w = w;
     f->order_id = order_id;
+    f->began = clock_mono(w->n.clock);
     f->next = w->flights;
     if (w->flights != NULL)
         w->flights->prev = f;
+    else
+        w->oldest = f;
     w->flights = f;
     w->in_air++;
     return f;
@@ -217,7 +224,6 @@ static enum rc send_outcome(struct order_writer *w, struct flight *f, const char
                         .partition = -1, .offset = -1};
     (void)snprintf(o.revision, sizeof o.revision, "%s", r->revision); /* 16 digits */
     o.warehouses.n = 0;
-    (void)warehouse_set_join(&o.warehouses, r->warehouses); /* into an empty one */
     buf_reset(&w->record);
     frame_put(&w->record, w->n.outcome_schema_id);
     enum rc rc = outcome_encode(&o, &w->record, e);
@@ -345,6 +351,10 @@ static enum rc encode_note(struct order_writer *w, const struct order_state *sta
 enum rc order_writer_note(struct order_writer *w, const struct order_state *state, bool forgotten, struct err *e)
 {
     char key[ORDER_KEY_BYTES], publication[NUMBER_TEXT];
+    if (w->oldest != NULL && clock_mono(w->n.clock) - w->oldest->began > NOTES_WAIT_MS) {
+        err_set(e, "something has been in the air for long");
+        return RC_RETRY;
+    }
     size_t key_n = order_key_format(key, w->n.organization, state->order_id);
     int publication_n = snprintf(publication, sizeof publication, "%" PRId64, state->publication);
     enum rc rc = forgotten ? RC_OK : encode_note(w, state, e);

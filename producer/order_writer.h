@@ -61,17 +61,18 @@ struct refusal {
     int64_t order_id;
     const char *revision; /* 16 hex digits */
     int64_t publication, round;
-    const struct warehouse_set *warehouses;
     const char *reason;
     const char *text; /* the order's bytes, text_n; NULL: not at hand (then the dead letter only says how many there were) */
     size_t text_n;
 };
-/* The order cannot become a record: dead letter, then outcome. After RC_RETRY it is to be called again with the same order, and the dead letter is not sent
+/* The order cannot become a record: dead letter, then outcome. The outcome names no warehouse: no record goes to any of them under this publication, and whom it
+ * named would be waited for, for ever. After RC_RETRY it is to be called again with the same order, and the dead letter is not sent
  * twice; another order meanwhile gets RC_RETRY. */
 enum rc order_writer_refuse(struct order_writer *w, const struct refusal *r, struct err *e);
 /* An order without usable id: dead letter alone, under "<organization>/?<hash>". */
 enum rc order_writer_nameless(struct order_writer *w, const struct order_facts *facts, const char *reason, struct err *e);
-/* state->organization is not looked at. */
+/* state->organization is not looked at. RC_RETRY also while something has been in the air for more than a minute: a restart looks for orders that are not noted only
+ * from a few minutes before the last note on, so no note may be much younger than an order that the broker has not acknowledged. A landing ends that. */
 enum rc order_writer_note(struct order_writer *w, const struct order_state *state, bool forgotten, struct err *e);
 
 #endif

@@ -125,7 +125,7 @@ static enum poller_taken no_room(struct tenure *t)
 static enum rc refuse(struct tenure *t, const struct order_facts *facts, const struct order_book_offer *offer, const char *reason)
 {
     struct refusal r = {.order_id = facts->order_id, .revision = facts->revision, .publication = offer->publication, .round = offer->round,
-                        .warehouses = &offer->warehouses, .reason = reason, .text = facts->text, .text_n = facts->text_n};
+                        .reason = reason, .text = facts->text, .text_n = facts->text_n};
     struct err e;
     enum rc rc = order_writer_refuse(t->n.writer, &r, &e);
     if (rc == RC_FATAL)
@@ -391,7 +391,7 @@ static bool write_refused(struct tenure *t)
             continue;
         }
         struct refusal r = {.order_id = state.order_id, .revision = state.revision, .publication = state.publication, .round = state.round,
-                            .warehouses = &state.warehouses, .reason = t->refused->reason};
+                            .reason = t->refused->reason};
         enum rc rc = order_writer_refuse(t->n.writer, &r, &e);
         if (rc == RC_FATAL)
             fail(t, e.text);

@@ -61,10 +61,12 @@ void publisher_drop_waiting(struct publisher *p)
 
 /* ---- the bench */
 
+static int64_t now = 1795470000000;
+
 static int64_t read_clock(void *arg)
 {
     (void)arg;
-    return 1795470000000;
+    return now;
 }
 
 static const struct clock test_clock = {read_clock, read_clock, NULL};
@@ -113,8 +115,7 @@ static void bench_end(struct bench *b)
 
 static void refuse(struct bench *b, int64_t id)
 {
-    struct warehouse_set nowhere = {.n = 0};
-    struct refusal r = {.order_id = id, .revision = "00000000000000aa", .publication = 5000, .round = 5000, .warehouses = &nowhere,
+    struct refusal r = {.order_id = id, .revision = "00000000000000aa", .publication = 5000, .round = 5000,
                         .reason = "no currency", .text = "{\"Id\":1}", .text_n = 8};
     struct err e;
     assert_int_equal(order_writer_refuse(b->w, &r, &e), RC_OK);
@@ -181,11 +182,39 @@ static void what_is_abandoned_is_not_sent_and_nobody_hears_of_it(void **state)
     bench_end(&b);
 }
 
+static void no_note_is_written_while_something_is_in_the_air_for_long(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct order_state note = {.order_id = 7, .revision = "00000000000000aa", .publication = 5000, .round = 5000};
+    struct err e;
+    bench_begin(&b);
+    refuse(&b, 1);
+    now += 60 * 1000;
+    refuse(&b, 2); /* a younger one does not hide it */
+    assert_int_equal(order_writer_note(b.w, &note, false, &e), RC_OK);
+    now++;
+    assert_int_equal(order_writer_note(b.w, &note, false, &e), RC_RETRY);
+    assert_int_equal(air.n, 5);
+    acknowledge(RC_OK);
+    assert_int_equal(order_writer_note(b.w, &note, false, &e), RC_RETRY);
+    acknowledge(RC_OK); /* landed */
+    assert_int_equal(order_writer_note(b.w, &note, false, &e), RC_OK);
+    now += 60 * 1000;
+    assert_int_equal(order_writer_note(b.w, &note, false, &e), RC_RETRY);
+    while (air.n > 0)
+        acknowledge(RC_OK);
+    assert_int_equal(order_writer_note(b.w, &note, true, &e), RC_OK);
+    acknowledge(RC_OK);
+    bench_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dead_letter_that_the_broker_finds_too_large_goes_again_without_its_bytes),
         cmocka_unit_test(so_does_that_of_an_order_without_id),
+        cmocka_unit_test(no_note_is_written_while_something_is_in_the_air_for_long),
         cmocka_unit_test(what_is_abandoned_is_not_sent_and_nobody_hears_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
