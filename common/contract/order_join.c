@@ -65,7 +65,7 @@ enum rc order_joined_take(struct order_joined *j, const struct json_tape *t, uin
     const char *wanted;
     uint32_t wanted_n;
     *n = 0;
-    if (!content(t, node, &wanted, &wanted_n))
+    if (j->n == 0 || !content(t, node, &wanted, &wanted_n)) /* nothing was ever kept: no entries to point at */
         return RC_OK;
     uint64_t hash = XXH64(wanted, wanted_n, 0);
     size_t low = 0, high = j->n;

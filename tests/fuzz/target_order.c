@@ -58,11 +58,18 @@ static const struct zone *zone(void)
     return z;
 }
 
-static const struct mapping *mapping_at(bool own)
+/* Now and then begins anew: what an encoder keeps for the next order can hide a fault. */
+static const struct mapping *mapping_at(bool own, bool fresh)
 {
     static struct mapping mappings[2];
     struct mapping *m = &mappings[own];
     struct err e;
+    if (m->schema != NULL && fresh) {
+        order_encoder_destroy(m->encoder);
+        order_view_destroy(m->view);
+        schema_destroy(m->schema);
+        *m = (struct mapping){.schema = NULL};
+    }
     if (m->schema != NULL)
         return m;
     const char *text = own ? own_schema : schema_builtin("Order");
@@ -140,6 +147,6 @@ void fuzz_one(const uint8_t *p, size_t n)
     FUZZ_CHECK(text != NULL, "memory");
     memcpy(text, p + skip, n - skip);
     if (json_tape_parse(&tape, text, n - skip, &e) == RC_OK)
-        check_order(mapping_at(own), &tape, n % 2 == 0);
+        check_order(mapping_at(own, n % 4 == 3), &tape, n % 2 == 0);
     free(text);
 }

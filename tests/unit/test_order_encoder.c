@@ -664,6 +664,17 @@ static void a_great_many_joined_articles_take_no_great_time(void **state)
     decoded_release(&d);
 }
 
+static void no_articles_beside_the_lines_are_none(void **state)
+{
+    struct decoded d;
+    (void)state;
+    if (read_text("{\"Id\":1,\"PurchaseDate\":\"2026-11-20T14:03:11\",\"WarehouseCode\":\"W\",\"Items\":[{\"Id\":5,\"Quantity\":1}],\"OrderItemArticles\":[]}") != RC_OK)
+        fail_msg("%s", b.e.text);
+    decode(&d);
+    has_size(&d, "items/0/articles", 0);
+    decoded_release(&d);
+}
+
 static void a_look_tells_id_and_status_alone(void **state)
 {
     static const char text[] = "{\"StatusId\":\"4\",\"Id\":12,\"Items\":7}";
@@ -799,6 +810,7 @@ int main(void)
         TEST(articles_beside_the_lines_are_joined),
         TEST(articles_that_belong_to_no_line_reject_the_order),
         TEST(a_great_many_joined_articles_take_no_great_time),
+        TEST(no_articles_beside_the_lines_are_none),
         TEST(a_look_tells_id_and_status_alone),
         TEST(a_look_trusts_no_key_that_is_there_twice),
         TEST(words_hold_no_value_of_an_order),
