@@ -17,7 +17,8 @@ enum {
     MARGIN_MS = 60 * 1000,          /* renewed this long before the end, or a tenth of the life when that is less */
     UNKNOWN_LIFE_MS = 5 * 60 * 1000, /* tokens that say nothing about their end, or ended before they were born (a wrong clock) */
     LONGEST_LIFE_S = 30 * 24 * 3600,
-    DESCRIPTION_BYTES = 200
+    DESCRIPTION_BYTES = 200,
+    TRUST_MS = 60 * 1000
 };
 
 struct xsale_auth {
@@ -25,6 +26,7 @@ struct xsale_auth {
     char *access, *id;    /* NULL: none */
     int64_t renew_at;     /* monotonic ms */
     uint64_t login;       /* number of the login that the tokens come from */
+    int64_t accepted_at;  /* monotonic ms, the last time; means nothing while unproven */
     bool unproven;        /* xSale has not taken these tokens yet */
     int64_t not_before;   /* monotonic ms: no login earlier */
     struct http_call *call;
@@ -315,7 +317,13 @@ void xsale_auth_accepted(struct xsale_auth *a, uint64_t login_no)
     if (login_no != a->login)
         return;
     a->unproven = false;
+    a->accepted_at = loop_now(a->n.loop);
     backoff_reset(&a->refused);
+}
+
+bool xsale_auth_trusted(const struct xsale_auth *a, uint64_t login_no)
+{
+    return login_no == a->login && a->access != NULL && !a->unproven && loop_now(a->n.loop) - a->accepted_at <= TRUST_MS;
 }
 
 void xsale_auth_again(struct xsale_auth *a)

@@ -54,6 +54,8 @@ void xsale_auth_forget(struct xsale_auth *a, struct xsale_auth_wait *w);
 void xsale_auth_refused(struct xsale_auth *a, uint64_t login);
 /* xSale took the tokens of this login. */
 void xsale_auth_accepted(struct xsale_auth *a, uint64_t login);
+/* Has xSale taken the tokens of this login for some call within the last minute? */
+bool xsale_auth_trusted(const struct xsale_auth *a, uint64_t login);
 /* The configuration's secrets changed: a login that waits is tried at once. */
 void xsale_auth_again(struct xsale_auth *a);
 

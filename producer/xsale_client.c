@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/backoff.h"
 #include "common/base/bucket.h"
@@ -26,6 +27,7 @@ struct xsale_client {
     char *organization; /* owned; NULL: not known yet */
     xsale_count_fn *count;
     void *count_arg;
+    uint64_t put_denied; /* login whose fresh tokens a PUT was refused with; 0: none */
     struct xsale_call *calls; /* newest first */
     size_t pending;
     struct {
@@ -143,16 +145,25 @@ static void on_unanswered(struct xsale_call *call, const struct http_reply *repl
         finish_wrong(call, reply->end == HTTP_NOT_SENT ? XSALE_LATER : XSALE_AMBIGUOUS, reply, reply->words);
 }
 
-static bool is_html(const struct http_reply *reply)
+/* By what it says, or by how it begins: no JSON begins with '<'. */
+static bool is_web_page(const struct http_reply *reply)
 {
-    return strncmp(reply->content_type, "text/html", strlen("text/html")) == 0;
+    size_t blanks = 0;
+    while (blanks < reply->body_n && strchr(" \t\r\n", reply->body[blanks]) != NULL && reply->body[blanks] != '\0')
+        blanks++;
+    return strncasecmp(reply->content_type, "text/html", strlen("text/html")) == 0 || (blanks < reply->body_n && reply->body[blanks] == '<');
 }
 
 static void on_success(struct xsale_call *call, const struct http_reply *reply)
 {
     struct xsale_client *x = call->x;
-    if (is_html(reply) && !call->put) {
-        repeat(call, reply, "answered with a web page instead of JSON (a login or maintenance page?); check xsale.api_url");
+    static const char page[] = "answered with a web page instead of JSON (a login or maintenance page?); check xsale.api_url";
+    if (is_web_page(reply) && call->put) { /* whoever made that page, it was not xSale setting a status */
+        finish_wrong(call, XSALE_AMBIGUOUS, reply, page);
+        return;
+    }
+    if (is_web_page(reply)) {
+        repeat(call, reply, page);
         return;
     }
     xsale_auth_accepted(x->auth, call->login);
@@ -160,9 +171,27 @@ static void on_success(struct xsale_call *call, const struct http_reply *reply)
     finish(call, XSALE_OK, reply, "");
 }
 
+/* Not everybody says 403 when a right is missing. Tokens that a PUT was refused with right after their login, and that other calls are taken with, are good:
+ * another login would change nothing. */
+static bool lacks_right(struct xsale_call *call)
+{
+    struct xsale_client *x = call->x;
+    if (!call->put)
+        return false;
+    if (call->again)
+        x->put_denied = call->login;
+    return x->put_denied == call->login && xsale_auth_trusted(x->auth, call->login);
+}
+
 static void on_unauthorized(struct xsale_call *call, const struct http_reply *reply)
 {
-    xsale_auth_refused(call->x->auth, call->login);
+    struct xsale_client *x = call->x;
+    if (lacks_right(call)) {
+        finish_wrong(call, XSALE_REFUSED, reply, "HTTP 401, although other calls are taken with the same tokens: the xSale user has no right to do this");
+        return;
+    }
+    if (!call->put || !call->again) /* fresh tokens that only a PUT was refused with stay: the next call shows whether they are any good */
+        xsale_auth_refused(x->auth, call->login);
     if (call->again) {
         health_set(call->x->health, "xsale", HEALTH_DOWN, "HTTP 401 with fresh tokens", "logs in again later");
         finish_wrong(call, XSALE_REFUSED, reply, "HTTP 401 again after a fresh login");
@@ -182,7 +211,7 @@ static void on_redirect(struct xsale_call *call, const struct http_reply *reply)
     if (!call->put)
         repeat(call, reply, e.text);
     else
-        finish_wrong(call, XSALE_REFUSED, reply, e.text);
+        finish_wrong(call, XSALE_AMBIGUOUS, reply, e.text);
 }
 
 /* 408, 429 and 5xx. */

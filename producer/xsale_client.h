@@ -26,9 +26,9 @@ struct xsale_call;
 enum xsale_end {
     XSALE_OK,       /* 2xx */
     XSALE_GONE,     /* 404 */
-    XSALE_REFUSED,  /* any other 4xx, 401 after a fresh login too: repeating it soon is no use; words say what (403: which right is missing) */
+    XSALE_REFUSED,  /* any other 4xx, 401 after a fresh login too (or, for a PUT, while other calls are taken with the same tokens): repeating it soon is no use; words say what (403: which right is missing) */
     XSALE_LATER,    /* PUT only: surely not done (never sent, 429, 503): may be repeated later */
-    XSALE_AMBIGUOUS /* PUT only: may have been done (time-out, cut, 408, 5xx): look before anything else */
+    XSALE_AMBIGUOUS /* PUT only: may have been done (time-out, cut, 408, 5xx, a redirect, a web page instead of JSON): look before anything else */
 };
 
 struct xsale_reply { /* valid during the callback only */

@@ -419,6 +419,44 @@ static void a_401_drops_the_tokens_logs_in_once_and_repeats_once(void **state)
     bench_end(b);
 }
 
+static void a_put_that_lacks_a_right_by_401_does_not_log_in_again_and_again(void **state)
+{
+    (void)state;
+    struct bench *b = opened_bench(NULL, 0);
+    for (int i = 0; i < 200; i++) { /* look, then change: 200 orders in 20 minutes */
+        unsigned before = b->done;
+        xsale_get_order(b->x, 7, on_done, b);
+        turn(b, 3000);
+        while (net.n > 0 || b->done == before) {
+            if (net.n == 0)
+                turn(b, 1000);
+            else if (strcmp(net.open[0]->method, "POST") == 0)
+                answer_login(b, 86400, 86400);
+            else
+                answer_status(b, 200, "{}");
+        }
+        assert_int_equal(b->end, XSALE_OK);
+        xsale_put_status(b->x, 7, 2, on_done, b);
+        turn(b, 3000);
+        while (net.n > 0)
+            if (strcmp(net.open[0]->method, "POST") == 0)
+                answer_login(b, 86400, 86400);
+            else
+                answer_status(b, 401, "");
+        assert_int_equal(b->end, XSALE_REFUSED);
+    }
+    assert_non_null(strstr(b->words, "no right"));
+    assert_in_range((int)b->counts[XSALE_COUNT_LOGINS], 2, 3);
+    turn(b, 61 * 1000); /* nothing was taken for a minute: perhaps the tokens are no good any more */
+    xsale_put_status(b->x, 7, 2, on_done, b);
+    turn(b, 0);
+    answer_status(b, 401, "");
+    answer_login(b, 86400, 86400);
+    answer_status(b, 204, "");
+    assert_int_equal(b->end, XSALE_OK);
+    bench_end(b);
+}
+
 static void a_refused_login_is_never_repeated_in_a_tight_loop(void **state)
 {
     (void)state;
@@ -474,7 +512,11 @@ static void a_put_is_never_repeated_blindly(void **state)
         enum xsale_end end;
     } cases[] = {{{.end = HTTP_NOT_SENT}, XSALE_LATER}, {{.end = HTTP_AMBIGUOUS}, XSALE_AMBIGUOUS}, {{.status = 500}, XSALE_AMBIGUOUS},
                  {{.status = 503}, XSALE_LATER}, {{.status = 429}, XSALE_LATER}, {{.status = 408}, XSALE_AMBIGUOUS}, {{.status = 404}, XSALE_GONE},
-                 {{.status = 403}, XSALE_REFUSED}, {{.status = 400}, XSALE_REFUSED}, {{.status = 301}, XSALE_REFUSED}, {{.status = 204}, XSALE_OK}};
+                 {{.status = 403}, XSALE_REFUSED}, {{.status = 400}, XSALE_REFUSED}, {{.status = 301}, XSALE_AMBIGUOUS},
+                 {{.status = 200, .content_type = "text/html; charset=utf-8", .body = "<html>"}, XSALE_AMBIGUOUS},
+                 {{.status = 200, .content_type = "Text/HTML", .body = "log in"}, XSALE_AMBIGUOUS},
+                 {{.status = 200, .body = " \n<!DOCTYPE html>"}, XSALE_AMBIGUOUS}, {{.status = 200, .body = "{}"}, XSALE_OK},
+                 {{.status = 200, .content_type = "text/plain", .body = "OK"}, XSALE_OK}, {{.status = 204}, XSALE_OK}};
     struct bench *b = opened_bench(NULL, 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         xsale_put_status(b->x, 7, 2, on_done, b);
@@ -609,6 +651,7 @@ int main(void)
         cmocka_unit_test(an_organization_that_is_not_set_is_asked_for),
         cmocka_unit_test(tokens_are_renewed_before_the_earlier_one_ends),
         cmocka_unit_test(a_401_drops_the_tokens_logs_in_once_and_repeats_once),
+        cmocka_unit_test(a_put_that_lacks_a_right_by_401_does_not_log_in_again_and_again),
         cmocka_unit_test(a_refused_login_is_never_repeated_in_a_tight_loop),
         cmocka_unit_test(a_get_is_repeated_until_it_is_answered),
         cmocka_unit_test(a_put_is_never_repeated_blindly),
