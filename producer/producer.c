@@ -385,6 +385,12 @@ void producer_stop(void *state)
         group_close(p->group, on_group_closed, p);
 }
 
+void producer_reload(void *state)
+{
+    struct producer *p = state;
+    xsale_client_secrets_changed(p->xsale);
+}
+
 void producer_release(void *state)
 {
     struct producer *p = state;

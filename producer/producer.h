@@ -11,6 +11,7 @@
 void producer_check(const struct config *c, struct config_problems *problems);
 enum rc producer_start(struct program *p, void **state, struct err *e);
 void producer_stop(void *state);
+void producer_reload(void *state); /* the program has read the secrets again */
 void producer_release(void *state);
 
 #endif

@@ -22,6 +22,7 @@ int main(int argc, char **argv)
         .check = producer_check,
         .start = producer_start,
         .stop = producer_stop,
+        .reload = producer_reload,
         .release = producer_release,
     };
     return program_main(&desc, argc, argv);
