@@ -171,6 +171,8 @@ static void drain_over(struct loader *l)
         loading_drop(l->loading, partition);
     }
     l->drain = DRAIN_NONE;
+    if (assignment_count(l->mine) == 0)
+        l->assigned = false; /* --until-end waits for the next assignment */
     loading_stop(l->loading, l->stopping);
     group_released(l->group);
 }
