@@ -67,6 +67,16 @@ static void on_record(void *arg, const struct kafka_record *r)
     start->value = r->offset + 1;
 }
 
+/* What was wanted is gone, or the topic was made anew: what there is now is to be read, and counted from there. */
+static void on_moved(void *arg, const char *topic, int32_t partition, int64_t offset)
+{
+    struct schema_reader *sr = arg;
+    struct kafka_record at = {.topic = topic, .partition = partition};
+    struct reader_start *start = start_of(sr, &at);
+    if (start != NULL)
+        start->value = offset;
+}
+
 static void on_end(void *arg)
 {
     struct schema_reader *sr = arg;
@@ -79,7 +89,7 @@ static void on_end(void *arg)
 
 static void begin(void *arg)
 {
-    static const struct reader_ops ops = {.record = on_record, .end = on_end};
+    static const struct reader_ops ops = {.record = on_record, .end = on_end, .moved = on_moved};
     struct schema_reader *sr = arg;
     struct err e;
     sr->blocked = 0;

@@ -203,6 +203,18 @@ static const char *own_name(const struct reader *r, const char *topic)
     return "";
 }
 
+static void tell_moved(struct reader *r, const struct reader_bound *at)
+{
+    if (at->missing > 0)
+        log_fact(r->log, LOG_ERROR, "reader", NULL, "records were deleted before they were read", LOG_S("topic", at->topic),
+                 LOG_I("partition", at->partition), LOG_I("earliest", at->start), LOG_I("missing", at->missing));
+    if (at->beyond >= 0)
+        log_fact(r->log, LOG_ERROR, "reader", NULL, "the wanted offset lies past the topic's end: reading from the earliest", LOG_S("topic", at->topic),
+                 LOG_I("partition", at->partition), LOG_I("wanted", at->beyond), LOG_I("end", at->end), LOG_I("earliest", at->start));
+    if ((at->missing > 0 || at->beyond >= 0) && r->ops.moved != NULL)
+        r->ops.moved(r->arg, own_name(r, at->topic), at->partition, at->start);
+}
+
 static bool start_reading(struct reader *r, const struct reader_bounds *b)
 {
     r->parts = calloc(b->n + 1, sizeof *r->parts);
@@ -213,9 +225,7 @@ static bool start_reading(struct reader *r, const struct reader_bounds *b)
         const struct reader_bound *at = &b->all[i];
         r->parts[i] = (struct part){own_name(r, at->topic), at->partition, at->start, at->end, 0};
         rd_kafka_topic_partition_list_add(list, at->topic, at->partition)->offset = at->start;
-        if (at->missing > 0)
-            log_fact(r->log, LOG_ERROR, "reader", NULL, "records were deleted before they were read", LOG_S("topic", at->topic),
-                     LOG_I("partition", at->partition), LOG_I("earliest", at->start), LOG_I("missing", at->missing));
+        tell_moved(r, at);
     }
     r->parts_n = b->n;
     rd_kafka_resp_err_t err = rd_kafka_assign(kafka_handle_rk(r->handle), list);
@@ -276,7 +286,7 @@ static bool question_fill(struct question *q, const struct reader *r)
             starts[i] = (struct reader_start){r->parts[i].topic, r->parts[i].partition, READER_BEGINNING, 0};
         q->starts = copy_starts(starts, r->parts_n);
         for (size_t i = 0; q->starts != NULL && i < r->parts_n; i++)
-            q->bounds.all[i] = (struct reader_bound){q->starts[i].topic, q->starts[i].partition, 0, 0, 0};
+            q->bounds.all[i] = (struct reader_bound){q->starts[i].topic, q->starts[i].partition, 0, 0, 0, -1};
         q->bounds.n = r->parts_n;
     }
     free(starts);

@@ -30,9 +30,13 @@ struct reader_ops {
     void (*record)(void *arg, const struct kafka_record *r); /* r borrowed */
     /* Once: every partition was read to the end that it had at the start. Reading goes on until the reader is destroyed. */
     void (*end)(void *arg);
+    /* A partition is read from another offset than the one that was asked for, which is gone or lies past the topic's end (the topic was made anew). Before any
+     * record; only for READER_OFFSET. May be NULL. */
+    void (*moved)(void *arg, const char *topic, int32_t partition, int64_t offset);
 };
 
-/* starts: starts_n, copied. A missing broker or topic is waited for; an offset that is gone means the earliest that is left. */
+/* starts: starts_n, copied. A missing broker or topic is waited for; an offset that is gone, or lies past the end, means the
+ * earliest that is left. */
 enum rc reader_create(struct loop *l, struct worker *w, const struct config *c, struct log *log, struct health *h,
                       const struct reader_start *starts, size_t starts_n, const struct reader_ops *ops, void *arg,
                       struct reader **out, struct err *e);

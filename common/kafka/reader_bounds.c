@@ -55,6 +55,7 @@ static enum rc fill(rd_kafka_t *rk, const struct reader_start *s, struct reader_
     if (rc != RC_OK)
         return rc;
     b->missing = 0;
+    b->beyond = -1;
     b->start = low;
     if (s->from == READER_TIME)
         return start_by_time(rk, b, low, s->value, e);
@@ -62,6 +63,8 @@ static enum rc fill(rd_kafka_t *rk, const struct reader_start *s, struct reader_
         b->start = s->value;
     else if (s->from == READER_OFFSET && s->value < low)
         b->missing = low - (s->value < 0 ? 0 : s->value);
+    else if (s->from == READER_OFFSET)
+        b->beyond = s->value;
     return RC_OK;
 }
 
@@ -73,7 +76,7 @@ static struct reader_bound *add(struct reader_bounds *out, const char *topic, in
         return NULL;
     }
     out->all = more;
-    out->all[out->n] = (struct reader_bound){topic, partition, 0, 0, 0};
+    out->all[out->n] = (struct reader_bound){topic, partition, 0, 0, 0, -1};
     return &out->all[out->n++];
 }
 

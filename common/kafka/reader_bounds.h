@@ -14,6 +14,7 @@ struct reader_bound {
     int64_t start;   /* where reading begins */
     int64_t end;     /* one past the last record */
     int64_t missing; /* records between the wanted offset and the earliest that is left */
+    int64_t beyond;  /* the wanted offset when it lies past the end; else -1 */
 };
 
 struct reader_bounds {

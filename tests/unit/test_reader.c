@@ -19,7 +19,19 @@ struct seen {
     int64_t next[16];
     bool out_of_order;
     bool destroy_at_end;
+    int moved;
+    int64_t moved_to;
 };
+
+static void on_moved(void *arg, const char *topic, int32_t partition, int64_t offset)
+{
+    struct seen *s = arg;
+    assert_string_equal(topic, "t");
+    assert_int_equal(partition, 0);
+    assert_int_equal(s->records, 0);
+    s->moved++;
+    s->moved_to = offset;
+}
 
 static void on_record(void *arg, const struct kafka_record *r)
 {
@@ -69,7 +81,7 @@ static void fill(struct kafka_rig *rig, const char *topic, int partition, int n)
 
 static void open_reader(struct seen *s, struct kafka_rig *rig, const struct reader_start *starts, size_t n)
 {
-    static const struct reader_ops ops = {on_record, on_end};
+    static const struct reader_ops ops = {on_record, on_end, on_moved};
     struct err e = {""};
     memset(s, 0, sizeof *s);
     assert_int_equal(reader_create(rig->loop, rig->worker, rig->config, rig->log, NULL, starts, n, &ops, s, &s->reader, &e), RC_OK);
@@ -226,9 +238,32 @@ static void can_be_destroyed_while_its_question_runs(void **state)
     kafka_rig_close(&rig);
 }
 
+static void an_offset_past_the_end_means_the_earliest_and_is_told(void **state)
+{
+    (void)state;
+    struct kafka_rig rig;
+    struct seen s;
+    kafka_rig_open(&rig, "t:1", NULL);
+    fill(&rig, "t", 0, 5);
+    struct reader_start start = {.topic = "t", .partition = 0, .from = READER_OFFSET, .value = 500};
+    open_reader(&s, &rig, &start, 1);
+    kafka_rig_until(&rig, &s.ends, 1, 10000);
+    assert_int_equal(s.records, 5);
+    assert_int_equal(s.moved, 1);
+    assert_int_equal(s.moved_to, 0);
+    reader_destroy(s.reader);
+    start.value = 5; /* the end itself is nothing special */
+    open_reader(&s, &rig, &start, 1);
+    kafka_rig_until(&rig, &s.ends, 1, 10000);
+    assert_int_equal(s.moved, 0);
+    reader_destroy(s.reader);
+    kafka_rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_offset_past_the_end_means_the_earliest_and_is_told),
         cmocka_unit_test(reads_every_partition_to_its_end_and_on),
         cmocka_unit_test(ends_at_once_on_an_empty_topic_and_may_be_destroyed_there),
         cmocka_unit_test(catches_up_with_what_exists_at_the_question),
