@@ -45,6 +45,11 @@ void nameless_poll(struct nameless *n)
     n->poll++;
 }
 
+void nameless_poll_again(struct nameless *n)
+{
+    n->poll++;
+}
+
 static struct known *find(struct nameless *n, uint64_t hash)
 {
     struct known *k;

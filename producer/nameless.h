@@ -15,6 +15,9 @@ void nameless_destroy(struct nameless *n);
 /* A poll begins: those that the one before it did not show are forgotten. Only after complete polls. */
 void nameless_poll(struct nameless *n);
 
+/* A poll begins after one that was not complete: nothing is forgotten. */
+void nameless_poll_again(struct nameless *n);
+
 enum nameless_seen { NAMELESS_NEWS, NAMELESS_KNOWN, NAMELESS_REPEATED /* in this poll */ };
 enum nameless_seen nameless_see(struct nameless *n, uint64_t hash);
 /* It was told. */

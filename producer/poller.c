@@ -25,6 +25,8 @@ struct poller {
     bool busy, have_node, waiting;
     int64_t index, received; /* pages and orders of this poll */
     size_t fresh;            /* orders of this page that the poll had not brought before */
+    size_t unsure;           /* orders of this page of which nobody knows that */
+    int unsure_pages;        /* in a row, without a fresh one */
 };
 
 struct poller *poller_create(struct loop *l, struct xsale_client *x, const struct config *c, struct log *log, struct health *h,
@@ -69,22 +71,33 @@ static void ask_again(struct poller *p, const char *why)
     loop_timer_in(p->loop, &p->timer, delay, ask, p);
 }
 
-static void end_page(struct poller *p)
+static void end_poll(struct poller *p)
 {
-    bool over = p->page.count == 0 || p->fresh == 0;
-    if (p->ops->page != NULL)
-        p->ops->page(p->arg, p->page.count);
-    p->index++;
-    p->received += p->page.count;
-    if (!over) {
-        ask(p);
-        return;
-    }
+    char words[160];
+    bool endless = p->unsure_pages >= POLLER_UNSURE_PAGES;
+    (void)snprintf(words, sizeof words, "%d pages in a row brought nothing that is known to be new: does xSale repeat its pages? (xsale.paging)", p->unsure_pages); /* fits */
     p->busy = false;
     buf_release(&p->body); /* between polls nothing is held */
     page_release(&p->page);
     page_init(&p->page);
-    p->ops->complete(p->arg); /* p may be gone */
+    if (endless)
+        p->ops->failed(p->arg, words); /* p may be gone */
+    else
+        p->ops->complete(p->arg); /* here too */
+}
+
+static void end_page(struct poller *p)
+{
+    bool over = p->page.count == 0 || (p->fresh == 0 && p->unsure == 0);
+    p->unsure_pages = over || p->fresh > 0 ? 0 : p->unsure_pages + 1;
+    if (p->ops->page != NULL)
+        p->ops->page(p->arg, p->page.count);
+    p->index++;
+    p->received += p->page.count;
+    if (over || p->unsure_pages >= POLLER_UNSURE_PAGES)
+        end_poll(p);
+    else
+        ask(p);
 }
 
 static void hand_out(void *arg)
@@ -103,6 +116,7 @@ static void hand_out(void *arg)
         }
         p->have_node = false;
         p->fresh += taken == POLLER_FRESH;
+        p->unsure += taken == POLLER_UNSURE;
     }
     loop_timer_in(p->loop, &p->timer, 0, hand_out, p);
 }
@@ -134,7 +148,7 @@ static void on_page(void *arg, const struct xsale_reply *reply)
         return;
     }
     backoff_reset(&p->backoff);
-    p->fresh = 0;
+    p->fresh = p->unsure = 0;
     p->have_node = false;
     hand_out(p);
 }
@@ -152,6 +166,7 @@ void poller_start(struct poller *p)
     p->busy = true;
     p->waiting = p->have_node = false;
     p->index = p->received = 0;
+    p->unsure_pages = 0;
     ask(p);
 }
 

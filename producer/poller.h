@@ -1,4 +1,5 @@
-/* One complete poll of the orders in the new statuses: page after page, until a page is empty or brings only orders that this poll has already brought. A page
+/* One complete poll of the orders in the new statuses: page after page, until a page is empty or brings only orders that this poll has already brought. Of orders that cannot be
+ * remembered nobody knows that: a page with such orders never ends the poll, but after POLLER_UNSURE_PAGES pages in a row without anything new the poll has failed. A page
  * that fails or is cut is asked for again as a whole; it never ends the poll. Orders are handed out one by one, a bounded number in a turn of the loop;
  * whoever takes them may make the poller wait. Memory: one page. Thread rule: the loop's thread. */
 #ifndef BRIDGE_PRODUCER_POLLER_H
@@ -11,9 +12,12 @@
 
 struct poller;
 
+enum { POLLER_UNSURE_PAGES = 1000 };
+
 enum poller_taken {
     POLLER_FRESH,    /* taken, first time in this poll */
     POLLER_REPEATED, /* this poll has brought it already */
+    POLLER_UNSURE,   /* taken, but not remembered: perhaps this poll has brought it already */
     POLLER_WAIT      /* not now: the same order comes again after poller_resume */
 };
 
@@ -22,6 +26,8 @@ struct poller_ops {
     enum poller_taken (*order)(void *arg, const struct json_tape *tape, uint32_t node);
     void (*page)(void *arg, size_t orders); /* a whole page was taken; may be NULL */
     void (*complete)(void *arg);            /* every page was; the poller may be destroyed from inside */
+    /* Instead of complete: the pages did not come to an end. Nothing may be concluded from what was not shown. The poller may be destroyed from inside. */
+    void (*failed)(void *arg, const char *words);
 };
 
 /* All borrowed while it lives; ops too. NULL: out of memory. */

@@ -40,6 +40,7 @@ struct tenure {
     struct loop_timer settle_timer;
     int64_t poll_began;      /* monotonic ms */
     size_t published, rejected; /* in this poll */
+    bool poll_failed;        /* the one before */
     bool polled;             /* every page of this poll was taken */
     bool forgot;             /* and what it did not show was looked through */
     bool waiting;            /* something found no room */
@@ -191,7 +192,7 @@ static enum poller_taken take_nameless(struct tenure *t, const struct order_fact
     metrics_add(t->n.metrics, PRODUCER_NAMELESS, NULL, 1);
     log_fact(t->n.log, LOG_ERROR, "poll", NULL, "an order without a usable id: only its bytes are kept, in the dead-letter topic",
              LOG_S("hash", facts->revision), LOG_S("why", reason));
-    return nameless_see(t->nameless, revision_of(facts->revision)) == NAMELESS_REPEATED ? POLLER_FRESH : POLLER_REPEATED; /* not remembered: too many */
+    return nameless_see(t->nameless, revision_of(facts->revision)) == NAMELESS_REPEATED ? POLLER_FRESH : POLLER_UNSURE; /* not remembered: too many */
 }
 
 /* The order itself says that it is in no new status: the filter was not understood (then every order of the account may be listed), or the status changed while
@@ -206,7 +207,7 @@ static enum poller_taken take_elsewhere(struct tenure *t, const struct order_fac
     t->elsewhere_n++;
     (void)snprintf(key, sizeof key, "%s/%" PRId64, t->organization, facts->order_id); /* for the log only */
     log_event(t->n.log, LOG_WARN, "poll", key, "listed, but in another status: not published", LOG_I("status_id", facts->status_id));
-    return nameless_see(t->elsewhere, id) == NAMELESS_REPEATED ? POLLER_FRESH : POLLER_REPEATED; /* not remembered: too many */
+    return nameless_see(t->elsewhere, id) == NAMELESS_REPEATED ? POLLER_FRESH : POLLER_UNSURE; /* not remembered: too many */
 }
 
 static void first_look(struct tenure *t, int64_t order_id);
@@ -289,8 +290,9 @@ static void begin_poll(void *arg)
 {
     struct tenure *t = arg;
     int64_t publication = order_book_poll(t->book, wall(t));
-    nameless_poll(t->nameless);
-    nameless_poll(t->elsewhere);
+    (t->poll_failed ? nameless_poll_again : nameless_poll)(t->nameless);
+    (t->poll_failed ? nameless_poll_again : nameless_poll)(t->elsewhere);
+    t->poll_failed = false;
     t->elsewhere_n = t->listed_n = 0;
     t->poll_began = loop_now(t->n.loop);
     t->published = t->rejected = 0;
@@ -311,6 +313,20 @@ static void on_polled(void *arg)
     struct tenure *t = arg;
     t->polled = true;
     settle_soon(t);
+}
+
+/* Like a poll that never was: nothing that it did not show is forgotten, and no position is committed. What it published stands. */
+static void on_poll_failed(void *arg, const char *words)
+{
+    struct tenure *t = arg;
+    int64_t now = loop_now(t->n.loop), next = t->poll_began + config_ms(t->n.config, "producer.poll_interval");
+    log_event(t->n.log, LOG_ERROR, "poll", NULL, "a poll came to no end and does not count", LOG_S("why", words));
+    health_set(t->n.health, "polling", HEALTH_DOWN, words, "polls again");
+    t->poll_failed = true;
+    if (t->n.once)
+        fail(t, words);
+    else
+        loop_timer_set(t->n.loop, &t->timer, next > now ? next : now, begin_poll, t);
 }
 
 static size_t ledger_partitions(const struct tenure *t)
@@ -496,7 +512,7 @@ static void on_row(void *arg, const struct schema_record *sr)
 
 static void on_ledger_end(void *arg)
 {
-    static const struct poller_ops ops = {.order = on_order, .page = on_page, .complete = on_polled};
+    static const struct poller_ops ops = {.order = on_order, .page = on_page, .complete = on_polled, .failed = on_poll_failed};
     struct tenure *t = arg;
     order_book_restored(t->book);
     t->poller = poller_create(t->n.loop, t->n.xsale, t->n.config, t->n.log, t->n.health, &ops, t);

@@ -62,7 +62,8 @@ struct bench {
     char taken[65536]; /* ids in their order */
     char known[65536]; /* " id " of all taken in this poll */
     int wait_before;   /* the order that has to wait once; 0: none */
-    unsigned pages, complete;
+    unsigned pages, complete, failed;
+    bool unsure; /* nothing is remembered */
 };
 
 static enum poller_taken on_order(void *arg, const struct json_tape *tape, uint32_t node)
@@ -77,6 +78,8 @@ static enum poller_taken on_order(void *arg, const struct json_tape *tape, uint3
     }
     snprintf(mark, sizeof mark, " %d ", (int)id);
     snprintf(b->taken + strlen(b->taken), sizeof b->taken - strlen(b->taken), "%d ", (int)id);
+    if (b->unsure)
+        return POLLER_UNSURE;
     if (strstr(b->known, mark) != NULL)
         return POLLER_REPEATED;
     snprintf(b->known + strlen(b->known), sizeof b->known - strlen(b->known), "%s", mark);
@@ -94,6 +97,12 @@ static void on_complete(void *arg)
     ((struct bench *)arg)->complete++;
 }
 
+static void on_failed(void *arg, const char *words)
+{
+    assert_non_null(strstr(words, "1000 pages"));
+    ((struct bench *)arg)->failed++;
+}
+
 static void turn(struct bench *b, int64_t ms)
 {
     now += ms;
@@ -103,7 +112,7 @@ static void turn(struct bench *b, int64_t ms)
 
 static struct bench *bench_new(void)
 {
-    static const struct poller_ops ops = {on_order, on_page, on_complete};
+    static const struct poller_ops ops = {on_order, on_page, on_complete, on_failed};
     const char *overrides[] = {"xsale.client_id=a", "xsale.client_secret=b", "xsale.username=c", "xsale.password=d", "kafka.bootstrap.servers=127.0.0.1:1",
                                "registry.url=http://127.0.0.1:1"};
     struct config_source source = {.overrides = overrides, .overrides_n = 6, .program = CONFIG_PRODUCER};
@@ -169,6 +178,45 @@ static void a_server_that_repeats_its_last_page_ends_the_poll(void **state)
     reply(b, XSALE_OK, "[{\"Id\":2},{\"Id\":3}]"); /* shifted: one is new */
     assert_int_equal(b->complete, 0);
     reply(b, XSALE_OK, "[{\"Id\":2},{\"Id\":3}]");
+    assert_int_equal(b->complete, 1);
+    bench_end(b);
+}
+
+static void orders_that_nobody_can_remember_do_not_end_the_poll(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new();
+    b->unsure = true;
+    reply(b, XSALE_OK, "[{\"Id\":1}]");
+    reply(b, XSALE_OK, "[{\"Id\":1}]");
+    assert_int_equal(b->complete, 0);
+    b->unsure = false;
+    reply(b, XSALE_OK, "[{\"Id\":8}]"); /* the new ones behind are reached */
+    reply(b, XSALE_OK, "[]");
+    assert_int_equal(b->complete, 1);
+    bench_end(b);
+}
+
+static void pages_without_end_are_a_failed_poll_and_no_complete_one(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new();
+    b->unsure = true;
+    for (int i = 0; i < POLLER_UNSURE_PAGES - 1; i++)
+        reply(b, XSALE_OK, "[{\"Id\":1}]");
+    b->unsure = false;
+    reply(b, XSALE_OK, "[{\"Id\":2}]"); /* something new: counted from the beginning */
+    b->unsure = true;
+    for (int i = 0; i < POLLER_UNSURE_PAGES; i++) {
+        assert_int_equal(b->failed, 0);
+        reply(b, XSALE_OK, "[{\"Id\":1}]");
+    }
+    assert_int_equal(b->failed, 1);
+    assert_int_equal(b->complete, 0);
+    assert_false(poller_busy(b->p));
+    poller_start(b->p);
+    reply(b, XSALE_OK, "[{\"Id\":1}]");
+    reply(b, XSALE_OK, "[]");
     assert_int_equal(b->complete, 1);
     bench_end(b);
 }
@@ -242,6 +290,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_page_ends_the_poll),
         cmocka_unit_test(a_server_that_repeats_its_last_page_ends_the_poll),
+        cmocka_unit_test(orders_that_nobody_can_remember_do_not_end_the_poll),
+        cmocka_unit_test(pages_without_end_are_a_failed_poll_and_no_complete_one),
         cmocka_unit_test(a_page_that_fails_or_is_cut_is_asked_for_again_and_never_ends_the_poll),
         cmocka_unit_test(whoever_takes_the_orders_may_make_it_wait),
         cmocka_unit_test(a_large_page_is_handed_out_over_several_turns),
