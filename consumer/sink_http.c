@@ -53,12 +53,30 @@ static void check_template(const struct config *c, const char *key, struct confi
     struct err e;
     if (url_template_check(config_text(c, key), &e) != RC_OK)
         config_problem(c, problems, key, "%s", e.text);
+    else if (url_template_longest(config_text(c, key)) >= URL_BYTES)
+        config_problem(c, problems, key, "filled in, it could grow longer than %d bytes", URL_BYTES - 1);
+}
+
+/* What no request can carry would otherwise be found out with the first order. No value is named: it may be a credential. */
+static void check_headers(const struct config *c, struct config_problems *problems)
+{
+    const char *authorization = config_text(c, "erp.http.authorization"), *at = config_text(c, "erp.http.header"), *line;
+    size_t n, lines = 0;
+    if (!http_line_ok(authorization, strlen(authorization)))
+        config_problem(c, problems, "erp.http.authorization", "more than one line, or a control character in it");
+    if (strlen(authorization) + strlen(at) > HEADER_BYTES / 2)
+        config_problem(c, problems, "erp.http.header", "it and authorization are longer than %d bytes", HEADER_BYTES / 2);
+    for (; (n = header_line(&at, &line)) > 0; lines++)
+        if (!http_line_ok(line, n))
+            config_problem(c, problems, "erp.http.header", "line %zu: a control character (a tab?) in it", lines + 1);
+        else if (!http_header_ok(line, n))
+            config_problem(c, problems, "erp.http.header", "line %zu: write Name: value", lines + 1);
+    if (lines > HEADERS_MAX - OWN_HEADERS)
+        config_problem(c, problems, "erp.http.header", "at most %d lines", HEADERS_MAX - OWN_HEADERS);
 }
 
 static void check(const struct config *c, struct config_problems *problems)
 {
-    const char *at = config_text(c, "erp.http.header"), *line;
-    size_t n, lines = 0;
     if (config_text(c, "erp.http.url")[0] == '\0')
         config_problem(c, problems, "erp.http.url", "is needed with erp.sink = http");
     check_template(c, "erp.http.url", problems);
@@ -66,14 +84,7 @@ static void check(const struct config *c, struct config_problems *problems)
     check_template(c, "erp.http.lookup_url", problems);
     if (!erp_reply_pointer_ok(config_text(c, "erp.http.document_pointer")))
         config_problem(c, problems, "erp.http.document_pointer", "not a JSON Pointer; it begins with '/'");
-    while ((n = header_line(&at, &line)) > 0) {
-        const char *colon = memchr(line, ':', n);
-        if (colon == NULL || colon == line)
-            config_problem(c, problems, "erp.http.header", "line %zu: write Name: value", lines + 1);
-        lines++;
-    }
-    if (lines > HEADERS_MAX - OWN_HEADERS)
-        config_problem(c, problems, "erp.http.header", "at most %d lines", HEADERS_MAX - OWN_HEADERS);
+    check_headers(c, problems);
     if ((config_text(c, "erp.http.client_key")[0] == '\0') != (config_text(c, "erp.http.client_certificate")[0] == '\0'))
         config_problem(c, problems, "erp.http.client_certificate", "it and client_key are needed both");
 }

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "common/net/http_client.h"
+#include "consumer/order_record.h"
+
+enum { ESCAPED = 3, NUMBER_BYTES = 20 }; /* bytes of an escaped byte; of a 64-bit number */
 
 enum field { ORGANIZATION, ORDER_ID, WAREHOUSE, REVISION, PUBLICATION, FIELDS };
 
@@ -30,6 +33,19 @@ enum rc url_template_check(const char *template, struct err *e)
         p += strlen(names[f]) - 1;
     }
     return RC_OK;
+}
+
+size_t url_template_longest(const char *template)
+{
+    static const size_t most[FIELDS] = {ORDER_KEY_BYTES * ESCAPED, NUMBER_BYTES, ORDER_WAREHOUSE_BYTES * ESCAPED, ORDER_REVISION_BYTES * ESCAPED,
+                                        NUMBER_BYTES};
+    size_t n = 0;
+    for (const char *p = template; *p != '\0'; p++) {
+        enum field f = *p == '{' ? field_at(p) : FIELDS;
+        n += f == FIELDS ? 1 : most[f];
+        p += f == FIELDS ? 0 : strlen(names[f]) - 1;
+    }
+    return n;
 }
 
 static void put(enum field f, const struct erp_load *l, struct buf *out)

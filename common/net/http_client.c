@@ -292,13 +292,18 @@ static void on_pump(void *arg)
     }
 }
 
-/* A header or method of the caller's must not be able to end its line. */
-static bool is_one_line(const char *text)
+bool http_line_ok(const char *text, size_t n)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
             return false;
     return true;
+}
+
+bool http_header_ok(const char *line, size_t n)
+{
+    const char *colon = memchr(line, ':', n);
+    return colon != NULL && colon != line && http_line_ok(line, n);
 }
 
 static bool known_method(const char *method)
@@ -322,7 +327,7 @@ static bool add_headers(struct http_call *call, const struct http_request *r, st
 {
     bool typed = false, ok = add_header(call, "Expect:");
     for (size_t i = 0; ok && i < r->headers_n; i++) {
-        if (!is_one_line(r->headers[i]) || strchr(r->headers[i], ':') == NULL) {
+        if (!http_header_ok(r->headers[i], strlen(r->headers[i]))) {
             err_set(e, "http: header %zu is not one line of 'Name: value'", i + 1);
             return false;
         }

@@ -71,6 +71,11 @@ void http_cancel(struct http_call *call);
 /* Requests under way or waiting for a connection. */
 size_t http_pending(const struct http_client *c);
 
+/* What a caller gives must not be able to end its line: n bytes without control characters. For checks before there is a client. */
+bool http_line_ok(const char *text, size_t n);
+/* Such a line of "Name: value". */
+bool http_header_ok(const char *line, size_t n);
+
 /* Appends text percent-encoded (RFC 3986 unreserved kept). */
 struct buf;
 void http_escape(struct buf *out, const char *text, size_t n);

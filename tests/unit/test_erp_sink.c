@@ -488,6 +488,53 @@ static void wrong_settings_are_all_told(void **state)
     buf_release(&problems.text);
 }
 
+/* How many problems the http sink's check finds when `setting` is added to sound ones; *text owned by the caller. */
+static unsigned problems_with(const char *setting, char **text)
+{
+    const char *overrides[] = {"kafka.bootstrap.servers=x:1", "registry.url=http://x", "erp.http.url=http://x/", setting};
+    struct config_source source = {.overrides = overrides, .overrides_n = 4, .program = CONFIG_CONSUMER};
+    struct config_problems problems = {.count = 0};
+    struct config *c = NULL;
+    buf_init(&problems.text, 10000);
+    assert_int_equal(config_load(&source, &c, &problems), RC_OK);
+    erp_sink_find("http")->check(c, &problems);
+    *text = strdup(problems.count > 0 ? buf_text(&problems.text) : "");
+    assert_non_null(*text);
+    config_destroy(c);
+    buf_release(&problems.text);
+    return problems.count;
+}
+
+static void what_no_request_can_carry_is_told_at_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *setting, *words;
+    } rows[] = {
+        {"erp.http.header=X-One: geheim\tgeheim", "line 1: a control character"},
+        {"erp.http.header=X-One: 1\nX-Two: geheim\x7f", "line 2: a control character"},
+        {"erp.http.header=: geheim", "line 1: write Name: value"},
+        {"erp.http.authorization=Bearer geheim\tx", "authorization: more than one line"},
+        {"erp.http.authorization=Bearer geheim\nX-Other: 1", "authorization: more than one line"},
+        {"erp.http.header=X-One: 1\nX-Two:\nX-Three: ł", NULL},
+        {"erp.http.authorization=Bearer x y", NULL},
+    };
+    char *text = NULL, longer[9000];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (problems_with(rows[i].setting, &text) != (rows[i].words != NULL) || (rows[i].words != NULL && strstr(text, rows[i].words) == NULL) ||
+            strstr(text, "geheim") != NULL)
+            fail_msg("row %zu: %s", i, text);
+        free(text);
+    }
+    for (int n = 7200; n <= 7500; n += 300) { /* an organization of 255 bytes may take 765 */
+        int at = snprintf(longer, sizeof longer, "erp.http.lookup_url=http://x/{organization}/");
+        memset(longer + at, 'a', (size_t)n);
+        longer[at + n] = '\0';
+        assert_int_equal(problems_with(longer, &text), n > 7400);
+        free(text);
+    }
+}
+
 /* The file sink's own. */
 
 static size_t files(const struct bench *b)
@@ -618,6 +665,7 @@ int main(void)
         cmocka_unit_test(an_ambiguous_load_is_looked_up_first),
         cmocka_unit_test(an_erp_that_nobody_hears_is_down_and_nothing_was_loaded),
         cmocka_unit_test(wrong_settings_are_all_told),
+        cmocka_unit_test(what_no_request_can_carry_is_told_at_once),
         of_file(the_file_is_the_newest_document_and_nothing_else_is_left),
         of_file(a_withdrawal_leaves_its_marker_only),
         of_file(unsafe_names_are_encoded),
