@@ -211,6 +211,8 @@ static void finish(struct try *t, const struct erp_verdict *v)
     done(arg, v);
 }
 
+static const char a_web_page[] = "a web page instead of an answer: check the address and the credential";
+
 static bool is_html(const struct http_reply *r)
 {
     return strncasecmp(r->content_type, "text/html", 9) == 0 || strncasecmp(r->content_type, "application/xhtml", 17) == 0;
@@ -225,16 +227,17 @@ static void judge(const struct sink_http *s, const struct erp_load *l, const str
     if (r->end != HTTP_REPLIED)
         return;
     int64_t exists = config_int(s->env.config, "erp.http.exists_status");
+    bool gone = l->withdrawn && (r->status == 404 || r->status == 410); /* nothing there to take back */
     if (exists != 0 && r->status == exists && !l->withdrawn) {
         v->fate = FATE_LOADED;
-    } else if (l->withdrawn && (r->status == 404 || r->status == 410)) {
-        v->fate = FATE_LOADED; /* nothing there to take back */
-    } else if (is_html(r) && v->fate == FATE_LOADED) {
+    } else if (is_html(r) && (v->fate == FATE_LOADED || gone)) {
         v->fate = FATE_PAUSE;
-        v->words = "a web page instead of an answer: check erp.http.url and the credential";
+        v->words = a_web_page;
     } else if (is_html(r) && v->fate == FATE_REJECT) {
         v->fate = FATE_PARK; /* rather a proxy's word than the ERP's */
         v->words = "refused with a web page instead of an answer";
+    } else if (gone) {
+        v->fate = FATE_LOADED;
     }
 }
 
