@@ -40,14 +40,31 @@ struct producer {
     char group_id[GROUP_BYTES];
     struct loop_timer secrets, drain, later;
     bool have_topics, have_xsale, once, stopping, draining, finished;
+    int code; /* exit code, with its words */
+    struct err failure;
 };
 
-static void finish(struct producer *p, int code, const char *words)
+static void begin_failing(void *arg);
+
+static void finish(struct producer *p)
 {
     if (p->finished)
         return;
     p->finished = true;
-    program_finish(p->program, code, words);
+    program_finish(p->program, p->code, p->failure.text);
+}
+
+/* Ends with exit code 1; leaves the group first, so that a successor need not wait for the session to time out. The first failure counts. */
+static void fail(struct producer *p, const char *words)
+{
+    if (p->code != 0)
+        return;
+    err_set(&p->failure, "%s", words);
+    p->code = 1;
+    if (p->group == NULL)
+        finish(p);
+    else
+        loop_timer_in(p->loop, &p->later, 0, begin_failing, p); /* whoever failed is still on the stack */
 }
 
 /* ---- membership */
@@ -101,6 +118,15 @@ static void begin_stop(void *arg)
     producer_stop(arg);
 }
 
+/* What failed is not waited for. */
+static void begin_failing(void *arg)
+{
+    struct producer *p = arg;
+    producer_stop(p);
+    if (p->draining)
+        end_tenure(p);
+}
+
 static void on_complete(void *arg)
 {
     struct producer *p = arg;
@@ -109,7 +135,7 @@ static void on_complete(void *arg)
 
 static void on_failed(void *arg, const char *words)
 {
-    finish(arg, 1, words);
+    fail(arg, words);
 }
 
 static void begin_tenure(struct producer *p)
@@ -124,14 +150,14 @@ static void begin_tenure(struct producer *p)
     log_event(p->log, LOG_INFO, "producer", NULL, "owns the organization: reads back what was published", LOG_S("group", p->group_id));
     p->tenure = tenure_create(&needs, &ops, p);
     if (p->tenure == NULL)
-        finish(p, 1, "producer: out of memory");
+        fail(p, "producer: out of memory");
 }
 
 static void on_assigned(void *arg, struct group_partition *parts, size_t n)
 {
     struct producer *p = arg;
     for (size_t i = 0; i < n; i++)
-        if (parts[i].partition == 0 && p->tenure == NULL && !p->finished)
+        if (parts[i].partition == 0 && p->tenure == NULL && p->code == 0)
             begin_tenure(p);
 }
 
@@ -160,7 +186,7 @@ static void on_revoked(void *arg, const struct group_partition *parts, size_t n,
         return;
     }
     log_event(p->log, LOG_INFO, "producer", NULL, lost ? "has lost the organization" : "gives the organization up", LOG_S("group", p->group_id));
-    if (lost) {
+    if (lost || p->code != 0) {
         end_tenure(p);
         return;
     }
@@ -178,7 +204,7 @@ static void join_group(struct producer *p)
     kafka_topic_name(p->config, "order-state", topic);
     stand_by(p);
     if (group_create(p->loop, program_worker(p->program), p->config, p->log, p->health, p->group_id, topics, 1, &ops, p, &p->group, &e) != RC_OK)
-        finish(p, 1, e.text);
+        fail(p, e.text);
 }
 
 /* ---- start-up */
@@ -196,13 +222,13 @@ static enum rc create_writer(struct producer *p)
 
 static void go_on(struct producer *p)
 {
-    bool ready = p->have_topics && p->have_xsale && p->group == NULL && !p->stopping && !p->finished;
+    bool ready = p->have_topics && p->have_xsale && p->group == NULL && !p->stopping && p->code == 0;
     for (int i = 0; i < SCHEMAS; i++)
         ready = ready && p->ids[i].id > 0;
     if (!ready)
         return;
     if (create_writer(p) != RC_OK) {
-        finish(p, 1, "producer: out of memory, or names that are too long");
+        fail(p, "producer: out of memory, or names that are too long");
         return;
     }
     join_group(p);
@@ -212,7 +238,7 @@ static void on_topics(void *arg, enum rc rc, const struct topics_found *found, c
 {
     struct producer *p = arg;
     if (rc != RC_OK) {
-        finish(p, 1, words);
+        fail(p, words);
         return;
     }
     p->found = *found;
@@ -222,7 +248,7 @@ static void on_topics(void *arg, enum rc rc, const struct topics_found *found, c
             char topic[TOPIC_BYTES];
             kafka_topic_name(p->config, topic_table[i].name, topic);
             (void)snprintf(missing, sizeof missing, "topic %s does not exist", topic); /* fits */
-            finish(p, 1, missing);
+            fail(p, missing);
             return;
         }
     p->have_topics = true;
@@ -233,7 +259,7 @@ static void on_schema_id(void *arg, enum rc rc, int32_t id, const char *words)
 {
     struct registration *r = arg;
     if (rc != RC_OK) {
-        finish(r->p, 1, words);
+        fail(r->p, words);
         return;
     }
     r->id = id;
@@ -244,7 +270,7 @@ static void on_xsale(void *arg, enum rc rc, const char *words)
 {
     struct producer *p = arg;
     if (rc != RC_OK) {
-        finish(p, 1, words);
+        fail(p, words);
         return;
     }
     p->have_xsale = true;
@@ -370,7 +396,7 @@ enum rc producer_start(struct program *program, void **state, struct err *e)
 
 static void on_group_closed(void *arg)
 {
-    finish(arg, 0, NULL);
+    finish(arg);
 }
 
 void producer_stop(void *state)
@@ -380,7 +406,7 @@ void producer_stop(void *state)
         return;
     p->stopping = true;
     if (p->group == NULL)
-        finish(p, 0, NULL);
+        finish(p);
     else
         group_close(p->group, on_group_closed, p);
 }
