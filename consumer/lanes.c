@@ -14,6 +14,7 @@ enum lane_list { LIST_NOTE, LIST_TRIED, LIST_FRESH, LIST_COUNT, LIST_NONE = LIST
 
 struct lane { /* one order key; exists while it has items */
     struct lane_item *items; /* in order; only the first may fly */
+    struct lane_item *settling;
     struct lane *prev, *next; /* in ready[list] */
     enum lane_list list;
     UT_hash_handle hh;
@@ -66,12 +67,21 @@ static struct lane_item *item_waiting(struct wait_node *node)
     return (struct lane_item *)(void *)((char *)node - offsetof(struct lane_item, wait));
 }
 
+/* Is the outcome of an earlier load for the same warehouse still under way? */
+static bool must_wait(const struct lane *lane, const struct lane_item *item)
+{
+    for (const struct lane_item *s = lane->settling; s != NULL; s = s->settling_next)
+        if (strcmp(s->warehouse, item->warehouse) == 0)
+            return true;
+    return false;
+}
+
 /* Puts the lane into the list that fits its first item, or into none. */
 static void lane_place(struct lanes *l, struct lane *lane)
 {
     const struct lane_item *first = lane->items;
     enum lane_list list = LIST_NONE;
-    if (first != NULL && first->state == LANE_QUEUED && first->wait.place == 0)
+    if (first != NULL && first->state == LANE_QUEUED && first->wait.place == 0 && !must_wait(lane, first))
         list = !first->needs_erp ? LIST_NOTE : first->tries > 0 ? LIST_TRIED : LIST_FRESH;
     if (list == lane->list)
         return;
@@ -98,17 +108,11 @@ static void state_set(struct lanes *l, struct lane_item *item, enum lane_state s
     l->flying += state == LANE_FLYING;
 }
 
-/* Out of its lane; the lane goes with its last item. */
-static void item_take_out(struct lanes *l, struct lane_item *item)
+/* A lane goes with its last item. */
+static void lane_tidy(struct lanes *l, struct lane *lane)
 {
-    struct lane *lane = item->lane;
-    wait_heap_remove(&l->waiting, &item->wait);
-    DL_DELETE(lane->items, item);
-    item->lane = NULL;
-    item->prev = item->next = NULL;
-    l->items--;
     lane_unready(l, lane);
-    if (lane->items != NULL) {
+    if (lane->items != NULL || lane->settling != NULL) {
         lane_place(l, lane);
         return;
     }
@@ -118,8 +122,29 @@ static void item_take_out(struct lanes *l, struct lane_item *item)
 
 static void item_settle(struct lanes *l, struct lane_item *item)
 {
-    item_take_out(l, item);
+    wait_heap_remove(&l->waiting, &item->wait);
+    DL_DELETE(item->lane->items, item);
+    item->prev = item->next = NULL;
+    l->items--;
     state_set(l, item, LANE_SETTLING);
+    LL_PREPEND2(item->lane->settling, item, settling_next);
+    lane_tidy(l, item->lane);
+}
+
+void lanes_done(struct lanes *l, struct lane_item *item)
+{
+    struct lane *lane = item->lane;
+    LL_DELETE2(lane->settling, item, settling_next);
+    item->lane = NULL;
+    item->settling_next = NULL;
+    lane_tidy(l, lane);
+}
+
+/* Nobody will publish anything about it. */
+static void item_leave(struct lanes *l, struct lane_item *item)
+{
+    item_settle(l, item);
+    lanes_done(l, item);
 }
 
 static void item_supersede(struct lanes *l, struct lane_item *item)
@@ -348,7 +373,7 @@ enum lanes_end lanes_end(struct lanes *l, struct lane_item *item, const struct l
         (void)gate_answered(&l->gate);
     }
     if (item->stale) {
-        item_settle(l, item);
+        item_leave(l, item);
         return LANES_STALE;
     }
     item->ambiguous = (item->ambiguous || r->ambiguous) && !verdict;
@@ -361,7 +386,7 @@ enum lanes_end lanes_end(struct lanes *l, struct lane_item *item, const struct l
 enum lanes_end lanes_not_begun(struct lanes *l, struct lane_item *item, int64_t now)
 {
     if (item->stale) {
-        item_settle(l, item);
+        item_leave(l, item);
         return LANES_STALE;
     }
     item->tries--;
@@ -378,6 +403,14 @@ void lanes_drop(struct lanes *l, int32_t partition, void (*fn)(void *arg, struct
 {
     struct lane_item *gone = NULL, *item, *next_item;
     struct lane *lane, *next;
+    DL_FOREACH_SAFE(l->superseded, item, next_item)
+    {
+        if (item->partition != partition)
+            continue;
+        DL_DELETE(l->superseded, item);
+        lanes_done(l, item);
+        DL_APPEND(gone, item);
+    }
     HASH_ITER(hh, l->by_key, lane, next)
     {
         for (item = lane->items; item != NULL; item = next_item) {
@@ -388,16 +421,9 @@ void lanes_drop(struct lanes *l, int32_t partition, void (*fn)(void *arg, struct
                 item->stale = true;
                 continue;
             }
-            item_settle(l, item); /* frees the lane with its last item, which ends this inner loop too */
+            item_leave(l, item); /* frees the lane with its last item, which ends this inner loop too */
             DL_APPEND(gone, item);
         }
-    }
-    DL_FOREACH_SAFE(l->superseded, item, next_item)
-    {
-        if (item->partition != partition)
-            continue;
-        DL_DELETE(l->superseded, item);
-        DL_APPEND(gone, item);
     }
     DL_FOREACH_SAFE(gone, item, next_item)
     {
@@ -436,7 +462,7 @@ unsigned lanes_flying_of(const struct lanes *l, int32_t partition)
 {
     unsigned n = 0;
     for (const struct lane *lane = l->by_key; lane != NULL; lane = lane->hh.next)
-        n += lane->items->state == LANE_FLYING && lane->items->partition == partition;
+        n += lane->items != NULL && lane->items->state == LANE_FLYING && lane->items->partition == partition;
     return n;
 }
 

@@ -7,7 +7,11 @@
  *   HELD      not readable yet            -> QUEUED (lanes_unhold); its key waits with it
  *   FLYING    being tried                 -> SETTLING (verdict), QUEUED (the ERP is down), PARKED
  *   PARKED    waiting with back-off       -> QUEUED, SETTLING (superseded); its key waits with it
- *   SETTLING  out of its lane, its outcome is being published: the owner's from here on; the key's next load may go
+ *   SETTLING  its outcome is being published: the owner's from here on, until lanes_done
+ *
+ * A load goes only after every earlier one of its key and warehouse is done, its outcome durable: otherwise a crash could leave the newer publication finished
+ * and the older one not, and the older would be tried again with nothing behind it that supersedes or follows it. The price is the wait for one
+ * acknowledgement, and only between loads of one order.
  *
  * Superseded: a load behind which, or before which, a newer publication of the same key and warehouse is in hand, if no try of it is open that may still
  * have loaded it (an ambiguous one stays open until a verdict).
@@ -36,7 +40,7 @@ enum lane_state { LANE_QUEUED, LANE_HELD, LANE_FLYING, LANE_PARKED, LANE_SETTLIN
 /* Embedded in its owner; zeroed before first use. */
 struct lane_item {
     /* The owner sets these before the push. */
-    const char *key; /* key_n bytes, borrowed while the item is in a lane */
+    const char *key; /* key_n bytes, borrowed while the item is in a lane, SETTLING too */
     size_t key_n;
     const char *warehouse; /* zero-terminated, borrowed likewise; loads of different warehouses do not supersede each other */
     int64_t publication;   /* 0: not known; then it neither supersedes nor is superseded */
@@ -52,6 +56,7 @@ struct lane_item {
     /* The lanes' own. */
     struct lane *lane;
     struct lane_item *prev, *next;
+    struct lane_item *settling_next; /* of its lane */
     struct wait_node wait;
     unsigned parks, agains;
     int64_t began_at;
@@ -104,9 +109,12 @@ enum lanes_end lanes_end(struct lanes *l, struct lane_item *item, const struct l
 /* LANES_TRY could not even begin (no memory, no room): QUEUED again, tried again soon. LANES_STAYS or LANES_STALE. */
 enum lanes_end lanes_not_begun(struct lanes *l, struct lane_item *item, int64_t now);
 
-/* A QUEUED, HELD or PARKED item leaves (the owner settles it another way). */
+/* A QUEUED, HELD or PARKED item is SETTLING (the owner settles it another way). */
 void lanes_remove(struct lanes *l, struct lane_item *item);
-/* The partition is not ours any more: fn gets every item of it that is not FLYING, out of its lane and free to go; a FLYING one becomes stale. */
+/* The outcome of a SETTLING item is durable, or there is none: it is out of its lane and free to go. */
+void lanes_done(struct lanes *l, struct lane_item *item);
+/* The partition is not ours any more: fn gets every item of it that is neither FLYING nor told to be settled, out of its lane and free to go. A FLYING one becomes
+ * stale, one whose outcome is under way ends with lanes_done as ever. */
 void lanes_drop(struct lanes *l, int32_t partition, void (*fn)(void *arg, struct lane_item *item), void *arg);
 
 /* Monotonic ms at which lanes_next may have something that it has not now; INT64_MAX: only after another call. */
@@ -115,6 +123,6 @@ const struct gate *lanes_gate(const struct lanes *l);
 unsigned lanes_flying(const struct lanes *l);
 unsigned lanes_flying_of(const struct lanes *l, int32_t partition);
 size_t lanes_parked(const struct lanes *l);
-size_t lanes_items(const struct lanes *l); /* in lanes: all but SETTLING */
+size_t lanes_items(const struct lanes *l); /* all but SETTLING */
 
 #endif

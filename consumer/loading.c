@@ -59,6 +59,8 @@ static void release(struct loading *l, struct load *load, bool done)
 {
     struct order_record *r = load->record;
     l->held -= load->item.held;
+    if (load->item.lane != NULL && l->lanes != NULL)
+        lanes_done(l->lanes, &load->item);
     DL_DELETE(l->all, load);
     load_destroy(load);
     if (r->open > 0)
@@ -391,7 +393,7 @@ static void published(void *arg, struct outbox_entry *en)
     if (en->result == OUTCOME_REJECTED && en->reason_code != NULL)
         metrics_add(l->env.metrics, METRIC_DLQ, NULL, 1);
     release(l, load, true);
-    gauges(l);
+    pump(l); /* its key's next load may go now */
     l->env.ops.progress(l->env.arg);
 }
 
@@ -504,6 +506,7 @@ void loading_destroy(struct loading *l)
         loop_timer_clear(l->loop, &l->glance);
     }
     lanes_destroy(l->lanes);
+    l->lanes = NULL;
     DL_FOREACH_SAFE(l->all, load, next)
     {
         release(l, load, false);

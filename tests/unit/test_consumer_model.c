@@ -1,4 +1,4 @@
-/* lanes and offset_track together against random histories: ends in any order, rebalances, crashes, lost commits, resets by another tool.
+/* lanes and offset_track together against random histories: ends in any order, outcomes of one acknowledgement or two, rebalances, crashes, lost commits, resets by another tool.
  * A failing history prints its seed: run the test with that seed as its argument to play it alone. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +25,8 @@ struct world {
             char key[32];
             int64_t publication;
             bool acknowledged; /* an outcome of it is durable */
+            bool foreign; /* not for our warehouse: nobody loads it */
+            bool seen;    /* read once */
         } rows[RECORDS];
         int64_t committed;
         char metadata[OFFSET_METADATA + 1];
@@ -43,6 +45,7 @@ struct world {
         int64_t offset;
         bool flying, settling, open_ambiguous, used;
         bool orphan; /* of an assignment that is gone */
+        unsigned acks;  /* still to come while settling: a rejection has the dead letter's first */
     } hands[ITEMS];
     size_t used;
     bool calm; /* the end of the history: everything loads */
@@ -128,7 +131,8 @@ static void intake(struct world *w, int p)
         return;
     int64_t offset = part->read_at++;
     struct row *row = &part->rows[offset];
-    if (dice(w, 8) == 0 && !part->must_skip[offset]) { /* not for our warehouse: nobody loads it */
+    row->seen = true;
+    if (row->foreign && !part->must_skip[offset]) {
         offset_track_pass(part->track, offset);
         row->acknowledged = true;
         part->done[offset] = true;
@@ -185,6 +189,7 @@ static void turn(struct world *w)
         hold(w, newer_taken(w, h) && !h->open_ambiguous && h->item.needs_erp);
     if (t != LANES_TRY) {
         h->settling = true;
+        h->acks = 1;
         return;
     }
     hold(w, h->item.needs_erp);
@@ -198,7 +203,7 @@ static struct hand *pick(struct world *w, bool flying)
     size_t n = w->used, from = n > 0 ? dice(w, n) : 0;
     for (size_t i = 0; i < n; i++) {
         struct hand *h = &w->hands[(from + i) % n];
-        if (flying ? h->flying : h->used && h->settling && !h->orphan)
+        if (flying ? h->flying : h->used && h->settling)
             return h;
     }
     return NULL;
@@ -222,22 +227,45 @@ static void end_one(struct world *w)
     hold(w, e != LANES_GIVEN_UP || r.fate == FATE_PARK || r.ambiguous);
     h->open_ambiguous = (h->open_ambiguous || r.ambiguous) && e == LANES_STAYS;
     h->settling = e == LANES_VERDICT || e == LANES_GIVEN_UP;
+    h->acks = r.fate == FATE_LOADED ? 1 : 2;
     h->used = h->used && !h->orphan;
 }
 
 static void acknowledge_one(struct world *w)
 {
     struct hand *h = pick(w, false);
-    if (h == NULL)
+    if (h == NULL || --h->acks > 0)
         return;
     struct part *part = &w->parts[h->part];
+    lanes_done(w->lanes, &h->item);
+    h->used = h->settling = false;
+    if (h->orphan)
+        return;
     hold(w, offset_track_finish(part->track, h->offset));
     hold(w, !offset_track_finish(part->track, h->offset));
     part->rows[h->offset].acknowledged = true;
     part->done[h->offset] = true;
     part->hand[h->offset] = NULL;
-    h->used = false;
-    h->settling = false;
+}
+
+/* Were it otherwise, a crash now would offer an older publication to the ERP again, and the newest not after it. (One put back by hand with an older publication
+ * behind the newest is not meant.) */
+static void the_newest_is_finished_after_all_before_it(struct world *w, const struct part *part)
+{
+    for (int64_t newest = 0; newest < part->read_at; newest++) {
+        const struct row *row = &part->rows[newest];
+        if (!part->done[newest] || row->foreign)
+            continue;
+        bool is_newest = true, all = true;
+        for (int64_t o = 0; o < RECORDS; o++) {
+            const struct row *other = &part->rows[o];
+            if (!other->seen || other->foreign || strcmp(other->key, row->key) != 0)
+                continue;
+            is_newest = is_newest && other->publication <= row->publication;
+            all = all && (o >= newest || o < part->committed || part->done[o] || other->publication == row->publication);
+        }
+        hold(w, !is_newest || all);
+    }
 }
 
 static void commit(struct world *w, int p)
@@ -251,6 +279,7 @@ static void commit(struct world *w, int p)
     for (int64_t o = 0; o < position; o++)
         hold(w, part->rows[o].acknowledged);
     hold(w, strlen(metadata) <= OFFSET_METADATA);
+    the_newest_is_finished_after_all_before_it(w, part);
     if (dice(w, 4) == 0)
         return; /* it never reached the broker */
     part->committed = position;
@@ -367,6 +396,7 @@ static void history(uint64_t seed)
         for (int o = 0; o < RECORDS; o++) {
             struct row *row = &w->parts[p].rows[o];
             (void)snprintf(row->key, sizeof row->key, "%d/%d", p, (int)dice(w, KEYS));
+            row->foreign = dice(w, 8) == 0;
             row->publication = dice(w, 6) == 0 ? 1 + (int64_t)dice(w, RECORDS) : o + 1; /* sometimes put back by hand */
         }
     process_begins(w);

@@ -49,7 +49,49 @@ static void one_key_is_never_tried_twice_at_once_and_keeps_its_order(void **stat
     assert_ptr_equal(try_next(l, 0), &items[2]);
     assert_null(try_next(l, 0));
     assert_int_equal(end(l, &items[0], FATE_LOADED, false, 1), LANES_VERDICT);
+    lanes_done(l, &items[0]);
     assert_ptr_equal(try_next(l, 1), &items[1]);
+    lanes_destroy(l);
+}
+
+static void a_load_waits_until_the_outcome_of_its_predecessor_is_durable(void **state)
+{
+    (void)state;
+    struct lane_item items[4] = {load("a/1", 10), load("a/1", 20), load("a/2", 10), load("a/1", 10)};
+    items[3].warehouse = "MAG-2";
+    struct lanes *l = open_with(items, 1);
+    struct lane_item *item = NULL;
+    assert_ptr_equal(try_next(l, 0), &items[0]);
+    assert_int_equal(end(l, &items[0], FATE_REJECT, false, 1), LANES_VERDICT);
+    assert_int_equal(lanes_push(l, &items[3]), RC_OK);
+    assert_int_equal(lanes_push(l, &items[1]), RC_OK);
+    assert_int_equal(lanes_push(l, &items[2]), RC_OK);
+    assert_int_equal(lanes_items(l), 3);
+    assert_ptr_equal(try_next(l, 1), &items[3]); /* another warehouse's */
+    assert_ptr_equal(try_next(l, 1), &items[2]);
+    assert_int_equal(end(l, &items[3], FATE_LOADED, false, 1), LANES_VERDICT);
+    assert_int_equal(lanes_next(l, 1, &item), LANES_NOTHING);
+    assert_int_equal(lanes_deadline(l, 1), INT64_MAX);
+    lanes_done(l, &items[0]);
+    assert_null(items[0].lane);
+    assert_ptr_equal(try_next(l, 1), &items[1]);
+    lanes_destroy(l);
+}
+
+static void what_only_needs_a_note_waits_for_its_predecessor_too(void **state)
+{
+    (void)state;
+    struct lane_item items[2] = {load("a/1", 10), load("a/1", 20)};
+    items[1].needs_erp = false;
+    struct lanes *l = open_with(items, 2);
+    struct lane_item *item = NULL;
+    assert_int_equal(lanes_next(l, 0, &item), LANES_SUPERSEDED);
+    assert_ptr_equal(item, &items[0]);
+    assert_int_equal(lanes_next(l, 0, &item), LANES_NOTHING);
+    lanes_done(l, &items[0]);
+    assert_int_equal(lanes_next(l, 0, &item), LANES_NOTE);
+    assert_ptr_equal(item, &items[1]);
+    lanes_done(l, &items[1]);
     lanes_destroy(l);
 }
 
@@ -96,6 +138,7 @@ static void an_older_untried_publication_is_superseded_by_a_newer_one(void **sta
     struct lane_item *item = NULL;
     assert_int_equal(lanes_next(l, 0, &item), LANES_SUPERSEDED);
     assert_ptr_equal(item, &items[0]);
+    lanes_done(l, item);
     assert_ptr_equal(try_next(l, 0), &items[1]);
     lanes_destroy(l);
 }
@@ -154,6 +197,7 @@ static void an_ambiguous_try_is_never_superseded_before_its_verdict(void **state
     at = lanes_deadline(l, at);
     assert_ptr_equal(try_next(l, at), &items[0]);
     assert_int_equal(end(l, &items[0], FATE_LOADED, false, at), LANES_VERDICT);
+    lanes_done(l, &items[0]);
     assert_ptr_equal(try_next(l, at), &items[1]);
     lanes_destroy(l);
 }
@@ -232,6 +276,7 @@ static enum lanes_end fail_often(struct lanes *l, struct lane_item *item, enum f
                 end(l, o, FATE_LOADED, false, now);
             else
                 lanes_remove(l, &other[i]);
+            lanes_done(l, &other[i]);
         }
         now += 10;
         e = end(l, item, fate, false, now);
@@ -281,6 +326,7 @@ static void an_order_that_alone_seems_to_find_the_erp_down_waits_alone_and_is_ne
             now = lanes_deadline(l, now);
         }
         assert_int_equal(end(l, &good[i], FATE_LOADED, false, now), LANES_VERDICT);
+        lanes_done(l, &good[i]);
     }
     assert_int_equal(bad.strikes, 0);
     lanes_destroy(l);
@@ -346,6 +392,7 @@ static void what_needs_no_erp_is_noted_while_it_is_down(void **state)
     struct lane_item *item = NULL;
     assert_int_equal(lanes_next(l, 0, &item), LANES_SUPERSEDED);
     assert_ptr_equal(item, &items[1]);
+    lanes_done(l, item);
     assert_int_equal(lanes_next(l, 0, &item), LANES_NOTE);
     assert_ptr_equal(item, &items[2]);
     assert_int_equal(lanes_next(l, 0, &item), LANES_NOTHING);
@@ -365,6 +412,7 @@ static void what_cannot_be_read_yet_holds_its_key(void **state)
     for (size_t i = 0; i < 3; i++) {
         assert_ptr_equal(try_next(l, 0), &items[order[i]]);
         end(l, &items[order[i]], FATE_LOADED, false, 0);
+        lanes_done(l, &items[order[i]]);
     }
     lanes_destroy(l);
 }
@@ -415,6 +463,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_key_is_never_tried_twice_at_once_and_keeps_its_order),
+        cmocka_unit_test(a_load_waits_until_the_outcome_of_its_predecessor_is_durable),
+        cmocka_unit_test(what_only_needs_a_note_waits_for_its_predecessor_too),
         cmocka_unit_test(no_more_than_concurrency_fly),
         cmocka_unit_test(a_parked_order_blocks_its_key_and_nothing_else),
         cmocka_unit_test(an_older_untried_publication_is_superseded_by_a_newer_one),
