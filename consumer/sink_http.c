@@ -114,6 +114,10 @@ static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, 
         free(s);
         return RC_REJECT;
     }
+    const char *lookup = text_of(s, "erp.http.lookup_url");
+    if (lookup[0] != '\0' && strstr(lookup, "{revision}") == NULL && strstr(lookup, "{publication}") == NULL)
+        log_event(env->log, LOG_WARN, "erp", NULL, "an edit of an order that the ERP has will count as loaded",
+                  LOG_S("why", "erp.http.lookup_url names neither {revision} nor {publication}"));
     *out = &s->base;
     return RC_OK;
 }
@@ -276,23 +280,53 @@ static void load_done(void *arg, const struct http_reply *r)
     finish(t, &v);
 }
 
+/* Neither there nor not there: nothing is loaded, and an order that was only taken for loaded would be lost. Nothing was sent that may have loaded. */
+static void not_known(struct try *t, const struct http_reply *r)
+{
+    struct sink_http *s = t->sink;
+    bool replied = r->end == HTTP_REPLIED;
+    enum fate_cause cause = replied ? CAUSE_HTTP : r->end == HTTP_NOT_SENT ? CAUSE_HTTP_NOT_SENT : CAUSE_HTTP_AMBIGUOUS;
+    const struct fate_row *row = fate_of(cause, replied ? r->status : r->curl_code);
+    const char *words = row->words;
+    struct err both;
+    if (replied && is_html(r))
+        words = a_web_page;
+    else if (replied && r->status == 200)
+        words = "200, but nothing where erp.http.document_pointer looks: there or not? Let it answer 404 for what is not there, or leave the pointer empty";
+    else if (replied && (row->fate == FATE_LOADED || row->fate == FATE_REJECT || r->status == 410 || r->status == 405))
+        words = "neither 200 nor 404: check erp.http.lookup_url";
+    if (replied && (r->status == 401 || r->status == 403))
+        s->credential_refused = true;
+    err_set(&both, "look-up: %s (%s)", words, r->words);
+    struct erp_verdict v = {.fate = replied ? FATE_PAUSE : row->fate, .retry_after_ms = r->retry_after_ms, .words = both.text};
+    finish(t, &v);
+}
+
+static void load_after_look_up(struct try *t)
+{
+    struct sink_http *s = t->sink;
+    struct err e;
+    t->call = send_request(s, t->load, text_of(s, "erp.http.method"), text_of(s, "erp.http.url"), load_done, t, &e);
+    if (t->call != NULL)
+        return;
+    struct erp_verdict v = {.fate = FATE_PAUSE, .retry_after_ms = -1, .words = e.text};
+    finish(t, &v);
+}
+
 static void looked_up(void *arg, const struct http_reply *r)
 {
     struct try *t = arg;
-    struct sink_http *s = t->sink;
-    if (r->end == HTTP_REPLIED && r->status == 404) {
-        struct err e;
-        t->call = send_request(s, t->load, text_of(s, "erp.http.method"), text_of(s, "erp.http.url"), load_done, t, &e);
-        if (t->call != NULL)
-            return;
-        struct erp_verdict v = {.fate = FATE_PAUSE, .retry_after_ms = -1, .words = e.text};
+    const char *pointer = text_of(t->sink, "erp.http.document_pointer");
+    char document[ERP_DOCUMENT_BYTES];
+    bool answer = r->end == HTTP_REPLIED && !is_html(r);
+    if (answer && r->status == 404) {
+        load_after_look_up(t);
+    } else if (answer && r->status == 200 && (pointer[0] == '\0' || erp_reply_document(r->body, r->body_n, pointer, document))) {
+        struct erp_verdict v = {.fate = FATE_LOADED, .document_id = pointer[0] != '\0' ? document : NULL, .retry_after_ms = -1, .words = "there already"};
         finish(t, &v);
-        return;
+    } else {
+        not_known(t, r);
     }
-    struct http_reply as_load = *r;
-    if (r->end == HTTP_REPLIED && r->status != 200 && fate_of(CAUSE_HTTP, r->status)->fate == FATE_REJECT)
-        as_load.status = 404; /* a look-up that is refused is a wrong erp.http.lookup_url, not a verdict */
-    load_done(t, &as_load);
 }
 
 static enum rc submit(struct erp_sink *sink, const struct erp_load *l, erp_done_fn *done, void *arg, struct err *e)
@@ -310,7 +344,7 @@ static enum rc submit(struct erp_sink *sink, const struct erp_load *l, erp_done_
     const char *lookup = text_of(s, "erp.http.lookup_url");
     if (l->withdrawn)
         t->call = send_request(s, l, text_of(s, "erp.http.withdraw_method"), text_of(s, "erp.http.withdraw_url"), load_done, t, e);
-    else if (l->ambiguous && lookup[0] != '\0')
+    else if (lookup[0] != '\0') /* always: whether a life before this one tried it nobody remembers */
         t->call = send_request(s, l, "GET", lookup, looked_up, t, e);
     else
         t->call = send_request(s, l, text_of(s, "erp.http.method"), text_of(s, "erp.http.url"), load_done, t, e);

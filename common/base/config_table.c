@@ -238,8 +238,10 @@ const struct config_key config_table[] = {
      .choices = "DELETE|POST|PUT|PATCH", .programs = CONFIG_CONSUMER,
      .doc = "Method of a withdrawal."},
     {.section = "erp.http", .key = "lookup_url", .type = CONFIG_URL, .programs = CONFIG_CONSUMER,
-     .example = "http://127.0.0.1:8090/orders/{order_id}",
-     .doc = "For an ERP without idempotency keys: asked before a load is repeated; 200 = already there, 404 = not."},
+     .example = "http://127.0.0.1:8090/orders/{order_id}/{revision}",
+     .doc = "For an ERP without idempotency keys: asked with GET before every load, since a program that was killed may have tried it before; 200 = "
+            "already there (with a document where document_pointer looks, unless that is empty), 404 = not; any other answer makes the load wait. "
+            "Name {revision} or {publication} in it: if it names the order alone, an edit of an order that is there counts as loaded."},
     {.section = "erp.http", .key = "exists_status", .type = CONFIG_INT, .min = 100, .max = 599, .programs = CONFIG_CONSUMER,
      .example = "409",
      .doc = "The status of the answer that means \"exists already\"."},

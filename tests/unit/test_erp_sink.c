@@ -155,7 +155,6 @@ static int open_http(void **state)
     simulator_start(b);
     set(b, "erp.http.url", "%s/orders", b->url);
     set(b, "erp.http.withdraw_url", "%s/orders/{organization}/{order_id}/{warehouse}", b->url);
-    set(b, "erp.http.lookup_url", "%s/orders/{organization}/{order_id}/{warehouse}", b->url);
     open_sink(b, "http");
     *state = b;
     return 0;
@@ -332,7 +331,7 @@ static struct scripted_server *script_http(struct bench **b, const struct script
     *b = bench_create();
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%d", s->port);
     set(*b, "erp.http.url", "%s/load", url);
-    set(*b, "erp.http.lookup_url", "%s/look?o={order_id}", url);
+    set(*b, "erp.http.withdraw_url", "%s/back?o={order_id}", url);
     if (key != NULL)
         set(*b, key, "%s", value);
     open_sink(*b, "http");
@@ -413,6 +412,30 @@ static void the_request_says_what_it_is(void **state)
     bench_destroy(b);
 }
 
+static void a_withdrawal_is_done_when_the_erp_itself_says_that_nothing_is_there(void **state)
+{
+    (void)state;
+    static const struct reply_case cases[] = {
+        {"HTTP/1.1 204 No Content\r\n\r\n", SCRIPT_CLOSE, FATE_LOADED, false, -1, ""},
+        {"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_LOADED, false, -1, ""},
+        {"HTTP/1.1 410 Gone\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", SCRIPT_CLOSE, FATE_LOADED, false, -1, ""},
+        {"HTTP/1.1 404 No\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 6\r\n\r\n<html>", SCRIPT_CLOSE, FATE_PAUSE, false, -1,
+         "web page"},
+        {"HTTP/1.1 410 Gone\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "web page"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script_row row = {cases[i].reply, cases[i].then};
+        struct bench *b;
+        struct scripted_server *s = script_http(&b, &row, 1, "erp.http.withdraw_method", "DELETE");
+        struct order o;
+        enum fate fate = load(b, order(&o, 1, 10, "aa", true));
+        if (fate != cases[i].fate || strstr(o.end.words, cases[i].words) == NULL)
+            fail_msg("case %zu: %s: %s", i, fate_name(fate), o.end.words);
+        script_stop(s);
+        bench_destroy(b);
+    }
+}
+
 static void an_answer_that_means_exists_already_is_loaded(void **state)
 {
     (void)state;
@@ -426,31 +449,76 @@ static void an_answer_that_means_exists_already_is_loaded(void **state)
     bench_destroy(b);
 }
 
-static void an_ambiguous_load_is_looked_up_first(void **state)
+static struct scripted_server *script_lookup(struct bench **b, const struct script_row *rows, size_t n, const char *pointer)
+{
+    struct scripted_server *s = script_start(rows, n);
+    *b = bench_create();
+    set(*b, "erp.http.url", "http://127.0.0.1:%d/load", s->port);
+    set(*b, "erp.http.lookup_url", "http://127.0.0.1:%d/look?o={order_id}&r={revision}", s->port);
+    set(*b, "erp.http.document_pointer", "%s", pointer);
+    open_sink(*b, "http");
+    return s;
+}
+
+static void every_load_is_looked_up_first(void **state)
 {
     (void)state;
     static const struct script_row rows[] = {
-        {"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"DocumentId\":55}", SCRIPT_KEEP}, /* it is there */
-        {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", SCRIPT_KEEP},              /* it is not */
+        {"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"DocumentId\":55}", SCRIPT_KEEP}, /* of a life before this one */
+        {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", SCRIPT_KEEP},
         {"HTTP/1.1 201 Created\r\nContent-Length: 17\r\n\r\n{\"DocumentId\":56}", SCRIPT_KEEP},
-        {"HTTP/1.1 422 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_KEEP}, /* says nothing about the order */
     };
     struct bench *b;
-    struct scripted_server *s = script_http(&b, rows, 4, NULL, NULL);
+    struct scripted_server *s = script_lookup(&b, rows, 3, "/DocumentId");
     struct order o;
-    order(&o, 1, 10, "aa", false)->load.ambiguous = true;
-    assert_int_equal(load(b, &o), FATE_LOADED);
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_LOADED);
     assert_string_equal(o.end.document, "55");
-    assert_non_null(strstr(s->requests[0], "GET /look?o=1 "));
-    order(&o, 1, 10, "aa", false)->load.ambiguous = true;
-    assert_int_equal(load(b, &o), FATE_LOADED);
+    assert_non_null(strstr(s->requests[0], "GET /look?o=1&r=aa "));
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_LOADED);
     assert_string_equal(o.end.document, "56");
     assert_int_equal(script_requests(s), 3);
     assert_non_null(strstr(s->requests[2], "POST /load "));
-    order(&o, 1, 10, "aa", false)->load.ambiguous = true;
-    assert_int_equal(load(b, &o), FATE_PAUSE);
     script_stop(s);
     bench_destroy(b);
+}
+
+static void a_look_up_that_says_neither_there_nor_not_there_loads_nothing_and_loses_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        struct reply_case c;
+        const char *pointer;
+    } rows[] = {
+        {{"HTTP/1.1 202 Accepted\r\nContent-Length: 17\r\n\r\n{\"DocumentId\":55}", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "lookup_url"}, "/DocumentId"},
+        {{"HTTP/1.1 204 No Content\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "lookup_url"}, ""},
+        {{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "document_pointer"}, "/DocumentId"},
+        {{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", SCRIPT_CLOSE, FATE_LOADED, false, -1, ""}, ""}, /* 200 is enough there */
+        {{"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "web page"}, ""},
+        {{"HTTP/1.1 404 No\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "web page"}, ""},
+        {{"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "lookup_url"}, ""},
+        {{"HTTP/1.1 422 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "lookup_url"}, ""},
+        {{"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "credential"}, ""},
+        {{"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, -1, "500"}, ""},
+        {{"HTTP/1.1 503 Later\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE, FATE_PAUSE, false, 7000, "503"}, ""},
+        {{"", SCRIPT_CLOSE, FATE_AGAIN, false, -1, ""}, ""},
+        {{NULL, SCRIPT_KEEP, FATE_PAUSE, false, -1, "no answer in time"}, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct reply_case *c = &rows[i].c;
+        struct script_row row = {c->reply, c->then};
+        struct bench *b;
+        struct scripted_server *s = script_lookup(&b, &row, 1, rows[i].pointer);
+        struct order o;
+        enum fate fate = load(b, order(&o, 1, 10, "aa", false));
+        if (fate != c->fate || o.end.v.ambiguous || o.end.v.retry_after_ms != c->retry_after || strstr(o.end.words, c->words) == NULL)
+            fail_msg("row %zu: %s, ambiguous %d, retry after %lld: %s", i, fate_name(fate), o.end.v.ambiguous,
+                     (long long)o.end.v.retry_after_ms, o.end.words);
+        assert_true(script_requests(s) >= 1);
+        for (size_t n = 0; n < script_requests(s); n++)
+            assert_memory_equal(s->requests[n], "GET ", 4);
+        script_stop(s);
+        bench_destroy(b);
+    }
 }
 
 static void an_erp_that_nobody_hears_is_down_and_nothing_was_loaded(void **state)
@@ -661,8 +729,10 @@ int main(void)
          NULL},
         cmocka_unit_test(each_answer_has_its_fate),
         cmocka_unit_test(the_request_says_what_it_is),
+        cmocka_unit_test(a_withdrawal_is_done_when_the_erp_itself_says_that_nothing_is_there),
         cmocka_unit_test(an_answer_that_means_exists_already_is_loaded),
-        cmocka_unit_test(an_ambiguous_load_is_looked_up_first),
+        cmocka_unit_test(every_load_is_looked_up_first),
+        cmocka_unit_test(a_look_up_that_says_neither_there_nor_not_there_loads_nothing_and_loses_nothing),
         cmocka_unit_test(an_erp_that_nobody_hears_is_down_and_nothing_was_loaded),
         cmocka_unit_test(wrong_settings_are_all_told),
         cmocka_unit_test(what_no_request_can_carry_is_told_at_once),
