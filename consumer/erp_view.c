@@ -49,6 +49,23 @@ static void check_fits(const struct config *c, const struct schema *view, struct
     schema_destroy(order);
 }
 
+static bool is_long(const struct schema_node *n)
+{
+    bool found = n->kind == SCHEMA_LONG;
+    for (size_t i = 0; n->kind == SCHEMA_UNION && i < n->count; i++)
+        found = found || n->branches[i]->kind == SCHEMA_LONG;
+    return found;
+}
+
+/* The file sink reads in the file that is there whose publication it is: without it an older load would replace a newer one. */
+static void check_tells_publication(const struct config *c, const struct schema *view, struct config_problems *problems)
+{
+    const struct schema_field *f = schema_field(schema_root(view), "publication");
+    if (strcmp(config_text(c, "erp.sink"), "file") == 0 && (f == NULL || !is_long(f->type) || strcmp(f->json_name, "publication") != 0))
+        config_problem(c, problems, "erp.view", "%s: erp.sink = file needs the field publication (a long) under this name in each file",
+                       config_text(c, "erp.view"));
+}
+
 void erp_view_check(const struct config *c, struct config_problems *problems)
 {
     const char *path = config_text(c, "erp.view");
@@ -57,9 +74,11 @@ void erp_view_check(const struct config *c, struct config_problems *problems)
     struct err e = {0};
     if (path[0] == '\0')
         return;
-    if (schema_file_load(path, &view, &e) != RC_OK)
+    if (schema_file_load(path, &view, &e) != RC_OK) {
         config_problem(c, problems, "erp.view", "%s", e.text);
-    else if (mapping_lint_view(view, told, &t) == 0)
+    } else if (mapping_lint_view(view, told, &t) == 0) {
         check_fits(c, view, problems);
+        check_tells_publication(c, view, problems);
+    }
     schema_destroy(view);
 }

@@ -19,6 +19,7 @@
 
 #include "consumer/erp_reply.h"
 #include "consumer/erp_sink.h"
+#include "consumer/erp_view.h"
 #include "tests/unit/scripted_server.h"
 
 enum { MANY = 64 };
@@ -699,6 +700,41 @@ static void a_half_written_file_of_a_crash_is_written_over(void **state)
     assert_int_equal(files(b), 1);
 }
 
+/* Problems of a view with this field besides orderId. */
+static unsigned view_problems(const char *directory, const char *sink, const char *field)
+{
+    char path[100], view[120], file[120], setting[60];
+    (void)snprintf(path, sizeof path, "%s/view.avsc", directory);
+    (void)snprintf(view, sizeof view, "erp.view=%s", path);
+    (void)snprintf(file, sizeof file, "erp.file.directory=%s", directory);
+    (void)snprintf(setting, sizeof setting, "erp.sink=%s", sink);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fprintf(f, "{\"type\":\"record\",\"name\":\"Order\",\"fields\":[{\"name\":\"orderId\",\"type\":\"long\"}%s]}", field) > 0);
+    assert_int_equal(fclose(f), 0);
+    const char *overrides[] = {"kafka.bootstrap.servers=x:1", "registry.url=http://x", view, file, setting};
+    struct config_source source = {.overrides = overrides, .overrides_n = 5, .program = CONFIG_CONSUMER};
+    struct config_problems problems = {.count = 0};
+    struct config *c = NULL;
+    buf_init(&problems.text, 10000);
+    assert_int_equal(config_load(&source, &c, &problems), RC_OK);
+    erp_view_check(c, &problems);
+    assert_true(problems.count == 0 || strstr(buf_text(&problems.text), "publication") != NULL);
+    config_destroy(c);
+    buf_release(&problems.text);
+    return problems.count;
+}
+
+static void a_view_without_the_publication_gives_no_files(void **state)
+{
+    const struct bench *b = *state;
+    static const char millis[] = ",{\"name\":\"publication\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}}";
+    assert_int_equal(view_problems(b->directory, "file", millis), 0);
+    assert_int_equal(view_problems(b->directory, "file", ""), 1);
+    assert_int_equal(view_problems(b->directory, "http", ""), 0);
+    assert_int_equal(view_problems(b->directory, "file", ",{\"name\":\"publication\",\"type\":\"long\",\"erp\":\"At\"}"), 1);
+}
+
 static void a_directory_that_is_missing_pauses_until_it_is_there(void **state)
 {
     struct bench *b = *state;
@@ -741,6 +777,7 @@ int main(void)
         of_file(unsafe_names_are_encoded),
         of_file(a_name_that_is_too_long_is_the_orders_own_fault),
         of_file(a_half_written_file_of_a_crash_is_written_over),
+        of_file(a_view_without_the_publication_gives_no_files),
         of_file(a_directory_that_is_missing_pauses_until_it_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
