@@ -10,7 +10,7 @@
 #include "consumer/erp_view.h"
 #include "consumer/load.h"
 
-enum { HELD_GLANCE_MS = 2000, DOCUMENT_MAX = 64 * 1024 * 1024 };
+enum { HELD_GLANCE_MS = 2000, HELD_MAX = 1000, DOCUMENT_MAX = 64 * 1024 * 1024 };
 
 struct loading {
     struct loading_env env;
@@ -198,13 +198,15 @@ static void hold(struct loading *l, struct order_record *r)
     enter(l, load, NULL);
 }
 
-/* The wait counts only while the registry itself says that it does not know the schema: its absence rejects nobody. */
+/* The wait counts only while the registry itself says that it does not know the schema: its absence rejects nobody. Records without
+ * our headers are not of any producer that registers its schema: beyond HELD_MAX of what is held they go first, so that garbage cannot stop the intake. */
 static void still_held(struct loading *l, struct order_record *r, const char *words, struct load *place)
 {
     int64_t now = loop_now(l->loop);
-    if (!order_views_disowned(l->views, r->schema_id))
+    bool excused = order_views_excused(l->views, r->schema_id);
+    if (excused)
         place->held_since = now;
-    if (now - place->held_since >= l->unknown_schema_ms) {
+    if (now - place->held_since >= l->unknown_schema_ms || (l->held > HELD_MAX && r->publication == 0 && !excused && now - place->held_since >= HELD_GLANCE_MS)) {
         refuse(l, r, "schema-unknown", words, place);
         return;
     }
@@ -233,8 +235,10 @@ static void read_held(void *arg)
 {
     struct loading *l = arg;
     struct load *load, *next;
-    if (l->held == 0)
+    if (l->held == 0) {
+        health_set(l->env.health, "schema", HEALTH_UP, NULL, NULL); /* what was held went with its partition */
         return;
+    }
     DL_FOREACH_SAFE(l->all, load, next)
     {
         if (load->item.held && !l->failed)
@@ -245,6 +249,7 @@ static void read_held(void *arg)
     else
         loop_timer_in(l->loop, &l->glance, HELD_GLANCE_MS, read_held, l);
     pump(l);
+    l->env.ops.progress(l->env.arg); /* there may be room for intake again */
 }
 
 void loading_take(struct loading *l, struct order_record *r)
@@ -301,15 +306,11 @@ static void failed_try(struct loading *l, const struct load *load, const struct 
               LOG_S("warehouse", load->warehouse), LOG_I("tries", load->item.tries));
 }
 
-static void tried(void *arg, const struct erp_verdict *v)
+static void try_over(struct loading *l, struct load *load, const struct erp_verdict *v)
 {
-    struct load *load = arg;
-    struct loading *l = load->owner;
     int64_t now = loop_now(l->loop);
     struct lanes_result r = {v->fate, v->ambiguous, v->retry_after_ms};
     char words[640];
-    metrics_add(l->env.metrics, METRIC_TRIES, fate_name(v->fate), 1);
-    metrics_observe(l->env.metrics, METRIC_LOAD_SECONDS, NULL, (double)(now - load->item.began_at) / 1000);
     load_land(load);
     switch (lanes_end(l->lanes, &load->item, &r, now)) {
     case LANES_VERDICT:
@@ -333,6 +334,15 @@ static void tried(void *arg, const struct erp_verdict *v)
         break;
     }
     tell_health(l, v);
+}
+
+static void tried(void *arg, const struct erp_verdict *v)
+{
+    struct load *load = arg;
+    struct loading *l = load->owner;
+    metrics_add(l->env.metrics, METRIC_TRIES, fate_name(v->fate), 1);
+    metrics_observe(l->env.metrics, METRIC_LOAD_SECONDS, NULL, (double)(loop_now(l->loop) - load->item.began_at) / 1000);
+    try_over(l, load, v);
     pump(l);
     l->env.ops.progress(l->env.arg);
 }
@@ -343,17 +353,15 @@ static void begin(struct loading *l, struct load *load)
     enum rc rc = load_take_off(load, l->own_lines, DOCUMENT_MAX, &e);
     if (rc == RC_OK && (rc = l->sink->ops->submit(l->sink, &load->flight->erp, tried, load, &e)) == RC_OK)
         return;
-    load_land(load);
-    if (lanes_not_begun(l->lanes, &load->item, loop_now(l->loop)) == LANES_STALE) {
-        release(l, load, false);
+    if (rc != RC_REJECT) { /* a setting, or this machine: what keeps one load from beginning keeps all, or this one parks in the end */
+        struct erp_verdict v = {.fate = FATE_PAUSE, .retry_after_ms = -1, .words = e.text};
+        metrics_add(l->env.metrics, METRIC_TRIES, fate_name(v.fate), 1);
+        try_over(l, load, &v);
         return;
     }
-    if (rc == RC_REJECT) {
-        lanes_remove(l->lanes, &load->item);
-        reject(l, load, "unreadable", e.text);
-    } else {
-        log_event(l->log, LOG_WARN, "erp", load->record->key, "load could not begin, tried again", LOG_S("why", e.text));
-    }
+    load_land(load);
+    lanes_refused(l->lanes, &load->item);
+    reject(l, load, "unreadable", e.text);
 }
 
 static void pump(void *arg)

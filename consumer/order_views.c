@@ -6,7 +6,7 @@
 
 #include "common/base/backoff.h"
 
-enum { ASK_MIN_MS = 1000, ASK_MAX_MS = 30000, WANTED_MS = 120000 };
+enum { ASK_MIN_MS = 1000, ASK_MAX_MS = 30000, WANTED_MS = 120000, FORGET_MS = 100 };
 
 struct entry {
     struct order_views *owner;
@@ -17,6 +17,7 @@ struct entry {
     struct backoff backoff;
     struct loop_timer timer; /* armed: not being asked for now */
     int64_t wanted_at;       /* monotonic ms of the last order_views_get */
+    bool excused;            /* the last try failed for a reason that the registry's answer about the id is not: nothing follows from it */
     char words[256];
 };
 
@@ -26,6 +27,7 @@ struct order_views {
     const struct schema *through; /* NULL: the whole record */
     loop_fn *changed;
     void *arg;
+    int64_t forgot_at; /* monotonic ms */
     size_t n;
     struct entry *entries[ORDER_VIEWS_MAX];
 };
@@ -98,6 +100,7 @@ static void answered(void *arg, enum rc rc, const struct schema *s, const char *
 {
     struct entry *en = arg;
     entry_answer(en, rc, s, words);
+    en->excused = en->rc == RC_RETRY && !registry_unknown(en->owner->registry, en->id);
     if (en->rc == RC_RETRY)
         loop_timer_in(en->owner->loop, &en->timer, backoff_next(&en->backoff), ask, en);
     else
@@ -120,8 +123,10 @@ static void ask(void *arg)
 
 static struct entry *entry_add(struct order_views *v, int32_t id, struct err *e)
 {
-    if (v->n == ORDER_VIEWS_MAX)
+    if (v->n == ORDER_VIEWS_MAX && loop_now(v->loop) - v->forgot_at >= FORGET_MS) { /* so many unknown ids must not become as many questions at once */
+        v->forgot_at = loop_now(v->loop);
         forget_one(v);
+    }
     struct entry *en = v->n < ORDER_VIEWS_MAX ? calloc(1, sizeof *en) : NULL;
     if (en == NULL) {
         err_set(e, "schema id %d: %s", (int)id, v->n < ORDER_VIEWS_MAX ? "out of memory" : "too many schemas");
@@ -134,6 +139,7 @@ static struct entry *entry_add(struct order_views *v, int32_t id, struct err *e)
     const struct schema *s = registry_cached(v->registry, id);
     if (s != NULL)
         entry_answer(en, RC_OK, s, NULL);
+    en->excused = s != NULL && en->rc == RC_RETRY;
     if (s == NULL)
         ask(en);
     else if (en->rc == RC_RETRY)
@@ -149,10 +155,10 @@ static struct entry *find(const struct order_views *v, int32_t id)
     return NULL;
 }
 
-bool order_views_disowned(const struct order_views *v, int32_t id)
+bool order_views_excused(const struct order_views *v, int32_t id)
 {
     const struct entry *en = find(v, id);
-    return en != NULL && (en->rc == RC_OK || registry_unknown(v->registry, id)); /* RC_OK: another schema than the record's */
+    return en != NULL && en->excused;
 }
 
 enum rc order_views_get(struct order_views *v, int32_t id, uint64_t fingerprint, const struct order_view **out, struct err *e)
@@ -161,8 +167,8 @@ enum rc order_views_get(struct order_views *v, int32_t id, uint64_t fingerprint,
     if (en == NULL && (en = entry_add(v, id, e)) == NULL)
         return RC_RETRY;
     en->wanted_at = loop_now(v->loop);
-    if (en->rc == RC_OK && fingerprint != 0 && fingerprint != en->fingerprint) {
-        err_set(e, "schema id %d: the registry gives it to another schema than the record was written with", (int)id);
+    if (en->rc != RC_RETRY && fingerprint != 0 && fingerprint != en->fingerprint) { /* be it an order schema or not */
+        err_set(e, "schema id %d: the registry gives it to another schema than the record was written with; mend the registry and start again", (int)id);
         return RC_RETRY;
     }
     if (en->rc == RC_OK)

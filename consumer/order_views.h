@@ -22,7 +22,8 @@ void order_views_destroy(struct order_views *v);
 /* fingerprint: of the schema that the record was written with, 0 = not told. RC_OK: *out borrowed, alive as long as v.
  * RC_RETRY: not to be had now, or the registry gives the id to another schema: words say which. RC_REJECT: no order schema. */
 enum rc order_views_get(struct order_views *v, int32_t id, uint64_t fingerprint, const struct order_view **out, struct err *e);
-/* Does the registry itself say that it does not know the id (or gives it to another schema)? false: it could not be asked, so nothing follows from it. */
-bool order_views_disowned(const struct order_views *v, int32_t id);
+/* Was the id's last RC_RETRY for another reason than what the registry says about it: it could not be asked, memory, a view that does not fit? Then no order may be
+ * rejected for it. false also for an id that is not among those kept. */
+bool order_views_excused(const struct order_views *v, int32_t id);
 
 #endif
