@@ -383,15 +383,10 @@ enum lanes_end lanes_end(struct lanes *l, struct lane_item *item, const struct l
     return LANES_VERDICT;
 }
 
-enum lanes_end lanes_not_begun(struct lanes *l, struct lane_item *item, int64_t now)
+void lanes_refused(struct lanes *l, struct lane_item *item)
 {
-    if (item->stale) {
-        item_leave(l, item);
-        return LANES_STALE;
-    }
     item->tries--;
-    wait_until(l, item, now + AGAIN_MS);
-    return LANES_STAYS;
+    item_settle(l, item);
 }
 
 void lanes_remove(struct lanes *l, struct lane_item *item)

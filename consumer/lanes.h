@@ -87,7 +87,7 @@ void lanes_unhold(struct lanes *l, struct lane_item *item);
 
 enum lanes_turn {
     LANES_NOTHING,   /* until lanes_deadline, or something ends */
-    LANES_TRY,       /* *item is FLYING: offer it to the ERP, then lanes_end or lanes_not_begun */
+    LANES_TRY,       /* *item is FLYING: offer it to the ERP, then lanes_end, or lanes_refused */
     LANES_NOTE,      /* *item is SETTLING and needs no ERP: note its outcome */
     LANES_SUPERSEDED /* *item is SETTLING: note that it is superseded */
 };
@@ -106,8 +106,8 @@ enum lanes_end {
 };
 /* A try ended. */
 enum lanes_end lanes_end(struct lanes *l, struct lane_item *item, const struct lanes_result *r, int64_t now);
-/* LANES_TRY could not even begin (no memory, no room): QUEUED again, tried again soon. LANES_STAYS or LANES_STALE. */
-enum lanes_end lanes_not_begun(struct lanes *l, struct lane_item *item, int64_t now);
+/* LANES_TRY cannot be made of this item, nor ever: it is SETTLING, and nothing was tried. Right after lanes_next. */
+void lanes_refused(struct lanes *l, struct lane_item *item);
 
 /* A QUEUED, HELD or PARKED item is SETTLING (the owner settles it another way). */
 void lanes_remove(struct lanes *l, struct lane_item *item);

@@ -445,17 +445,25 @@ static void a_revoked_partition_leaves_and_its_late_ends_are_nobodys(void **stat
     lanes_destroy(l);
 }
 
-static void a_try_that_could_not_begin_comes_again_soon(void **state)
+static void what_cannot_be_tried_at_all_is_the_owners_and_says_nothing_about_the_erp(void **state)
 {
     (void)state;
-    struct lane_item items[1] = {load("a/1", 10)};
+    struct lane_item items[2] = {load("a/1", 10), load("a/2", 10)};
     struct lanes *l = open_with(items, 1);
     assert_ptr_equal(try_next(l, 0), &items[0]);
-    assert_int_equal(lanes_not_begun(l, &items[0], 0), LANES_STAYS);
-    assert_null(try_next(l, 0));
-    assert_ptr_equal(try_next(l, lanes_deadline(l, 0)), &items[0]);
-    assert_int_equal(items[0].tries, 1);
+    end(l, &items[0], FATE_PAUSE, false, 0);
+    assert_int_equal(lanes_push(l, &items[1]), RC_OK);
+    assert_ptr_equal(try_next(l, 1000), &items[0]);
+    end(l, &items[0], FATE_PAUSE, false, 1000);
+    assert_ptr_equal(try_next(l, 3000), &items[1]);
     assert_int_equal(lanes_flying_of(l, 0), 1);
+    lanes_refused(l, &items[1]);
+    assert_int_equal(items[1].state, LANE_SETTLING);
+    assert_int_equal(items[1].tries, 0);
+    assert_int_equal(lanes_flying(l), 0);
+    assert_true(lanes_gate(l)->paused);
+    assert_ptr_equal(try_next(l, 3000), &items[0]); /* the probe is still to be made */
+    lanes_done(l, &items[1]);
     lanes_destroy(l);
 }
 
@@ -483,7 +491,7 @@ int main(void)
         cmocka_unit_test(what_needs_no_erp_is_noted_while_it_is_down),
         cmocka_unit_test(what_cannot_be_read_yet_holds_its_key),
         cmocka_unit_test(a_revoked_partition_leaves_and_its_late_ends_are_nobodys),
-        cmocka_unit_test(a_try_that_could_not_begin_comes_again_soon),
+        cmocka_unit_test(what_cannot_be_tried_at_all_is_the_owners_and_says_nothing_about_the_erp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
