@@ -49,11 +49,12 @@ static void check_fits(const struct config *c, const struct schema *view, struct
     schema_destroy(order);
 }
 
-static bool is_long(const struct schema_node *n)
+/* Is it printed as a whole number? A moment is, with "json": "millis" only. */
+static bool prints_number(const struct schema_field *f, const struct schema_node *n)
 {
-    bool found = n->kind == SCHEMA_LONG;
+    bool found = n->kind == SCHEMA_LONG && (n->logical == SCHEMA_PLAIN || json_object_get(f->json, "json") != NULL);
     for (size_t i = 0; n->kind == SCHEMA_UNION && i < n->count; i++)
-        found = found || n->branches[i]->kind == SCHEMA_LONG;
+        found = found || prints_number(f, n->branches[i]);
     return found;
 }
 
@@ -61,8 +62,8 @@ static bool is_long(const struct schema_node *n)
 static void check_tells_publication(const struct config *c, const struct schema *view, struct config_problems *problems)
 {
     const struct schema_field *f = schema_field(schema_root(view), "publication");
-    if (strcmp(config_text(c, "erp.sink"), "file") == 0 && (f == NULL || !is_long(f->type) || strcmp(f->json_name, "publication") != 0))
-        config_problem(c, problems, "erp.view", "%s: erp.sink = file needs the field publication (a long) under this name in each file",
+    if (strcmp(config_text(c, "erp.sink"), "file") == 0 && (f == NULL || !prints_number(f, f->type) || strcmp(f->json_name, "publication") != 0))
+        config_problem(c, problems, "erp.view", "%s: erp.sink = file needs the field publication, a long in \"json\": \"millis\", under this name in each file",
                        config_text(c, "erp.view"));
 }
 

@@ -728,8 +728,10 @@ static unsigned view_problems(const char *directory, const char *sink, const cha
 static void a_view_without_the_publication_gives_no_files(void **state)
 {
     const struct bench *b = *state;
-    static const char millis[] = ",{\"name\":\"publication\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}}";
+    static const char millis[] = ",{\"name\":\"publication\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"json\":\"millis\"}";
+    static const char moment[] = ",{\"name\":\"publication\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}}";
     assert_int_equal(view_problems(b->directory, "file", millis), 0);
+    assert_int_equal(view_problems(b->directory, "file", moment), 1); /* printed as a text */
     assert_int_equal(view_problems(b->directory, "file", ""), 1);
     assert_int_equal(view_problems(b->directory, "http", ""), 0);
     assert_int_equal(view_problems(b->directory, "file", ",{\"name\":\"publication\",\"type\":\"long\",\"erp\":\"At\"}"), 1);
