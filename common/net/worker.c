@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { JOBS_MAX = 256 };
@@ -27,11 +28,14 @@ struct worker {
     struct loop_watch back;
     int back_fd; /* written by the thread when a job ended */
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards the queues and stop */
-    pthread_cond_t cond;
+    pthread_mutex_t mutex; /* guards the queues, stop, over and left */
+    pthread_cond_t cond;   /* a job waits, or stop */
+    pthread_cond_t end;    /* over */
     struct jobs waiting;
     struct jobs ended;
     bool stop;
+    bool over; /* the thread touches nothing any more */
+    bool left; /* nobody waits for the thread: when its job ends, it frees the worker */
     size_t open; /* submitted, done not yet called; the loop's thread only */
 };
 
@@ -72,6 +76,15 @@ static void unlock(struct worker *w)
         abort();
 }
 
+static void worker_free(struct worker *w)
+{
+    (void)pthread_cond_destroy(&w->end);
+    (void)pthread_cond_destroy(&w->cond);
+    (void)pthread_mutex_destroy(&w->mutex);
+    (void)close(w->back_fd);
+    free(w);
+}
+
 static void *work(void *arg)
 {
     struct worker *w = arg;
@@ -86,9 +99,17 @@ static void *work(void *arg)
         unlock(w);
         j->run(j->arg);
         lock(w);
+        if (w->left) {
+            unlock(w);
+            free(j);
+            worker_free(w);
+            return NULL;
+        }
         jobs_put(&w->ended, j);
         (void)eventfd_write(w->back_fd, 1); /* fails only when already readable */
     }
+    w->over = true; /* with stop and the last job's end in one breath: not over means that a job runs */
+    (void)pthread_cond_signal(&w->end);
     unlock(w);
     return NULL;
 }
@@ -133,6 +154,20 @@ static int start_thread(struct worker *w)
     return code;
 }
 
+/* Its waits are measured by the steady clock. */
+static int steady_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t steady;
+    int code = pthread_condattr_init(&steady);
+    if (code != 0)
+        return code;
+    code = pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    if (code == 0)
+        code = pthread_cond_init(cond, &steady);
+    (void)pthread_condattr_destroy(&steady);
+    return code;
+}
+
 struct worker *worker_create(struct loop *l, struct err *e)
 {
     int code = ENOMEM;
@@ -151,10 +186,14 @@ struct worker *worker_create(struct loop *l, struct err *e)
         goto out_close;
     if ((code = pthread_cond_init(&w->cond, NULL)) != 0)
         goto out_mutex;
-    if ((code = start_thread(w)) != 0)
+    if ((code = steady_cond_init(&w->end)) != 0)
         goto out_cond;
+    if ((code = start_thread(w)) != 0)
+        goto out_end;
     loop_watch_add(l, &w->back, w->back_fd, on_back, w);
     return w;
+out_end:
+    (void)pthread_cond_destroy(&w->end);
 out_cond:
     (void)pthread_cond_destroy(&w->cond);
 out_mutex:
@@ -168,26 +207,80 @@ out:
     return NULL;
 }
 
-void worker_destroy(struct worker *w)
+static struct job *take(struct worker *w, struct jobs *q)
 {
-    if (w == NULL)
-        return;
+    lock(w);
+    struct job *j = jobs_take(q);
+    unlock(w);
+    return j;
+}
+
+static void tell_all(struct worker *w)
+{
+    struct job *j;
+    while ((j = take(w, &w->ended)) != NULL)
+        tell(w, j, true);
+    while ((j = take(w, &w->waiting)) != NULL)
+        tell(w, j, false);
+}
+
+static void join(struct worker *w)
+{
+    if (pthread_join(w->thread, NULL) != 0)
+        abort();
+    loop_watch_remove(w->loop, &w->back);
+    tell_all(w);
+    worker_free(w);
+}
+
+static void stop(struct worker *w)
+{
     lock(w);
     w->stop = true;
     (void)pthread_cond_signal(&w->cond);
     unlock(w);
-    if (pthread_join(w->thread, NULL) != 0)
-        abort();
+}
+
+void worker_destroy(struct worker *w)
+{
+    if (w == NULL)
+        return;
+    stop(w);
+    join(w);
+}
+
+/* Until the thread is over or the time is. */
+static void wait_over(struct worker *w, int64_t wait_ms)
+{
+    struct timespec until;
+    if (clock_gettime(CLOCK_MONOTONIC, &until) != 0)
+        abort(); /* cannot be */
+    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    until.tv_sec += (time_t)(wait_ms / 1000) + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    lock(w);
+    while (!w->over && pthread_cond_timedwait(&w->end, &w->mutex, &until) == 0)
+        continue;
+    unlock(w);
+}
+
+bool worker_give_up(struct worker *w, int64_t wait_ms)
+{
+    if (w == NULL)
+        return true;
+    stop(w);
+    wait_over(w, wait_ms);
     loop_watch_remove(w->loop, &w->back);
-    struct job *j;
-    while ((j = jobs_take(&w->ended)) != NULL)
-        tell(w, j, true);
-    while ((j = jobs_take(&w->waiting)) != NULL)
-        tell(w, j, false);
-    (void)pthread_cond_destroy(&w->cond);
-    (void)pthread_mutex_destroy(&w->mutex);
-    (void)close(w->back_fd);
-    free(w);
+    tell_all(w);
+    lock(w);
+    bool over = w->over;
+    w->left = !over;
+    if (!over && pthread_detach(w->thread) != 0)
+        abort();
+    unlock(w); /* what is left belongs to its thread now */
+    if (over)
+        join(w);
+    return over;
 }
 
 enum rc worker_submit(struct worker *w, void (*run)(void *arg), void (*done)(void *arg, bool ran), void *arg)

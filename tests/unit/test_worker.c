@@ -189,6 +189,40 @@ static void the_end_of_a_job_may_destroy_the_worker(void **state)
     loop_turn(w->loop, 0);
 }
 
+static void giving_up_leaves_a_job_behind_that_does_not_end(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(worker_submit(w->worker, wait_at_gate, submit_when_dropped, w), RC_OK);
+    assert_int_equal(sem_wait(&w->started), 0);
+    int64_t began = clock_mono(clock_system());
+    assert_false(worker_give_up(w->worker, 60));
+    w->worker = NULL;
+    assert_in_range(clock_mono(clock_system()) - began, 60, 1500);
+    assert_int_equal(w->done, 0);
+    assert_int_equal(w->dropped, 2);
+    (void)sem_post(&w->gate); /* it ends after all, unheard */
+    for (int i = 0; i < 5; i++)
+        loop_turn(w->loop, 10);
+    assert_int_equal(w->done, 0);
+}
+
+static void giving_up_hears_a_job_that_ends_in_time(void **state)
+{
+    struct world *w = *state;
+    pthread_t thread;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(worker_submit(w->worker, wait_at_gate, count_done, w), RC_OK);
+    assert_int_equal(sem_wait(&w->started), 0);
+    (void)sem_post(&w->started);
+    assert_int_equal(pthread_create(&thread, NULL, open_gate_later, w), 0);
+    assert_true(worker_give_up(w->worker, 10000));
+    w->worker = NULL;
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(w->done, 1);
+    assert_int_equal(w->dropped, 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -198,6 +232,8 @@ int main(void)
         TEST(a_full_worker_refuses_and_takes_again_later),
         TEST(destroying_waits_for_the_running_job_and_drops_the_others),
         TEST(a_worker_that_is_being_destroyed_takes_no_job),
+        TEST(giving_up_leaves_a_job_behind_that_does_not_end),
+        TEST(giving_up_hears_a_job_that_ends_in_time),
         TEST(the_end_of_a_job_may_destroy_the_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
