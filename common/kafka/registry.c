@@ -31,6 +31,7 @@ enum {
 struct cached {
     int32_t id;
     struct schema *schema;
+    struct cached *former; /* what the id was before, for it may be borrowed */
     UT_hash_handle hh;
 };
 
@@ -67,6 +68,7 @@ struct fetch { /* one question for an id, however many ask */
     struct waiter **waiters_end;
     struct http_call *call;
     struct loop_timer answer; /* for an id that is in the cache already */
+    bool afresh;
     UT_hash_handle hh;
 };
 
@@ -77,6 +79,7 @@ struct registry {
     struct health *health;
     struct http_client *http; /* NULL: registry.url is empty, ids are local */
     struct cached *cache;
+    size_t former_n;
     struct fetch *fetches;
     struct registration *registrations;
     int32_t unknown[UNKNOWN_MAX]; /* ids that it did not know when last asked, as a ring; 0: free */
@@ -173,6 +176,27 @@ static bool cache_put(struct registry *r, int32_t id, struct schema *s)
     return true;
 }
 
+/* The same, but an id that is cached becomes s where that is another schema. */
+static bool cache_renew(struct registry *r, int32_t id, struct schema *s)
+{
+    struct cached *c = NULL, *former;
+    HASH_FIND_INT(r->cache, &id, c);
+    if (c == NULL || schema_fingerprint(c->schema) == schema_fingerprint(s))
+        return cache_put(r, id, s);
+    former = r->former_n < CACHED_MAX ? calloc(1, sizeof *former) : NULL;
+    if (former == NULL) {
+        schema_destroy(s);
+        return false;
+    }
+    former->schema = c->schema;
+    former->former = c->former;
+    c->former = former;
+    c->schema = s;
+    r->former_n++;
+    log_fact(r->log, LOG_WARN, "registry", NULL, "the registry gives an id to another schema than before", LOG_I("id", id));
+    return true;
+}
+
 const struct schema *registry_cached(const struct registry *r, int32_t id)
 {
     struct cached *c = NULL;
@@ -226,7 +250,7 @@ static void on_fetched(void *arg, const struct http_reply *reply)
     enum rc rc = registry_reply_schema(reply, f->id, &s, &unknown, &e);
     f->call = NULL;
     note_unknown(r, f->id, rc == RC_RETRY && unknown);
-    if (rc == RC_OK && !cache_put(r, f->id, s)) {
+    if (rc == RC_OK && !(f->afresh ? cache_renew(r, f->id, s) : cache_put(r, f->id, s))) {
         rc = RC_RETRY;
         err_set(&e, "registry: no room for schema %d, %d are cached", (int)f->id, (int)HASH_COUNT(r->cache));
     } else if (rc != RC_RETRY || unknown) {
@@ -262,7 +286,7 @@ static void load_local(struct registry *r, int32_t id)
 }
 
 /* NULL: words in e. */
-static struct fetch *fetch_start(struct registry *r, int32_t id, struct err *e)
+static struct fetch *fetch_start(struct registry *r, int32_t id, bool afresh, struct err *e)
 {
     char path[48];
     struct fetch *f = calloc(1, sizeof *f);
@@ -272,11 +296,12 @@ static struct fetch *fetch_start(struct registry *r, int32_t id, struct err *e)
     }
     f->id = id;
     f->registry = r;
+    f->afresh = afresh;
     f->waiters_end = &f->waiters;
     (void)snprintf(path, sizeof path, "/schemas/ids/%d", (int)id);
     if (r->http == NULL)
         load_local(r, id);
-    if (r->http == NULL || registry_cached(r, id) != NULL) {
+    if (r->http == NULL || (!afresh && registry_cached(r, id) != NULL)) {
         loop_timer_in(r->loop, &f->answer, 0, on_known, f);
     } else if ((f->call = ask(r, "GET", path, NULL, on_fetched, f, e)) == NULL) {
         free(f);
@@ -293,23 +318,37 @@ static struct fetch *fetch_start(struct registry *r, int32_t id, struct err *e)
     return f;
 }
 
-enum rc registry_fetch(struct registry *r, int32_t id, registry_schema_fn *done, void *arg, struct err *e)
+static enum rc fetch(struct registry *r, int32_t id, bool afresh, registry_schema_fn *done, void *arg, struct err *e)
 {
     struct fetch *f = NULL;
-    struct waiter *w = malloc(sizeof *w);
-    if (w == NULL) {
+    struct waiter *w = NULL;
+    HASH_FIND_INT(r->fetches, &id, f);
+    if (f != NULL && afresh && !f->afresh && r->http != NULL) {
+        err_set(e, "registry: schema %d is being fetched already", (int)id);
+        return RC_RETRY;
+    }
+    if ((w = malloc(sizeof *w)) == NULL) {
         err_set(e, "registry: out of memory");
         return RC_RETRY;
     }
     *w = (struct waiter){NULL, done, arg};
-    HASH_FIND_INT(r->fetches, &id, f);
-    if (f == NULL && (f = fetch_start(r, id, e)) == NULL) {
+    if (f == NULL && (f = fetch_start(r, id, afresh, e)) == NULL) {
         free(w);
         return RC_RETRY;
     }
     *f->waiters_end = w;
     f->waiters_end = &w->next;
     return RC_OK;
+}
+
+enum rc registry_fetch(struct registry *r, int32_t id, registry_schema_fn *done, void *arg, struct err *e)
+{
+    return fetch(r, id, false, done, arg, e);
+}
+
+enum rc registry_refetch(struct registry *r, int32_t id, registry_schema_fn *done, void *arg, struct err *e)
+{
+    return fetch(r, id, true, done, arg, e);
 }
 
 static void registration_free(struct registration *g)
@@ -640,8 +679,12 @@ void registry_destroy(struct registry *r)
     HASH_ITER(hh, r->cache, c, next_cached)
     {
         HASH_DEL(r->cache, c);
-        schema_destroy(c->schema);
-        free(c);
+        while (c != NULL) {
+            struct cached *former = c->former;
+            schema_destroy(c->schema);
+            free(c);
+            c = former;
+        }
     }
     http_client_destroy(r->http);
     free(r);

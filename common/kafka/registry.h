@@ -37,5 +37,8 @@ const struct schema *registry_cached(const struct registry *r, int32_t id);
 bool registry_unknown(const struct registry *r, int32_t id);
 /* Fetches; questions for the same id share one request. done exactly once, never from inside. RC_RETRY: not even asked (memory): no done. */
 enum rc registry_fetch(struct registry *r, int32_t id, registry_schema_fn *done, void *arg, struct err *e);
+/* The same past the cache: is the id still what it was? A registry that was rebuilt gives ids anew. The answer is the id's schema from now on; what was borrowed
+ * before stays alive. RC_RETRY also while a registry_fetch of it is under way. Without a registry as registry_fetch. */
+enum rc registry_refetch(struct registry *r, int32_t id, registry_schema_fn *done, void *arg, struct err *e);
 
 #endif

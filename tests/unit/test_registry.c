@@ -573,6 +573,35 @@ static void a_schema_is_fetched_once_and_kept(void **state)
     assert_true(health_ready(w->health));
 }
 
+static void an_id_that_became_another_schema_is_seen_when_it_is_fetched_afresh(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {{LONG_SCHEMA, SCRIPT_KEEP}, {LONG_SCHEMA, SCRIPT_KEEP}, {NO_SCHEMA, SCRIPT_KEEP},
+                                      {JSON("200 OK", "20", "{\"schema\":\"\\\"int\\\"\"}"), SCRIPT_DELAY}};
+    begin(w, rows, 4);
+    struct got *g = &w->got[0];
+    assert_int_equal(registry_fetch(w->registry, 42, on_schema, g, &w->e), RC_OK);
+    assert_int_equal(registry_refetch(w->registry, 42, on_schema, g, &w->e), RC_RETRY); /* not while that is under way */
+    wait_calls(w, g, 1);
+    const struct schema *first = g->schema;
+    assert_int_equal(registry_refetch(w->registry, 42, on_schema, g, &w->e), RC_OK);
+    wait_calls(w, g, 2);
+    assert_ptr_equal(g->schema, first);
+    assert_int_equal(registry_refetch(w->registry, 42, on_schema, g, &w->e), RC_OK); /* forgotten by the registry, not by us */
+    wait_calls(w, g, 3);
+    assert_int_equal(g->rc, RC_RETRY);
+    assert_ptr_equal(registry_cached(w->registry, 42), first);
+    assert_int_equal(registry_refetch(w->registry, 42, on_schema, g, &w->e), RC_OK);
+    assert_int_equal(registry_fetch(w->registry, 42, on_schema, &w->got[1], &w->e), RC_OK); /* shares it */
+    wait_calls(w, g, 4);
+    assert_int_equal(g->rc, RC_OK);
+    assert_int_equal(schema_root(g->schema)->kind, SCHEMA_INT);
+    assert_ptr_equal(w->got[1].schema, g->schema);
+    assert_ptr_equal(registry_cached(w->registry, 42), g->schema);
+    assert_int_equal(schema_root(first)->kind, SCHEMA_LONG); /* still borrowed */
+    assert_int_equal(script_requests(w->server), 4);
+}
+
 static void an_id_that_the_registry_does_not_know_is_asked_again_each_time(void **state)
 {
     struct world *w = *state;
@@ -763,6 +792,7 @@ int main(void)
         TEST(what_may_pass_is_tried_again_from_the_look_up),
         TEST(retry_after_is_obeyed),
         TEST(a_schema_is_fetched_once_and_kept),
+        TEST(an_id_that_became_another_schema_is_seen_when_it_is_fetched_afresh),
         TEST(an_id_that_the_registry_does_not_know_is_asked_again_each_time),
         TEST(a_registry_that_is_away_is_told_at_once),
         TEST(a_fetch_that_fails_caches_nothing),
