@@ -7,6 +7,7 @@ from harness import IMPORTED, ROOT, check, equal, main
 
 VIEW = {"type": "record", "name": "Order", "namespace": "xsale", "fields": [
     {"name": "orderId", "type": "long", "erp": "Numer"},
+    {"name": "publication", "type": {"type": "long", "logicalType": "timestamp-millis"}, "json": "millis"},
     {"name": "waluta", "type": ["null", "string"], "default": None, "erp": "Waluta zamówienia"},
     {"name": "source", "type": "string", "default": "xSale", "erp": "Zrodlo"},
     {"name": "items", "erp": "Pozycje", "type": {"type": "array", "items": {"type": "record", "name": "Item", "fields": [
@@ -49,7 +50,7 @@ def test(s):
     equal(len(found), sum(len(s.mix(i)) for i in ids), "documents")
     seen = set()
     for name, d in found.items():
-        equal(list(d), ["Numer", "Waluta zamówienia", "Zrodlo", "Pozycje"], f"members of {name}")
+        equal(list(d), ["Numer", "publication", "Waluta zamówienia", "Zrodlo", "Pozycje"], f"members of {name}")
         equal((d["Waluta zamówienia"], d["Zrodlo"]), ("PLN", "xSale"), f"values of {name}")
         check(d["Pozycje"] and all(p["Towary"] and all(set(a) == {"Kod"} for a in p["Towary"]) for p in d["Pozycje"]), f"lines of {name}: {d}")
         seen.add(d["Numer"])
@@ -57,7 +58,7 @@ def test(s):
     per = {i: [json.dumps(d["Pozycje"]) for d in found.values() if d["Numer"] == i] for i in ids if len(s.mix(i)) == 2}
     check(all(len(set(v)) == 2 for v in per.values()), f"two warehouses of an order have the same lines: {per}")
 
-    VIEW["fields"][0]["name"], VIEW["fields"][2]["erp"] = "orderid", "Numer"
+    VIEW["fields"][0]["name"], VIEW["fields"][3]["erp"] = "orderid", "Numer"
     write(view, VIEW)
     code, text = s.consumers[0].run("--check-config")
     equal(code, 2, "--check-config of a wrong view")
