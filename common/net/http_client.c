@@ -38,6 +38,7 @@ struct http_call {
     size_t header_bytes;
     bool headers_whole; /* libcurl takes a connection that ends in mid-headers for a whole reply without body
                          */
+    bool reach;         /* connects only */
     bool safe;          /* GET: libcurl may send it twice */
     bool sent;          /* a connection stood and the request was about to be written to it */
     bool kept_back;     /* would have been sent a second time */
@@ -179,8 +180,10 @@ static int64_t retry_after_ms(CURL *easy)
 
 static void describe(struct http_call *call, CURLcode code, int status, char *out, size_t room)
 {
-    if (code == CURLE_OK)
-        (void)snprintf(out, room, "HTTP %d", status); /* cut is fine, here and below */
+    if (code == CURLE_OK && call->reach)
+        (void)snprintf(out, room, "connected"); /* cut is fine, here and below */
+    else if (code == CURLE_OK)
+        (void)snprintf(out, room, "HTTP %d", status);
     else if (call->too_large != NULL && strcmp(call->too_large, "reply") == 0)
         (void)snprintf(out, room, "reply larger than %zu bytes", call->client->settings.max_body);
     else if (call->too_large != NULL)
@@ -200,7 +203,7 @@ static void fill_reply(struct http_call *call, CURLcode code, struct http_reply 
     long status = 0;
     if (curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         status = 0;
-    if (code == CURLE_OK && !call->headers_whole)
+    if (code == CURLE_OK && !call->headers_whole && !call->reach)
         code = CURLE_PARTIAL_FILE;
     if (code == CURLE_OK && buf_text(&call->body) == NULL)
         code = CURLE_OUT_OF_MEMORY;
@@ -431,8 +434,13 @@ static CURLcode set_request(struct http_call *call, const struct http_request *r
     SET(CURLOPT_WRITEDATA, call);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, call);
-    SET(CURLOPT_PREREQFUNCTION, on_request);
-    SET(CURLOPT_PREREQDATA, call);
+    if (call->reach) {
+        SET(CURLOPT_CONNECT_ONLY, 1L); /* closed when the handle leaves the multi handle */
+        SET(CURLOPT_FRESH_CONNECT, 1L);
+    } else {
+        SET(CURLOPT_PREREQFUNCTION, on_request);
+        SET(CURLOPT_PREREQDATA, call);
+    }
     if (code == CURLE_OK)
         code = set_method(r, easy);
     return code;
@@ -440,7 +448,7 @@ static CURLcode set_request(struct http_call *call, const struct http_request *r
 
 #undef SET
 
-static struct http_call *call_create(struct http_client *c, const struct http_request *r, struct err *e)
+static struct http_call *call_create(struct http_client *c, const struct http_request *r, bool reach, struct err *e)
 {
     struct http_call *call = calloc(1, sizeof *call);
     if (call == NULL) {
@@ -449,6 +457,7 @@ static struct http_call *call_create(struct http_client *c, const struct http_re
     }
     list_init(&call->link);
     call->client = c;
+    call->reach = reach;
     call->safe = strcmp(r->method, "GET") == 0;
     call->began = loop_now(c->loop);
     buf_init(&call->body, c->settings.max_body);
@@ -467,8 +476,8 @@ static struct http_call *call_create(struct http_client *c, const struct http_re
     return call;
 }
 
-struct http_call *http_submit(struct http_client *c, const struct http_request *r, http_done_fn *done,
-                              void *arg, struct err *e)
+static struct http_call *submit(struct http_client *c, const struct http_request *r, bool reach, http_done_fn *done,
+                                void *arg, struct err *e)
 {
     if (!known_method(r->method)) {
         err_set(e, "http: method is none of GET, POST, PUT, DELETE, PATCH");
@@ -476,7 +485,7 @@ struct http_call *http_submit(struct http_client *c, const struct http_request *
     }
     if (!check_url(c, r->url, e))
         return NULL;
-    struct http_call *call = call_create(c, r, e);
+    struct http_call *call = call_create(c, r, reach, e);
     if (call == NULL)
         return NULL;
     call->done = done;
@@ -494,6 +503,18 @@ struct http_call *http_submit(struct http_client *c, const struct http_request *
         return NULL;
     }
     return call;
+}
+
+struct http_call *http_submit(struct http_client *c, const struct http_request *r, http_done_fn *done,
+                              void *arg, struct err *e)
+{
+    return submit(c, r, false, done, arg, e);
+}
+
+struct http_call *http_reach(struct http_client *c, const char *url, http_done_fn *done, void *arg, struct err *e)
+{
+    struct http_request r = {.method = "GET", .url = url};
+    return submit(c, &r, true, done, arg, e);
 }
 
 void http_cancel(struct http_call *call)

@@ -66,6 +66,9 @@ void http_client_destroy(struct http_client *c);
 /* Starts; done is called exactly once, never from inside submit. NULL: refused (scheme not allowed, bad URL, a user name in it, a method or
  * header that could break its line, memory): words in e, never the URL. The call is gone once done was called. */
 struct http_call *http_submit(struct http_client *c, const struct http_request *r, http_done_fn *done, void *arg, struct err *e);
+/* Connects (resolving, TCP, TLS; to the proxy where one is set) and closes: not one byte of a request is sent. Ends as HTTP_REPLIED with status 0 when the
+ * connection stood, else as HTTP_NOT_SENT. The rest as http_submit. */
+struct http_call *http_reach(struct http_client *c, const char *url, http_done_fn *done, void *arg, struct err *e);
 /* done will not be called; the call is gone. NULL is a no-op. */
 void http_cancel(struct http_call *call);
 /* Requests under way or waiting for a connection. */

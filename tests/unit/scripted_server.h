@@ -216,4 +216,13 @@ static inline size_t script_requests(struct scripted_server *s)
     return n;
 }
 
+/* Connections that the server holds open. */
+static inline size_t script_open(struct scripted_server *s)
+{
+    (void)pthread_mutex_lock(&s->mutex);
+    size_t n = s->open;
+    (void)pthread_mutex_unlock(&s->mutex);
+    return n;
+}
+
 #endif

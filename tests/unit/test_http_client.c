@@ -606,6 +606,56 @@ static void a_kept_connection_that_closes_without_a_byte_repeats_a_get_only(void
     }
 }
 
+static void reaching_connects_and_sends_nothing(void **state)
+{
+    struct world *w = *state;
+    begin(w, settings(), &(struct script_row){OK_REPLY, SCRIPT_KEEP}, 1);
+    get(w, &w->got[0]); /* its connection stays, and is none of the look's */
+    wait_all(w);
+    assert_non_null(http_reach(w->client, w->url, on_done, &w->got[1], &w->e));
+    assert_int_equal(w->got[1].calls, 0);
+    wait_all(w);
+    assert_int_equal(w->got[1].calls, 1);
+    assert_int_equal(w->got[1].end, HTTP_REPLIED);
+    assert_int_equal(w->got[1].status, 0);
+    assert_string_equal(w->got[1].words, "connected");
+    get(w, &w->got[2]); /* nothing of it stays for the next one */
+    wait_all(w);
+    assert_int_equal(w->got[2].status, 200);
+    assert_int_equal(script_requests(w->server), 2);
+    assert_int_equal(w->server->accepted, 2);
+    for (int i = 0; i < 100 && script_open(w->server) > 1; i++)
+        loop_turn(w->loop, 10);
+    assert_int_equal(script_open(w->server), 1); /* the other is closed */
+}
+
+static void reaching_nobody_was_not_sent(void **state)
+{
+    struct world *w = *state;
+    begin(w, settings(), NULL, 0);
+    assert_non_null(http_reach(w->client, w->url, on_done, &w->got[0], &w->e));
+    wait_all(w);
+    assert_int_equal(w->got[0].calls, 1);
+    assert_int_equal(w->got[0].end, HTTP_NOT_SENT);
+    assert_null(http_reach(w->client, "ftp://127.0.0.1/", on_done, &w->got[0], &w->e));
+}
+
+static void reaching_a_server_without_its_tls_was_not_sent(void **state)
+{
+    struct world *w = *state;
+    char url[64];
+    begin(w, settings(), &(struct script_row){"not TLS at all\r\n\r\n", SCRIPT_CLOSE}, 1);
+    (void)snprintf(url, sizeof url, "https://127.0.0.1:%d/", w->server->port);
+    struct http_settings s = settings();
+    s.connect_timeout_ms = s.timeout_ms = 300;
+    http_client_destroy(w->client);
+    w->client = http_client_create(w->loop, &s, &w->e);
+    assert_non_null(w->client);
+    assert_non_null(http_reach(w->client, url, on_done, &w->got[0], &w->e));
+    wait_all(w);
+    assert_int_equal(w->got[0].end, HTTP_NOT_SENT);
+}
+
 static void a_path_segment_is_escaped(void **state)
 {
     (void)state;
@@ -655,6 +705,9 @@ int main(void)
         TEST(a_waiting_call_takes_the_place_of_a_cancelled_one),
         TEST(a_connection_that_died_while_idle_is_replaced),
         TEST(a_kept_connection_that_closes_without_a_byte_repeats_a_get_only),
+        TEST(reaching_connects_and_sends_nothing),
+        TEST(reaching_nobody_was_not_sent),
+        TEST(reaching_a_server_without_its_tls_was_not_sent),
         TEST(a_path_segment_is_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
