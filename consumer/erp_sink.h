@@ -25,10 +25,16 @@ struct erp_verdict {
 
 typedef void erp_done_fn(void *arg, const struct erp_verdict *v);
 
+/* Whether the ERP is there, before and besides any order: false with words (one line for /readyz) and the ms to the next look, until true once
+ * (again_ms -1), then never more. Not called from inside open() or after close(). */
+typedef void erp_reached_fn(void *arg, bool reached, const char *words, int64_t again_ms);
+
 struct erp_sink_env { /* borrowed while the sink lives */
     struct loop *loop;
     struct config *config; /* secrets are read from it again when they change */
     struct log *log;
+    erp_reached_fn *reached; /* NULL: nobody wants to know */
+    void *arg;
 };
 
 struct erp_sink { /* first member of each sink's own struct */
@@ -39,7 +45,8 @@ struct erp_sink_ops {
     const char *name; /* value of erp.sink */
     /* Checks the sink's own keys without network: config_problem for each. */
     void (*check)(const struct config *c, struct config_problems *problems);
-    /* RC_OK: *out owned by the caller until close. RC_REJECT: wrong configuration. An ERP that is absent is no fault here. */
+    /* RC_OK: *out owned by the caller until close. RC_REJECT: wrong configuration. An ERP that is absent is no fault here:
+     * the sink looks whether it is there, with something that cannot be taken for a load, and tells env->reached (erp_reach.h). */
     enum rc (*open)(const struct erp_sink_env *env, struct erp_sink **out, struct err *e);
     /* Are withdrawals passed on? Otherwise they are only noted and never submitted. */
     bool (*withdraws)(const struct erp_sink *s);

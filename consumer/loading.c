@@ -336,6 +336,20 @@ static void try_over(struct loading *l, struct load *load, const struct erp_verd
     tell_health(l, v);
 }
 
+/* Before any order: is the ERP there? While the gate is paused its own words stand. */
+static void on_reached(void *arg, bool reached, const char *words, int64_t again_ms)
+{
+    struct loading *l = arg;
+    char doing[64];
+    if (lanes_gate(l->lanes)->paused)
+        return;
+    (void)snprintf(doing, sizeof doing, "looks again in %lld s", (long long)((again_ms + 999) / 1000));
+    if (reached)
+        health_set(l->env.health, "erp", HEALTH_UP, NULL, NULL);
+    else
+        health_set(l->env.health, "erp", HEALTH_DOWN, words, doing);
+}
+
 static void tried(void *arg, const struct erp_verdict *v)
 {
     struct load *load = arg;
@@ -491,10 +505,10 @@ enum rc loading_create(const struct loading_env *env, struct loading **out, stru
     if ((rc = erp_view_open(env->config, &l->view, e)) != RC_OK)
         goto out;
     order_views_through(l->views, l->view);
-    struct erp_sink_env sink = {l->loop, env->config, l->log};
+    health_set(env->health, "erp", HEALTH_UNKNOWN, "not reached yet", "connects");
+    struct erp_sink_env sink = {l->loop, env->config, l->log, on_reached, l};
     if ((rc = ops->open(&sink, &l->sink, e)) != RC_OK)
         goto out;
-    health_set(env->health, "erp", HEALTH_UP, NULL, NULL); /* until the first order says otherwise */
     *out = l;
     l = NULL;
 out:

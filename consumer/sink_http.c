@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "common/net/http_client.h"
+#include "consumer/erp_reach.h"
 #include "consumer/erp_reply.h"
 #include "consumer/url_template.h"
 
@@ -27,6 +28,8 @@ struct sink_http {
     struct erp_sink_env env;
     struct http_client *client;
     struct try *tries;
+    struct erp_reach reach;
+    struct http_call *look; /* of reach; NULL: none under way */
     bool credential_refused;  /* look for a new one before the next try */
     bool told_no_document;
 };
@@ -89,6 +92,50 @@ static void check(const struct config *c, struct config_problems *problems)
         config_problem(c, problems, "erp.http.client_certificate", "it and client_key are needed both");
 }
 
+static void looked(void *arg, const struct http_reply *r)
+{
+    struct sink_http *s = arg;
+    struct err words;
+    s->look = NULL;
+    err_set(&words, "%s (%s)", fate_of(CAUSE_HTTP_NOT_SENT, r->curl_code)->words, r->words);
+    erp_reach_ended(&s->reach, r->end == HTTP_REPLIED, r->end == HTTP_REPLIED ? r->words : words.text);
+}
+
+/* A connection only. A host that differs from order to order cannot be looked at. */
+static void look(void *arg)
+{
+    struct sink_http *s = arg;
+    const char *url = text_of(s, "erp.http.url"), *host = strstr(url, "://");
+    struct buf root;
+    struct err e;
+    host = host != NULL ? host + 3 : url;
+    size_t n = (size_t)(host - url) + strcspn(host, "/?#");
+    if (memchr(url, '{', n) != NULL) {
+        erp_reach_ended(&s->reach, true, "its host is a part of the order");
+        return;
+    }
+    buf_init(&root, URL_BYTES);
+    buf_put(&root, url, n);
+    buf_put_byte(&root, '/');
+    if (buf_text(&root) == NULL)
+        err_set(&e, "erp.http: out of memory");
+    else
+        s->look = http_reach(s->client, buf_text(&root), looked, s, &e);
+    buf_release(&root);
+    if (s->look == NULL)
+        erp_reach_ended(&s->reach, false, e.text);
+}
+
+/* A request got through to the ERP. */
+static void reached_by(struct sink_http *s, const struct http_reply *r)
+{
+    if (r->end == HTTP_NOT_SENT)
+        return;
+    http_cancel(s->look);
+    s->look = NULL;
+    erp_reach_proved(&s->reach);
+}
+
 static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, struct err *e)
 {
     struct sink_http *s = calloc(1, sizeof *s);
@@ -118,6 +165,7 @@ static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, 
     if (lookup[0] != '\0' && strstr(lookup, "{revision}") == NULL && strstr(lookup, "{publication}") == NULL)
         log_event(env->log, LOG_WARN, "erp", NULL, "an edit of an order that the ERP has will count as loaded",
                   LOG_S("why", "erp.http.lookup_url names neither {revision} nor {publication}"));
+    erp_reach_begin(&s->reach, env, look, s);
     *out = &s->base;
     return RC_OK;
 }
@@ -260,6 +308,7 @@ static void load_done(void *arg, const struct http_reply *r)
     const char *pointer = text_of(s, "erp.http.document_pointer");
     char document[ERP_DOCUMENT_BYTES], reason[ERP_REASON_BYTES], words[512];
     struct erp_verdict v;
+    reached_by(s, r);
     judge(s, t->load, r, &v);
     if (v.fate == FATE_LOADED && pointer[0] != '\0') {
         if (erp_reply_document(r->body, r->body_n, pointer, document))
@@ -319,6 +368,7 @@ static void looked_up(void *arg, const struct http_reply *r)
     const char *pointer = text_of(t->sink, "erp.http.document_pointer");
     char document[ERP_DOCUMENT_BYTES];
     bool answer = r->end == HTTP_REPLIED && !is_html(r);
+    reached_by(t->sink, r);
     if (answer && r->status == 404) {
         load_after_look_up(t);
     } else if (answer && r->status == 200 && (pointer[0] == '\0' || erp_reply_document(r->body, r->body_n, pointer, document))) {
@@ -362,6 +412,8 @@ static void sink_close(struct erp_sink *sink)
     struct try *t, *next;
     if (s == NULL)
         return;
+    erp_reach_release(&s->reach);
+    http_cancel(s->look);
     DL_FOREACH_SAFE(s->tries, t, next)
     {
         http_cancel(t->call);

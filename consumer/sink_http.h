@@ -5,7 +5,8 @@
  * Values that may hold any character are percent-encoded as in the URL. What the answers mean: fates.c.
  * With lookup_url, every load is preceded by GET lookup_url, as a load may have been tried by a life of the program that was killed: 404 = it is
  * not there, 200 = it is there (with a document where document_pointer looks, unless that is empty); anything else pauses.
- * A URL that names the order alone finds the former publication too: an edit counts as loaded. {revision} or {publication} tells them apart. */
+ * A URL that names the order alone finds the former publication too: an edit counts as loaded. {revision} or {publication} tells them apart.
+ * Whether the ERP is there before the first order: a connection to the host of url (to the proxy where one is set), and not one byte of a request. */
 #ifndef BRIDGE_CONSUMER_SINK_HTTP_H
 #define BRIDGE_CONSUMER_SINK_HTTP_H
 
