@@ -51,6 +51,13 @@ static const struct fate_row table[] = {
     {CAUSE_HTTP_AMBIGUOUS, CURLE_OPERATION_TIMEDOUT, CURLE_OPERATION_TIMEDOUT, FATE_PAUSE, true, "no answer in time"},
     {CAUSE_HTTP_AMBIGUOUS, INT_MIN, INT_MAX, FATE_PAUSE, true, "no usable answer"},
 
+    {CAUSE_DIRECTORY, ENOENT, ENOENT, FATE_PAUSE, false, "no such directory: check erp.file.directory"},
+    {CAUSE_DIRECTORY, ENOTDIR, ENOTDIR, FATE_PAUSE, false, "not a directory: check erp.file.directory"},
+    {CAUSE_DIRECTORY, EACCES, EACCES, FATE_PAUSE, false, "not permitted: check the owner of erp.file.directory"},
+    {CAUSE_DIRECTORY, EROFS, EROFS, FATE_PAUSE, false, "file system is read-only: check erp.file.directory"},
+    {CAUSE_DIRECTORY, EWOULDBLOCK, EWOULDBLOCK, FATE_PAUSE, false, "another program holds the lock on erp.file.directory and does not let go"},
+    {CAUSE_DIRECTORY, INT_MIN, INT_MAX, FATE_PAUSE, false, "erp.file.directory cannot be used"},
+
     {CAUSE_ERRNO, EINTR, EINTR, FATE_AGAIN, false, "interrupted"},
     {CAUSE_ERRNO, ENAMETOOLONG, ENAMETOOLONG, FATE_REJECT, false, "the file's name would be too long"},
     {CAUSE_ERRNO, ENOSPC, ENOSPC, FATE_PAUSE, false, "no space left"},

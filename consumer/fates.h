@@ -18,7 +18,8 @@ enum fate_cause {
     CAUSE_HTTP,           /* code: status of a whole reply */
     CAUSE_HTTP_NOT_SENT,  /* code: CURLcode; the request surely did not reach the ERP */
     CAUSE_HTTP_AMBIGUOUS, /* code: CURLcode; it may have */
-    CAUSE_ERRNO           /* code: errno of a file operation */
+    CAUSE_DIRECTORY,      /* code: errno of opening erp.file.directory or writing there at all */
+    CAUSE_ERRNO           /* code: errno of an operation on an order's file */
 };
 
 struct fate_row {

@@ -10,12 +10,23 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1 /* as gcc says it */
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "consumer/erp_reply.h"
 #include "consumer/erp_sink.h"
@@ -35,16 +46,29 @@ struct bench {
     struct config *config;
     struct erp_sink *sink;
     char directory[64];
-    char values[8][300]; /* overrides */
+    char values[8][400]; /* overrides */
     size_t values_n;
     pid_t simulator;
     int simulator_in, simulator_out;
     char url[100];
+    int told; /* times that the sink said whether the ERP is there */
+    bool there;
+    char there_words[300];
 };
+
+static void reached(void *arg, bool there, const char *words, int64_t again_ms)
+{
+    struct bench *b = arg;
+    b->told++;
+    assert_false(b->there); /* true once, then never more */
+    b->there = there;
+    assert_true(there ? again_ms == -1 : again_ms > 0);
+    (void)snprintf(b->there_words, sizeof b->there_words, "%s", words);
+}
 
 static void __attribute__((format(printf, 3, 4))) set(struct bench *b, const char *key, const char *format, ...)
 {
-    char text[200];
+    char text[290];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
@@ -71,7 +95,7 @@ static void open_sink(struct bench *b, const char *name)
     assert_int_equal(rc, RC_OK);
     assert_int_equal(problems.count, 0);
     buf_release(&problems.text);
-    struct erp_sink_env env = {b->loop, b->config, NULL};
+    struct erp_sink_env env = {.loop = b->loop, .config = b->config, .reached = reached, .arg = b};
     if (erp_sink_find(name)->open(&env, &b->sink, &e) != RC_OK)
         fail_msg("%s", e.text);
 }
@@ -81,6 +105,7 @@ static void close_sink(struct bench *b)
     if (b->sink != NULL)
         b->sink->ops->close(b->sink);
     config_destroy(b->config);
+    b->there = false;
     b->sink = NULL;
     b->config = NULL;
 }
@@ -537,13 +562,75 @@ static void an_erp_that_nobody_hears_is_down_and_nothing_was_loaded(void **state
     bench_destroy(b);
 }
 
+/* Runs the loop until the sink said so `times`. */
+static void wait_told(struct bench *b, int times)
+{
+    for (int i = 0; i < 300 && b->told < times; i++)
+        loop_turn(b->loop, 10);
+    assert_true(b->told >= times);
+}
+
+static void an_erp_that_is_absent_is_told_before_any_order_until_it_is_there(void **state)
+{
+    (void)state;
+    struct script_row row = {"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"DocumentId\":55}", SCRIPT_KEEP};
+    struct bench *b = bench_create();
+    struct scripted_server *s = script_start(&row, 1);
+    set(b, "erp.http.url", "http://127.0.0.1:%d/orders/{order_id}", script_dead_port());
+    set(b, "erp.probe_min", "%s", "5ms");
+    open_sink(b, "http");
+    assert_int_equal(b->told, 0); /* never from inside open */
+    wait_told(b, 3);
+    assert_false(b->there);
+    assert_non_null(strstr(b->there_words, "cannot be reached"));
+    close_sink(b);
+    b->values_n = 0;
+    b->told = 0;
+    set(b, "erp.http.url", "http://127.0.0.1:%d/orders/{order_id}", s->port);
+    open_sink(b, "http");
+    wait_told(b, 1);
+    assert_true(b->there);
+    for (int i = 0; i < 10; i++)
+        loop_turn(b->loop, 10);
+    assert_int_equal(b->told, 1);
+    assert_int_equal(script_requests(s), 0); /* nothing that could be taken for a load */
+    assert_int_equal(s->accepted, 1);
+    bench_destroy(b);
+    script_stop(s);
+}
+
+static void an_order_that_reaches_the_erp_ends_the_looking(void **state)
+{
+    (void)state;
+    struct script_row row = {"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE};
+    struct bench *b;
+    struct scripted_server *s = script_http(&b, &row, 1, NULL, NULL);
+    struct order o;
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_PAUSE);
+    wait_told(b, 1);
+    assert_true(b->there); /* once: the callback holds it to that */
+    script_stop(s);
+    bench_destroy(b);
+}
+
+static void a_host_that_depends_on_the_order_is_not_looked_at(void **state)
+{
+    (void)state;
+    struct bench *b = bench_create();
+    set(b, "erp.http.url", "%s", "http://{warehouse}.invalid/orders");
+    open_sink(b, "http");
+    wait_told(b, 1);
+    assert_true(b->there);
+    bench_destroy(b);
+}
+
 static void wrong_settings_are_all_told(void **state)
 {
     (void)state;
     static const char *const overrides[] = {
         "kafka.bootstrap.servers=x:1", "erp.http.url=http://x/{order}", "erp.http.lookup_url=http://x/}", "erp.http.document_pointer=id",
-        "erp.http.header=nonsense", "erp.http.client_key=/k", "registry.url=http://x"};
-    struct config_source source = {.overrides = overrides, .overrides_n = 7, .program = CONFIG_CONSUMER};
+        "erp.http.header=nonsense", "erp.http.client_key=/k", "registry.url=http://x", "consumer.concurrency=300"};
+    struct config_source source = {.overrides = overrides, .overrides_n = 8, .program = CONFIG_CONSUMER};
     struct config_problems problems = {.count = 0};
     struct config *c = NULL;
     buf_init(&problems.text, 10000);
@@ -551,7 +638,7 @@ static void wrong_settings_are_all_told(void **state)
     erp_sink_find("http")->check(c, &problems);
     assert_int_equal(problems.count, 5);
     erp_sink_find("file")->check(c, &problems);
-    assert_int_equal(problems.count, 6);
+    assert_int_equal(problems.count, 7);
     assert_null(erp_sink_find("fax"));
     config_destroy(c);
     buf_release(&problems.text);
@@ -667,7 +754,7 @@ static void unsafe_names_are_encoded(void **state)
     o.load.organization = "../a_b";
     o.load.warehouse = "Łódź";
     assert_int_equal(load(b, &o), FATE_LOADED);
-    assert_string_equal(o.end.document, "%2E.%2Fa%5Fb_9_%C5%81%C3%B3d%C5%BA.json");
+    assert_string_equal(o.end.document, "%2E%2E%2Fa%5Fb_9_%C5%81%C3%B3d%C5%BA.json");
     assert_int_equal(files(b), 1);
 }
 
@@ -682,22 +769,186 @@ static void a_name_that_is_too_long_is_the_orders_own_fault(void **state)
     assert_int_equal(load(*state, &o), FATE_REJECT);
 }
 
+static void put_file(const struct bench *b, const char *name, const char *content)
+{
+    char path[500];
+    (void)snprintf(path, sizeof path, "%s/%s", b->directory, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(content, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
 static void a_half_written_file_of_a_crash_is_written_over(void **state)
 {
     struct bench *b = *state;
     struct order o;
-    static const char *const left[] = {"acme_9_MAG-1.json", ".acme_9_MAG-1.json.part"};
-    for (size_t i = 0; i < 2; i++) {
-        char path[500];
-        (void)snprintf(path, sizeof path, "%s/%s", b->directory, left[i]);
-        FILE *f = fopen(path, "w");
-        assert_non_null(f);
-        assert_true(fputs("{\"publica", f) >= 0);
-        assert_int_equal(fclose(f), 0);
-    }
+    put_file(b, "acme_9_MAG-1.json", "{\"publica");
     assert_int_equal(load(b, order(&o, 9, 10, "aa", false)), FATE_LOADED);
-    assert_true(holds(b, left[0], o.document));
+    assert_true(holds(b, "acme_9_MAG-1.json", o.document));
     assert_int_equal(files(b), 1);
+}
+
+static void what_crashes_left_half_written_is_removed_at_the_start_and_nothing_else(void **state)
+{
+    struct bench *b = *state;
+    close_sink(b);
+    b->told = 0;
+    put_file(b, ".xsale-bridge-1-00ff.part", "{\"publica");
+    put_file(b, ".someone-elses.part", "x");
+    put_file(b, "acme_9_MAG-1.json", "x");
+    open_sink(b, "file");
+    wait_told(b, 1);
+    assert_int_equal(files(b), 2);
+    assert_true(holds(b, ".someone-elses.part", "x"));
+}
+
+static void a_withdrawal_is_never_the_document_of_a_warehouse_with_such_a_name(void **state)
+{
+    struct bench *b = *state;
+    struct order back, other, late;
+    assert_int_equal(load(b, order(&back, 9, 20, "aa", true)), FATE_LOADED);
+    order(&other, 9, 10, "aa", false)->load.warehouse = "MAG-1.withdrawn";
+    assert_int_equal(load(b, &other), FATE_LOADED);
+    assert_int_equal(files(b), 2);
+    assert_true(holds(b, "acme_9_MAG-1.withdrawn.json", back.document));
+    assert_true(holds(b, "acme_9_MAG-1%2Ewithdrawn.json", other.document));
+    assert_int_equal(load(b, order(&late, 9, 15, "aa", false)), FATE_LOADED);
+    assert_int_equal(files(b), 2); /* still known to be withdrawn */
+}
+
+/* The sink's fsync is this one: it counts, and hangs on demand. */
+static atomic_int directory_flushes;
+static atomic_bool hangs;
+static sem_t hanging, go_on;
+
+int fsync(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+        atomic_fetch_add(&directory_flushes, 1);
+    if (atomic_load(&hangs)) {
+        (void)sem_post(&hanging);
+        (void)sem_wait(&go_on);
+    }
+    return fdatasync(fd);
+}
+
+static void every_success_is_flushed_with_its_directory(void **state)
+{
+    struct bench *b = *state;
+    struct order one, again, older, back, back_again;
+    atomic_store(&directory_flushes, 0);
+    assert_int_equal(load(b, order(&one, 9, 10, "aa", false)), FATE_LOADED);
+    assert_int_equal(atomic_load(&directory_flushes), 1);
+    assert_int_equal(load(b, order(&again, 9, 10, "aa", false)), FATE_LOADED); /* its first life may have ended before the flush */
+    assert_int_equal(atomic_load(&directory_flushes), 2);
+    assert_int_equal(load(b, order(&older, 9, 5, "bb", false)), FATE_LOADED);
+    assert_int_equal(atomic_load(&directory_flushes), 3);
+    assert_int_equal(load(b, order(&back, 9, 20, "aa", true)), FATE_LOADED);
+    assert_int_equal(load(b, order(&back_again, 9, 20, "aa", true)), FATE_LOADED);
+    assert_int_equal(atomic_load(&directory_flushes), 5);
+}
+
+static void a_file_system_that_hangs_does_not_keep_the_program(void **state)
+{
+    struct bench *b = *state;
+    struct order one, two;
+    assert_int_equal(sem_init(&hanging, 0, 0), 0);
+    assert_int_equal(sem_init(&go_on, 0, 0), 0);
+    atomic_store(&hangs, true);
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_disable(); /* what is left behind stays */
+#endif
+    submit(b, order(&one, 9, 10, "aa", false));
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_enable();
+#endif
+    submit(b, order(&two, 10, 10, "aa", false));
+    assert_int_equal(sem_wait(&hanging), 0);
+    int64_t began = loop_now(b->loop);
+    close_sink(b);
+    assert_in_range(loop_now(b->loop) - began, 500, 5000);
+    assert_int_equal(one.end.calls + two.end.calls, 0);
+    memset(&one, 'x', sizeof one); /* it goes on with nothing of ours */
+    atomic_store(&hangs, false);
+    (void)sem_post(&go_on);
+    for (int i = 0; i < 100 && files(b) != 1; i++)
+        (void)usleep(10000);
+    (void)usleep(50000);
+    assert_true(files(b) == 1);
+}
+
+static void a_directory_that_another_one_writes_to_is_waited_for(void **state)
+{
+    struct bench *b = *state;
+    struct order o;
+    int directory = open(b->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    wait_told(b, 1);
+    assert_true(directory >= 0);
+    assert_int_equal(flock(directory, LOCK_EX), 0);
+    submit(b, order(&o, 9, 10, "aa", false));
+    for (int i = 0; i < 10; i++)
+        loop_turn(b->loop, 10);
+    assert_int_equal(o.end.calls, 0);
+    assert_int_equal(files(b), 0);
+    assert_int_equal(flock(directory, LOCK_UN), 0);
+    assert_int_equal(finish(b, &o), FATE_LOADED);
+    (void)close(directory);
+}
+
+static void two_programs_in_one_directory_leave_the_newest(void **state)
+{
+    static struct order orders[2][MANY];
+    struct bench *b = *state, *other = bench_create();
+    (void)snprintf(other->values[0], sizeof other->values[0], "erp.file.directory=%s", b->directory);
+    other->values_n = 1;
+    open_sink(other, "file");
+    for (int i = 0; i < MANY; i++) {
+        submit(b, order(&orders[0][i], 9, 10 + i, "aa", false));
+        submit(other, order(&orders[1][i], 9, 10 + MANY - i, "bb", false));
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(finish(b, &orders[0][i]), FATE_LOADED);
+        assert_int_equal(finish(other, &orders[1][i]), FATE_LOADED);
+    }
+    assert_int_equal(files(b), 1);
+    assert_true(holds(b, "acme_9_MAG-1.json", orders[1][0].document));
+    bench_destroy(other);
+}
+
+static void a_directory_is_told_before_any_order_until_it_can_be_written(void **state)
+{
+    struct bench *b = *state;
+    close_sink(b);
+    b->told = 0;
+    assert_int_equal(rmdir(b->directory), 0);
+    set(b, "erp.probe_min", "%s", "5ms");
+    open_sink(b, "file");
+    assert_int_equal(b->told, 0);
+    wait_told(b, 2);
+    assert_false(b->there);
+    assert_non_null(strstr(b->there_words, "no such directory"));
+    assert_int_equal(mkdir(b->directory, 0700), 0);
+    for (int i = 0; i < 300 && !b->there; i++)
+        loop_turn(b->loop, 10);
+    assert_true(b->there);
+    assert_int_equal(files(b), 0);
+}
+
+static void a_directory_whose_own_name_is_too_long_is_nobodys_orders_fault(void **state)
+{
+    struct bench *b = bench_create();
+    struct order o;
+    char name[270];
+    (void)state;
+    memset(name, 'd', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    set(b, "erp.file.directory", "/tmp/%s", name);
+    open_sink(b, "file");
+    assert_int_equal(load(b, order(&o, 9, 10, "aa", false)), FATE_PAUSE);
+    assert_non_null(strstr(o.end.words, "erp.file.directory"));
+    bench_destroy(b);
 }
 
 /* Problems of a view with this field besides orderId. */
@@ -772,6 +1023,9 @@ int main(void)
         cmocka_unit_test(every_load_is_looked_up_first),
         cmocka_unit_test(a_look_up_that_says_neither_there_nor_not_there_loads_nothing_and_loses_nothing),
         cmocka_unit_test(an_erp_that_nobody_hears_is_down_and_nothing_was_loaded),
+        cmocka_unit_test(an_erp_that_is_absent_is_told_before_any_order_until_it_is_there),
+        cmocka_unit_test(an_order_that_reaches_the_erp_ends_the_looking),
+        cmocka_unit_test(a_host_that_depends_on_the_order_is_not_looked_at),
         cmocka_unit_test(wrong_settings_are_all_told),
         cmocka_unit_test(what_no_request_can_carry_is_told_at_once),
         of_file(the_file_is_the_newest_document_and_nothing_else_is_left),
@@ -779,6 +1033,14 @@ int main(void)
         of_file(unsafe_names_are_encoded),
         of_file(a_name_that_is_too_long_is_the_orders_own_fault),
         of_file(a_half_written_file_of_a_crash_is_written_over),
+        of_file(what_crashes_left_half_written_is_removed_at_the_start_and_nothing_else),
+        of_file(a_withdrawal_is_never_the_document_of_a_warehouse_with_such_a_name),
+        of_file(every_success_is_flushed_with_its_directory),
+        of_file(a_file_system_that_hangs_does_not_keep_the_program),
+        of_file(a_directory_that_another_one_writes_to_is_waited_for),
+        of_file(two_programs_in_one_directory_leave_the_newest),
+        of_file(a_directory_is_told_before_any_order_until_it_can_be_written),
+        cmocka_unit_test(a_directory_whose_own_name_is_too_long_is_nobodys_orders_fault),
         of_file(a_view_without_the_publication_gives_no_files),
         of_file(a_directory_that_is_missing_pauses_until_it_is_there),
     };

@@ -70,6 +70,10 @@ static void a_disk_that_fails_pauses_and_a_name_that_is_too_long_rejects(void **
         assert_int_equal(fate_of(CAUSE_ERRNO, errors[i])->fate, FATE_PAUSE);
     assert_int_equal(fate_of(CAUSE_ERRNO, EINTR)->fate, FATE_AGAIN);
     assert_int_equal(fate_of(CAUSE_ERRNO, ENAMETOOLONG)->fate, FATE_REJECT);
+    for (int error = 0; error < 200; error++) { /* what is wrong with the directory is wrong for every order, its name too */
+        assert_int_equal(fate_of(CAUSE_DIRECTORY, error)->fate, FATE_PAUSE);
+        assert_false(fate_of(CAUSE_DIRECTORY, error)->ambiguous);
+    }
 }
 
 static void every_row_has_words_and_every_fate_a_name(void **state)
