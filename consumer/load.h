@@ -28,7 +28,9 @@ struct load {
     enum outcome_result noted;   /* what it ends with when it needs no ERP */
     const char *reason_code;     /* literal */
     char *reason, *document_id;  /* owned; NULL: none */
-    int64_t held_since;          /* monotonic ms at which its schema was not to be had */
+    int64_t held_since;          /* monotonic ms since when its schema is not to be had by the registry's own word */
+    unsigned look;               /* the last one at what is held that saw it */
+    bool disowned, stranger;     /* that was its last word; and the record does not tell its schema's fingerprint */
     char warehouse[ORDER_WAREHOUSE_BYTES];
 };
 

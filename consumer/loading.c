@@ -10,7 +10,7 @@
 #include "consumer/erp_view.h"
 #include "consumer/load.h"
 
-enum { HELD_GLANCE_MS = 2000, HELD_MAX = 1000, DOCUMENT_MAX = 64 * 1024 * 1024 };
+enum { HELD_GLANCE_MS = 2000, STRANGERS_MAX = 250, DOCUMENT_MAX = 64 * 1024 * 1024 };
 
 struct loading {
     struct loading_env env;
@@ -25,7 +25,10 @@ struct loading {
     struct schema *view; /* what the ERP sees; NULL: everything */
     struct order_views *views;
     struct load *all;
+    struct load *turn; /* the first one held for which there was no room when what is held was looked at; the next look begins there. NULL: none */
+    unsigned look;
     size_t records, bytes, held;
+    size_t strangers, stranger_bytes, strangers_most, stranger_bytes_most; /* held records that nothing says to be ours */
     struct loop_timer timer, glance;
     bool stopped, failed;
 };
@@ -54,13 +57,38 @@ static void gauges(struct loading *l)
     metrics_set(m, METRIC_UNREADABLE_YET, NULL, (double)l->held);
 }
 
+static void stranger_set(struct loading *l, struct load *load, bool is)
+{
+    if (load->stranger == is)
+        return;
+    load->stranger = is;
+    if (is) {
+        l->strangers++;
+        l->stranger_bytes += load->record->bytes;
+    } else {
+        l->strangers--;
+        l->stranger_bytes -= load->record->bytes;
+    }
+}
+
+/* The load is not held any more. */
+static void held_over(struct loading *l, struct load *load)
+{
+    stranger_set(l, load, false);
+    if (--l->held == 0)
+        health_set(l->env.health, "schema", HEALTH_UP, NULL, NULL);
+}
+
 /* The load is over, and with its last load the record. done: its outcomes are acknowledged, not just forgotten. */
 static void release(struct loading *l, struct load *load, bool done)
 {
     struct order_record *r = load->record;
-    l->held -= load->item.held;
+    if (load->item.held)
+        held_over(l, load);
     if (load->item.lane != NULL && l->lanes != NULL)
         lanes_done(l->lanes, &load->item);
+    if (l->turn == load)
+        l->turn = load->next;
     DL_DELETE(l->all, load);
     load_destroy(load);
     if (r->open > 0)
@@ -124,7 +152,7 @@ static void unhold(struct loading *l, struct load *place)
 {
     if (place == NULL)
         return;
-    l->held--;
+    held_over(l, place);
     lanes_unhold(l->lanes, &place->item);
 }
 
@@ -198,15 +226,25 @@ static void hold(struct loading *l, struct order_record *r)
     enter(l, load, NULL);
 }
 
-/* The wait counts only while the registry itself says that it does not know the schema: its absence rejects nobody. Records without
- * our headers are not of any producer that registers its schema: beyond HELD_MAX of what is held they go first, so that garbage cannot stop the intake. */
+/* Garbage must not stop the intake for good. Our producer tells the fingerprint of an order's schema; of what does not, no more than this is held. */
+static bool too_many_strangers(const struct loading *l)
+{
+    return l->strangers > l->strangers_most || l->stranger_bytes > l->stranger_bytes_most;
+}
+
+/* The wait counts only while the registry itself says that it does not know the schema: its absence rejects nobody. */
 static void still_held(struct loading *l, struct order_record *r, const char *words, struct load *place)
 {
     int64_t now = loop_now(l->loop);
-    bool excused = order_views_excused(l->views, r->schema_id);
-    if (excused)
+    enum order_views_standing standing = order_views_standing(l->views, r->schema_id, r->fingerprint);
+    if (standing == VIEWS_NO_ROOM && l->turn == NULL)
+        l->turn = place;
+    if (standing == VIEWS_DISOWNED || standing == VIEWS_EXCUSED)
+        place->disowned = standing == VIEWS_DISOWNED;
+    if (standing == VIEWS_EXCUSED)
         place->held_since = now;
-    if (now - place->held_since >= l->unknown_schema_ms || (l->held > HELD_MAX && r->publication == 0 && !excused && now - place->held_since >= HELD_GLANCE_MS)) {
+    stranger_set(l, place, place->disowned && r->fingerprint == 0);
+    if (place->disowned && (now - place->held_since >= l->unknown_schema_ms || (place->stranger && too_many_strangers(l)))) {
         refuse(l, r, "schema-unknown", words, place);
         return;
     }
@@ -230,23 +268,29 @@ static void read_record(struct loading *l, struct order_record *r, struct load *
         still_held(l, r, e.text, place);
 }
 
-/* The registry has answered, or time has passed: what is held is read again. */
+/* Reads again what is held from `load` on and was not seen by this look. */
+static void look_from(struct loading *l, struct load *load)
+{
+    struct load *next;
+    for (; load != NULL && !l->failed; load = next) {
+        next = load->next;
+        if (load->item.held && load->look != l->look) {
+            load->look = l->look;
+            read_record(l, load->record, load);
+        }
+    }
+}
+
+/* The registry has answered, or time has passed. */
 static void read_held(void *arg)
 {
     struct loading *l = arg;
-    struct load *load, *next;
-    if (l->held == 0) {
-        health_set(l->env.health, "schema", HEALTH_UP, NULL, NULL); /* what was held went with its partition */
-        return;
-    }
-    DL_FOREACH_SAFE(l->all, load, next)
-    {
-        if (load->item.held && !l->failed)
-            read_record(l, load->record, load);
-    }
-    if (l->held == 0)
-        health_set(l->env.health, "schema", HEALTH_UP, NULL, NULL);
-    else
+    struct load *first = l->turn;
+    l->turn = NULL;
+    l->look++;
+    look_from(l, first);
+    look_from(l, l->all);
+    if (l->held > 0)
         loop_timer_in(l->loop, &l->glance, HELD_GLANCE_MS, read_held, l);
     pump(l);
     l->env.ops.progress(l->env.arg); /* there may be room for intake again */
@@ -499,6 +543,9 @@ enum rc loading_create(const struct loading_env *env, struct loading **out, stru
     l->warehouse = config_text(env->config, "consumer.warehouse");
     l->own_lines = strcmp(config_text(env->config, "consumer.lines"), "own") == 0;
     l->unknown_schema_ms = config_ms(env->config, "consumer.unknown_schema_after");
+    size_t quarter = (size_t)config_int(env->config, "consumer.queue_records") / 4; /* far from what stops the intake */
+    l->strangers_most = quarter < STRANGERS_MAX ? quarter : STRANGERS_MAX;           /* nor may they fill a commit's metadata */
+    l->stranger_bytes_most = (size_t)config_int(env->config, "consumer.queue_bytes") / 4;
     if ((l->lanes = lanes_configured(env->config, l->loop)) == NULL || (l->outbox = outbox_create(&env->outbox, published, l)) == NULL ||
         (l->views = order_views_create(l->loop, env->registry, read_held, l)) == NULL)
         goto out;

@@ -57,7 +57,7 @@ static bool is_revision(const char *text)
 static void headers_read(struct order_record *o)
 {
     const char *publication = header_text(o, "publication"), *revision = header_text(o, "revision");
-    const char *warehouses = header_text(o, "warehouses"), *organization;
+    const char *warehouses = header_text(o, "warehouses"), *fingerprint = header_text(o, "schema"), *organization;
     size_t n;
     if (order_key_parse(o->source.key, o->source.key_n, &organization, &n, &o->order_id) && n < sizeof o->organization_text) {
         memcpy(o->organization_text, organization, n);
@@ -70,6 +70,8 @@ static void headers_read(struct order_record *o)
     }
     if (revision != NULL && is_revision(revision))
         memcpy(o->revision, revision, ORDER_REVISION_BYTES);
+    if (fingerprint != NULL && is_revision(fingerprint)) /* of the same form */
+        o->fingerprint = strtoull(fingerprint, NULL, 16);
     o->warehouses = warehouses != NULL ? strdup(warehouses) : strdup("");
     o->traceparent = header_text(o, "traceparent");
     if (o->traceparent != NULL && (strlen(o->traceparent) != 55 || strspn(o->traceparent, "0123456789abcdef-") != 55))
@@ -125,7 +127,6 @@ static enum rc head_take(struct order_record *o, const struct order_head *h, str
 enum rc order_record_decode(struct order_record *o, struct order_views *views, struct warehouse_set *delivering, struct err *e)
 {
     struct order_head *head = NULL;
-    const char *fingerprint = header_text(o, "schema");
     const struct order_view *view = NULL;
     enum rc rc = RC_REJECT;
     o->schema_id = -1;
@@ -135,8 +136,7 @@ enum rc order_record_decode(struct order_record *o, struct order_views *views, s
     }
     if ((rc = frame_parse(o->source.value, o->source.value_n, &o->schema_id, &o->avro, &o->avro_n, e)) != RC_OK)
         return rc;
-    uint64_t known = fingerprint != NULL && is_revision(fingerprint) ? strtoull(fingerprint, NULL, 16) : 0;
-    if ((rc = order_views_get(views, o->schema_id, known, &view, e)) != RC_OK)
+    if ((rc = order_views_get(views, o->schema_id, o->fingerprint, &view, e)) != RC_OK)
         return rc;
     head = malloc(sizeof *head); /* 8 KB */
     if (head == NULL) {

@@ -24,6 +24,7 @@ struct order_record {
     bool withdrawn;
     const char *warehouses;     /* comma list, owned; "" : not known */
     const char *traceparent;    /* owned; NULL: none */
+    uint64_t fingerprint;       /* of the schema that it was written with; 0: not told */
     /* Set by order_record_decode. */
     int32_t schema_id;             /* of its frame; -1: no frame */
     const struct order_view *view; /* NULL: not readable (yet) */
