@@ -87,7 +87,7 @@ static enum rc send_dead_letter(struct outbox *o, struct outbox_entry *en, struc
     struct dlq_entry entry = {.kind = DLQ_ORDER, .key = r->source.key, .key_n = r->source.key_n, .value = r->source.value,
                               .value_n = r->source.value_n, .reason = reason, .program = "erp-consumer",
                               .at = clock_wall(loop_clock(o->env.loop)), .source = &r->source, .extra = extra,
-                              .extra_n = sizeof extra / sizeof *extra, .omit_value = en->omit_value};
+                              .extra_n = sizeof extra / sizeof *extra, .omit_value = en->omit_value, .bare = en->bare};
     return dlq_publish(o->env.publisher, o->env.dead_letters, &entry, dead_letter_acked, en, e);
 }
 
@@ -161,7 +161,7 @@ static void flush(void *arg)
     }
 }
 
-/* The broker will not take it: without its value if that helps, otherwise again later; nothing is given up. */
+/* The broker will not take it: not even what was left of it: again later; nothing is given up. */
 static void refused(struct outbox *o, struct outbox_entry *en, const char *what, const char *words)
 {
     log_event(o->env.log, LOG_ERROR, "outbox", en->record->key, "the broker refuses a record, tried again", LOG_S("what", what),
@@ -180,7 +180,8 @@ static void dead_letter_acked(void *arg, const struct publisher_ack *ack)
             advance(o, en);
         else
             o->done(o->arg, en);
-    } else if (!en->omit_value) {
+    } else if (!en->bare) {
+        en->bare = en->omit_value; /* the value first */
         en->omit_value = true;
         advance(o, en);
     } else {
@@ -206,6 +207,6 @@ void outbox_schema(struct outbox *o, int32_t id)
 void outbox_put(struct outbox *o, struct outbox_entry *entry)
 {
     entry->box = o;
-    entry->waits = entry->omit_value = entry->plain = false;
+    entry->waits = entry->omit_value = entry->bare = entry->plain = false;
     advance(o, entry);
 }

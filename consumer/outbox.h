@@ -32,7 +32,7 @@ struct outbox_entry {
     /* The outbox's own. */
     struct outbox *box;
     struct outbox_entry *prev, *next; /* among those that wait to be sent */
-    bool waits, omit_value, plain;
+    bool waits, omit_value, bare, plain;
 };
 
 struct outbox_env {   /* borrowed while the outbox lives */

@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REASON_BYTES = 1000, OWN_HEADERS = 8, NUMBER_TEXT = 24 };
+#include <xxhash.h>
+
+enum { REASON_BYTES = 1000, OWN_HEADERS = 9, NUMBER_TEXT = 24, KEY_HASH = 18 };
+enum leave_out { NOTHING, VALUE, ALL };
 
 struct headers {
     struct kafka_header all[DLQ_HEADERS];
     size_t n;
-    char numbers[4][NUMBER_TEXT]; /* texts of the numeric headers */
+    char numbers[5][NUMBER_TEXT]; /* texts of the numeric headers */
     size_t numbers_n;
 };
 
@@ -49,11 +52,11 @@ static size_t cut(const char *text, size_t limit)
     return n;
 }
 
-static void fill(struct headers *h, const struct dlq_entry *entry, bool omit)
+static void fill(struct headers *h, const struct dlq_entry *entry, enum leave_out out)
 {
     const char *reason = entry->reason != NULL ? entry->reason : "";
     h->n = h->numbers_n = 0;
-    if (entry->source != NULL)
+    if (entry->source != NULL && out != ALL)
         add_foreign(h, entry->source->headers, entry->source->headers_n);
     add_foreign(h, entry->extra, entry->extra_n);
     add(h, "kind", kind_name(entry->kind), strlen(kind_name(entry->kind)));
@@ -65,26 +68,35 @@ static void fill(struct headers *h, const struct dlq_entry *entry, bool omit)
         add_number(h, "source-partition", entry->source->partition);
         add_number(h, "source-offset", entry->source->offset);
     }
-    if (omit)
+    if (out != NOTHING)
         add_number(h, "omitted", (int64_t)entry->value_n);
+    if (out == ALL)
+        add_number(h, "omitted-key", (int64_t)entry->key_n);
 }
 
-static enum rc send_entry(struct publisher *p, const char *topic, const struct dlq_entry *entry, bool omit, publisher_done_fn *done, void *arg,
-                          struct err *e)
+static enum rc send_entry(struct publisher *p, const char *topic, const struct dlq_entry *entry, enum leave_out out, publisher_done_fn *done,
+                          void *arg, struct err *e)
 {
     struct headers h;
-    fill(&h, entry, omit);
+    char hash[KEY_HASH];
+    fill(&h, entry, out);
     struct kafka_record r = {.topic = topic, .partition = -1, .key = entry->key, .key_n = entry->key_n, .headers = h.all, .headers_n = h.n};
-    r.value = omit ? "" : entry->value;
-    r.value_n = omit ? 0 : entry->value_n;
+    r.value = out != NOTHING ? "" : entry->value;
+    r.value_n = out != NOTHING ? 0 : entry->value_n;
+    if (out == ALL) {
+        (void)snprintf(hash, sizeof hash, "?%016" PRIx64, (uint64_t)XXH64(entry->key != NULL ? entry->key : "", entry->key_n, 0)); /* fits */
+        r.key = hash;
+        r.key_n = strlen(hash);
+    }
     return publisher_send(p, &r, done, arg, e);
 }
 
 enum rc dlq_publish(struct publisher *p, const char *topic, const struct dlq_entry *entry, publisher_done_fn *done, void *arg, struct err *e)
 {
-    enum rc rc = send_entry(p, topic, entry, entry->omit_value, done, arg, e);
-    if (rc == RC_REJECT && !entry->omit_value)
-        rc = send_entry(p, topic, entry, true, done, arg, e);
+    enum leave_out out = entry->bare ? ALL : entry->omit_value ? VALUE : NOTHING;
+    enum rc rc = send_entry(p, topic, entry, out, done, arg, e);
+    while (rc == RC_REJECT && out != ALL)
+        rc = send_entry(p, topic, entry, ++out, done, arg, e);
     if (rc == RC_REJECT || rc == RC_FATAL)
         err_prefix(e, "dead letter");
     return rc;

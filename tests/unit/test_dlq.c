@@ -14,6 +14,7 @@ static struct {
     size_t limit; /* larger values are refused */
     unsigned sends;
     size_t value_n;
+    size_t limit_all; /* and larger records; 0: none are */
     char headers[4096]; /* "name=value\n" of the last record */
     char key[64];
 } sent;
@@ -22,7 +23,10 @@ enum rc publisher_send(struct publisher *p, const struct kafka_record *r, publis
 {
     (void)p, (void)done, (void)arg;
     sent.sends++;
-    if (r->value_n > sent.limit) {
+    size_t all = r->key_n + r->value_n;
+    for (size_t i = 0; i < r->headers_n; i++)
+        all += r->headers[i].n;
+    if (r->value_n > sent.limit || (sent.limit_all > 0 && all > sent.limit_all)) {
         err_set(e, "too large");
         return RC_REJECT;
     }
@@ -69,6 +73,39 @@ static void a_value_that_is_too_large_is_left_out_and_its_size_noted(void **stat
     assert_non_null(strstr(sent.headers, "omitted=200\n"));
 }
 
+static void a_key_and_headers_that_are_too_large_are_left_out_too(void **state)
+{
+    (void)state;
+    static char big[5000];
+    memset(big, 'k', sizeof big);
+    struct kafka_header own[] = {{"publication", "17", 2}, {"big", big, sizeof big}};
+    struct kafka_header extra[] = {{"warehouse", "M", 1}};
+    struct kafka_record source = {.topic = "t", .partition = 3, .offset = 44, .headers = own, .headers_n = 1};
+    struct dlq_entry entry = {.kind = DLQ_ORDER, .key = big, .key_n = sizeof big, .value = "abc", .value_n = 3, .reason = "r", .program = "p", .source = &source,
+                              .extra = extra, .extra_n = 1};
+    sent.limit_all = 1000;
+    for (int i = 0; i < 2; i++) { /* the key alone, the headers alone */
+        sent.sends = 0;
+        assert_int_equal(dlq_publish(NULL, "t", &entry, NULL, NULL, NULL), RC_OK);
+        assert_int_equal(sent.sends, 3);
+        assert_int_equal(sent.value_n, 0);
+        assert_null(strstr(sent.headers, "publication="));
+        assert_non_null(strstr(sent.headers, "warehouse=M\n"));
+        assert_non_null(strstr(sent.headers, "source-offset=44\nomitted=3\nomitted-key="));
+        assert_int_equal(strlen(sent.key), 17);
+        assert_int_equal(sent.key[0], '?');
+        entry.key = "acme/1";
+        entry.key_n = 6;
+        source.headers_n = 2;
+    }
+    sent.limit_all = 0;
+    entry.bare = true; /* the broker's own limit */
+    sent.sends = 0;
+    assert_int_equal(dlq_publish(NULL, "t", &entry, NULL, NULL, NULL), RC_OK);
+    assert_int_equal(sent.sends, 1);
+    assert_non_null(strstr(sent.headers, "omitted-key=6\n"));
+}
+
 static void a_value_that_the_broker_refused_is_left_out_when_asked(void **state)
 {
     (void)state;
@@ -111,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_record_keeps_its_headers_and_says_where_it_came_from, setup),
         cmocka_unit_test_setup(a_value_that_is_too_large_is_left_out_and_its_size_noted, setup),
+        cmocka_unit_test_setup(a_key_and_headers_that_are_too_large_are_left_out_too, setup),
         cmocka_unit_test_setup(a_value_that_the_broker_refused_is_left_out_when_asked, setup),
         cmocka_unit_test_setup(a_long_reason_is_cut_at_a_character, setup),
         cmocka_unit_test_setup(more_headers_than_fit_are_dropped_but_never_ours, setup),

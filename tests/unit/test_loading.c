@@ -43,6 +43,7 @@ static struct world {
     /* the publisher */
     struct sent {
         char topic[40], key[40];
+        bool marked; /* as without its key */
         publisher_done_fn *done;
         void *arg;
     } sent[SENT_MAX];
@@ -92,6 +93,7 @@ enum rc publisher_send(struct publisher *p, const struct kafka_record *r, publis
     struct sent *s = &w.sent[w.sent_n++];
     *s = (struct sent){.done = done, .arg = arg};
     (void)snprintf(s->topic, sizeof s->topic, "%s", r->topic);
+    s->marked = kafka_record_header(r, "omitted-key") != NULL;
     (void)snprintf(s->key, sizeof s->key, "%.*s", (int)r->key_n, (const char *)r->key);
     return RC_OK;
 }
@@ -470,6 +472,20 @@ static void a_newer_publication_goes_after_the_older_ones_rejection_is_durable(v
     assert_int_equal(w.done, 2);
 }
 
+static void a_dead_letter_that_the_broker_refuses_is_sent_with_less_until_it_is_taken(void **state)
+{
+    (void)state;
+    struct kafka_record r = {.topic = "orders", .key = "no order", .key_n = 8, .value = "garbage", .value_n = 7};
+    loading_take(w.loading, order_record_create(&r, 1));
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(w.sent_n, i + 1);
+        assert_int_equal(w.sent[i].marked, i == 2);
+        w.sent[i].done(w.sent[i].arg, &(struct publisher_ack){.rc = i < 2 ? RC_REJECT : RC_OK, .words = "too large"});
+    }
+    assert_int_equal(w.sent_n, 3);
+    assert_int_equal(w.done, 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -484,6 +500,7 @@ int main(void)
         TEST(an_empty_registry_refuses_none_of_many_orders_that_tell_their_schema),
         TEST(a_partition_that_leaves_takes_its_trouble_with_it),
         TEST(what_cannot_begin_pauses_and_says_so),
+        TEST(a_dead_letter_that_the_broker_refuses_is_sent_with_less_until_it_is_taken),
         TEST(a_newer_publication_goes_after_the_older_ones_rejection_is_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
