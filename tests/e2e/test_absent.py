@@ -30,6 +30,7 @@ def test(s):
             check(not any(p.ready() for p in programs), f"a program is ready while {name} is down")
             check(all('"error":' in p.http("/readyz")[1] for p in programs), "/readyz says what is wrong")
 
+    seen("the ERP is down for its side before there is an order", 20, s.consumers, "erp", "down")
     seen("the broker is down for everyone", 40, everyone, "kafka", "down")
     seen("xSale is down for its side", 20, xsale_side, "xsale", "down")
     check(all(p.http("/livez")[0] == 200 for p in everyone), "every program is alive while nothing is there")
