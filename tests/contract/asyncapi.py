@@ -20,7 +20,8 @@ HEADERS = {
                        "warehouse": "Whose verdict.", **TRACE},
     "orders-dlq": {"kind": "order (a record of the orders topic), xsale-order (JSON text of an order) or outcome (a record of order-outcomes).", "reason": "Why it is here.",
                    "program": "Who put it here.", "at": "When, milliseconds since 1970 in decimal.", "source-topic": "Where it came from, when it was a record.",
-                   "source-partition": "Its partition.", "source-offset": "Its offset.", "omitted": "Bytes of a value that was too large and is left out."},
+                   "source-partition": "Its partition.", "source-offset": "Its offset.", "omitted": "Bytes of a value that was too large and is left out.",
+                   "omitted-key": "Bytes of a key that was too large too; the key is ? and the hash of it, the record's own headers are left out."},
 }
 
 
