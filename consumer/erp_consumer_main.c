@@ -1,7 +1,9 @@
 /* erp-consumer: loads orders from Kafka into the ERP and says what became of each. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/kafka/kafka_conf.h"
+#include "common/kafka/registry.h"
 #include "common/program/program.h"
 #include "consumer/consumer_metrics.h"
 #include "consumer/erp_sink.h"
@@ -13,10 +15,24 @@ struct state {
     struct loader *loader;
 };
 
+/* A warehouse that no order can name would wait for ever. */
+static void check_warehouse(const struct config *c, struct config_problems *problems)
+{
+    const char *ours = config_text(c, "consumer.warehouse");
+    size_t n = config_list_count(c, "warehouses.known");
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(config_list_item(c, "warehouses.known", i), ours) == 0)
+            return;
+    if (n > 0 && *ours != '\0')
+        config_problem(c, problems, "consumer.warehouse", "is not one of warehouses.known");
+}
+
 static void check(const struct config *c, struct config_problems *problems)
 {
     const struct erp_sink_ops *ops = erp_sink_find(config_text(c, "erp.sink"));
     kafka_conf_check(c, problems);
+    registry_check(c, problems);
+    check_warehouse(c, problems);
     erp_view_check(c, problems);
     if (ops == NULL)
         config_problem(c, problems, "erp.sink", "this build has no such sink; it has http and file");

@@ -1,6 +1,7 @@
 #include "producer/order_mapping.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +117,20 @@ static void told(void *arg, int line, const char *words)
     config_problem(t->config, t->problems, "producer.schema", "%s:%d: %s", path[0] != '\0' ? path : "built-in Order.avsc", line, words);
 }
 
+/* Words that begin with the key that they are about, as order_mapping_open makes them, told where the key was set. */
+static void tell(const struct config *c, struct config_problems *problems, const char *words)
+{
+    static const char *const keys[] = {"producer.schema", "xsale.time_zone"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        size_t n = strlen(keys[i]);
+        if (strncmp(words, keys[i], n) == 0 && strncmp(words + n, ": ", 2) == 0) {
+            config_problem(c, problems, keys[i], "%s", words + n + 2);
+            return;
+        }
+    }
+    config_problem(c, problems, "producer.schema", "%s", words);
+}
+
 /* The schema by itself: everything wrong with it. */
 static unsigned check_schema(const struct config *c, struct config_problems *problems)
 {
@@ -126,8 +141,7 @@ static unsigned check_schema(const struct config *c, struct config_problems *pro
     if (open_schema(c, &s, &e) == RC_OK) {
         found = mapping_lint(s, told, &t);
     } else {
-        buf_printf(&problems->text, "%s\n", e.text);
-        problems->count++;
+        tell(c, problems, e.text);
     }
     schema_destroy(s);
     return found;
@@ -143,8 +157,34 @@ static void check_rest(const struct config *c, struct config_problems *problems)
     zone_close(zone);
 }
 
+struct naming {
+    const struct config *config;
+    struct config_problems *problems;
+};
+
+static void check_named(void *arg, const char *key, const char *warehouse)
+{
+    const struct naming *w = arg;
+    char name[256];
+    size_t n = config_list_count(w->config, "warehouses.known");
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(config_list_item(w->config, "warehouses.known", i), warehouse) == 0)
+            return;
+    (void)snprintf(name, sizeof name, "warehouses.%s", key); /* the table bounds names */
+    if (n > 0 && *warehouse != '\0')
+        config_problem(w->config, w->problems, name, "is not one of warehouses.known: every order that goes there would be refused");
+}
+
+static void check_warehouses(const struct config *c, struct config_problems *problems)
+{
+    struct naming w = {c, problems};
+    check_named(&w, "default", config_text(c, "warehouses.default"));
+    config_each(c, "warehouses", check_named, &w); /* the channels */
+}
+
 void order_mapping_check(const struct config *c, struct config_problems *problems)
 {
+    check_warehouses(c, problems);
     struct order_mapping *m = NULL;
     struct err e = {0};
     if (check_schema(c, problems) > 0) {
@@ -152,8 +192,7 @@ void order_mapping_check(const struct config *c, struct config_problems *problem
         return;
     }
     if (order_mapping_open(c, &m, &e) != RC_OK) {
-        buf_printf(&problems->text, "%s\n", e.text);
-        problems->count++;
+        tell(c, problems, e.text);
     }
     order_mapping_close(m);
 }

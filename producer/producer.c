@@ -368,6 +368,7 @@ static enum rc ask_everybody(struct producer *p, struct err *e)
 void producer_check(const struct config *c, struct config_problems *problems)
 {
     kafka_conf_check(c, problems);
+    registry_check(c, problems);
     xsale_client_check(c, problems);
     order_mapping_check(c, problems);
 }

@@ -628,6 +628,7 @@ static void on_count(void *arg, enum xsale_count what, double amount)
 void updater_check(const struct config *c, struct config_problems *problems)
 {
     kafka_conf_check(c, problems);
+    registry_check(c, problems);
     xsale_client_check(c, problems);
     order_mapping_check(c, problems);
 }

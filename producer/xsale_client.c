@@ -575,30 +575,41 @@ size_t xsale_client_pending(const struct xsale_client *x)
 
 /* ---- check */
 
-static void problem(struct config_problems *problems, const char *words)
+static void check_scheme(const struct config *c, const char *name, struct config_problems *problems)
 {
-    buf_printf(&problems->text, "%s\n", words);
-    problems->count++;
+    if (!config_bool(c, "xsale.insecure") && strncmp(config_text(c, name), "http://", 7) == 0)
+        config_problem(c, problems, name, "must be https://, or set xsale.insecure = true: tokens and orders then travel readable by anybody");
+}
+
+static void check_statuses(const struct config *c, struct config_problems *problems)
+{
+    const char *imported = config_text(c, "xsale.imported_status"), *manual = config_text(c, "xsale.manual_status");
+    const char *same = strcmp(imported, manual) == 0 ? "xsale.manual_status" : NULL;
+    size_t n = config_list_count(c, "xsale.new_statuses");
+    for (size_t i = 0; i < n && same == NULL; i++) {
+        const char *fresh = config_list_item(c, "xsale.new_statuses", i);
+        same = strcmp(fresh, imported) == 0 ? "xsale.imported_status" : strcmp(fresh, manual) == 0 ? "xsale.manual_status" : NULL;
+    }
+    if (n == 0)
+        config_problem(c, problems, "xsale.new_statuses", "needs at least one status, for example Nowe");
+    if (same != NULL)
+        config_problem(c, problems, same, "new_statuses, imported_status and manual_status must differ, or imported orders would be taken again");
 }
 
 void xsale_client_check(const struct config *c, struct config_problems *problems)
 {
-    const char *imported = config_text(c, "xsale.imported_status"), *manual = config_text(c, "xsale.manual_status");
-    bool differ = strcmp(imported, manual) != 0;
-    size_t n = config_list_count(c, "xsale.new_statuses");
-    for (size_t i = 0; i < n; i++) {
-        const char *fresh = config_list_item(c, "xsale.new_statuses", i);
-        differ = differ && strcmp(fresh, imported) != 0 && strcmp(fresh, manual) != 0;
-    }
-    if (!differ)
-        problem(problems, "xsale.new_statuses, xsale.imported_status, xsale.manual_status: must differ, or imported orders would be taken again");
-    const char *path = config_text(c, "xsale.order_path");
+    check_scheme(c, "xsale.api_url", problems);
+    check_scheme(c, "xsale.auth_url", problems);
+    check_statuses(c, problems);
+    const char *path = config_text(c, "xsale.order_path"), *envelope = config_text(c, "xsale.envelope");
     if (*path != '\0' && strstr(path, "{id}") == NULL)
-        problem(problems, "xsale.order_path: must contain {id}");
+        config_problem(c, problems, "xsale.order_path", "must contain {id}");
+    if (*envelope != '\0' && *envelope != '/')
+        config_problem(c, problems, "xsale.envelope", "is a JSON Pointer: empty, or it begins with '/', for example /Orders");
     if (config_ms(c, "xsale.retry_max") < config_ms(c, "xsale.retry_min"))
-        problem(problems, "xsale.retry_max: must not be less than xsale.retry_min");
+        config_problem(c, problems, "xsale.retry_max", "must not be less than xsale.retry_min");
     if (strpbrk(config_text(c, "xsale.query"), " \t#") != NULL)
-        problem(problems, "xsale.query: must be percent-encoded, without blanks and '#'");
+        config_problem(c, problems, "xsale.query", "must be percent-encoded, without blanks and '#'");
     if (strchr(config_text(c, "xsale.organization"), '/') != NULL)
-        problem(problems, "xsale.organization: must not contain '/'");
+        config_problem(c, problems, "xsale.organization", "must not contain '/'");
 }

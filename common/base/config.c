@@ -95,12 +95,17 @@ static void take_default(struct config *c, struct config_entry *entry)
     (void)config_value_read(entry, &c->arena, NULL); /* the table's defaults are right: a test reads them all */
 }
 
+bool config_entry_ours(const struct config *c, const struct config_entry *e)
+{
+    return c->program == 0 || (e->key->programs & c->program) != 0;
+}
+
 static enum rc check_entry(struct config *c, struct config_entry *entry, struct config_problems *problems)
 {
     char name[256];
     struct err e = {0};
     (void)snprintf(name, sizeof name, "%s.%s", entry->key->section, entry->name);
-    enum rc rc = entry->path == NULL ? RC_OK : config_secret_read(entry, &e);
+    enum rc rc = entry->path == NULL || !config_entry_ours(c, entry) ? RC_OK : config_secret_read(entry, &e);
     bool unread = rc != RC_OK;
     if (rc == RC_OK)
         rc = config_value_read(entry, &c->arena, &e);

@@ -89,6 +89,10 @@ const char *config_list_item(const struct config *c, const char *name, size_t i)
 void config_each(const struct config *c, const char *section,
                  void (*fn)(void *arg, const char *key, const char *value), void *arg);
 
+/* Puts the problems of the file ("file:line: ...") into the order of their lines; the others follow as they came. file: as loaded, NULL: none.
+ * Out of memory: the order stays. */
+void config_problems_sort(struct config_problems *problems, const char *file);
+
 /* Reads again the files behind <key>_file secrets whose modification changed. true: something changed. */
 bool config_refresh_secrets(struct config *c);
 

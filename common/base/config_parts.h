@@ -39,6 +39,8 @@ struct config {
 /* config.c */
 struct config_entry *config_entry_find(const struct config *c, const char *section, size_t section_n, const char *name);
 bool config_entry_secret(const struct config_entry *e);
+/* Does the program that loads the configuration read this key? A secret's file that it does not need is not even opened. */
+bool config_entry_ours(const struct config *c, const struct config_entry *e);
 /* "file:line", "environment", "-X" or "default" into out. */
 void config_entry_place(const struct config *c, const struct config_entry *e, char *out, size_t room);
 void config_problem_add(struct config_problems *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -54,10 +54,10 @@ void config_secret_release(struct config_entry *entry)
 }
 
 /* A file that is being replaced may be gone or half-written for a moment: what was read before stays until it can be read. */
-static bool refresh(struct config_entry *entry)
+static bool refresh(const struct config *c, struct config_entry *entry)
 {
     struct stat now;
-    if (entry->path == NULL || stat(entry->path, &now) != 0 || !S_ISREG(now.st_mode))
+    if (entry->path == NULL || !config_entry_ours(c, entry) || stat(entry->path, &now) != 0 || !S_ISREG(now.st_mode))
         return false;
     if (now.st_mtim.tv_sec == entry->modified.tv_sec && now.st_mtim.tv_nsec == entry->modified.tv_nsec &&
         now.st_ino == entry->inode)
@@ -72,6 +72,6 @@ bool config_refresh_secrets(struct config *c)
 {
     bool changed = false;
     for (size_t i = 0; i < c->entries_n; i++)
-        changed |= refresh(&c->entries[i]);
+        changed |= refresh(c, &c->entries[i]);
     return changed;
 }

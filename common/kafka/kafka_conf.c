@@ -83,6 +83,8 @@ static bool names_secret(const char *name)
     return false;
 }
 
+enum { PREFIX_MAX = 200 };
+
 static const char *why_refused(const char *name)
 {
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
@@ -91,15 +93,17 @@ static const char *why_refused(const char *name)
     return NULL;
 }
 
-static void problem(struct config_problems *p, const char *section, const char *name, const char *words)
+static void problem(const struct config *c, struct config_problems *p, const char *section, const char *name, const char *words)
 {
+    char full[512];
     if (p == NULL)
         return;
-    buf_printf(&p->text, "%s.%s: %s\n", section, name, words);
-    p->count++;
+    (void)snprintf(full, sizeof full, "%s.%s", section, name); /* longer ones are not librdkafka's */
+    config_problem(c, p, full, "%s", words);
 }
 
 struct filling {
+    const struct config *config;
     rd_kafka_conf_t *conf;
     const char *section;
     struct config_problems *problems; /* or NULL: the first one goes to e */
@@ -112,7 +116,7 @@ static void complain(struct filling *f, const char *name, const char *words)
     if (f->rc == RC_OK)
         err_set(f->e, "%s.%s: %s", f->section, name, words);
     f->rc = RC_FATAL;
-    problem(f->problems, f->section, name, words);
+    problem(f->config, f->problems, f->section, name, words);
 }
 
 static void fill_user(void *arg, const char *key, const char *value)
@@ -210,7 +214,7 @@ static enum rc build(const struct config *c, unsigned direction, const char *gro
         return rc;
     if ((rc = set_names(c, conf, group_id, e)) != RC_OK)
         return rc;
-    struct filling f = {conf, "kafka", problems, e, RC_OK};
+    struct filling f = {c, conf, "kafka", problems, e, RC_OK};
     config_each(c, "kafka", fill_user, &f);
     f.section = direction == PRODUCE ? "kafka.producer" : "kafka.consumer";
     config_each(c, f.section, fill_user, &f);
@@ -241,24 +245,34 @@ static void try_together(const struct config *c, unsigned direction, struct conf
     rd_kafka_conf_set_log_cb(conf, silent);
     if (rd_kafka_conf_set(conf, "bootstrap.servers", "", text, sizeof text) != RD_KAFKA_CONF_OK ||
         rd_kafka_conf_set(conf, "log.queue", "false", text, sizeof text) != RD_KAFKA_CONF_OK) {
-        problem(problems, "kafka", "bootstrap.servers", text);
+        problem(c, problems, "kafka", "bootstrap.servers", text);
         rd_kafka_conf_destroy(conf);
         return;
     }
     rd_kafka_t *rk = rd_kafka_new(direction == PRODUCE ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof text);
     if (rk == NULL) {
-        problem(problems, "kafka", direction == PRODUCE ? "producer" : "consumer", text);
+        problem(c, problems, "kafka", direction == PRODUCE ? "producer" : "consumer", text);
         rd_kafka_conf_destroy(conf);
         return;
     }
     rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
+/* A topic's name: at most 249 of these characters (Kafka's Topic.java). */
+static void check_prefix(const struct config *c, struct config_problems *problems)
+{
+    const char *prefix = config_text(c, "topics.prefix");
+    size_t n = strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    if (n == 0 || prefix[n] != '\0' || n > PREFIX_MAX)
+        config_problem(c, problems, "topics.prefix", "must be 1 to %d letters, digits, '.', '_' and '-'", PREFIX_MAX);
+}
+
 void kafka_conf_check(const struct config *c, struct config_problems *problems)
 {
+    check_prefix(c, problems);
     unsigned before = problems->count;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    struct filling f = {conf, "kafka", problems, NULL, RC_OK};
+    struct filling f = {c, conf, "kafka", problems, NULL, RC_OK};
     config_each(c, "kafka", fill_user, &f);
     f.section = "kafka.producer";
     config_each(c, f.section, fill_user, &f);

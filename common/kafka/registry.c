@@ -618,6 +618,15 @@ out:
     return rc;
 }
 
+void registry_check(const struct config *c, struct config_problems *problems)
+{
+    bool user = config_text(c, "registry.username")[0] != '\0', password = config_text(c, "registry.password")[0] != '\0';
+    if (user && config_text(c, "registry.token")[0] != '\0')
+        config_problem(c, problems, "registry.token", "given together with registry.username; one of the two");
+    if (user != password)
+        config_problem(c, problems, user ? "registry.username" : "registry.password", "needs %s too", user ? "registry.password" : "registry.username");
+}
+
 enum rc registry_create(struct loop *l, const struct config *c, struct log *log, struct health *h,
                         struct registry **out, struct err *e)
 {

@@ -128,6 +128,7 @@ static int load(struct program *p)
     }
     if (p->config != NULL && p->desc->check != NULL)
         p->desc->check(p->config, &problems);
+    config_problems_sort(&problems, p->options.file);
     code = rc == RC_OK && problems.count == 0 && problems.text.n == 0 ? EXIT_DONE : EXIT_USAGE;
     if (code != EXIT_DONE && !put_out(stderr, &problems.text))
         code = EXIT_WORK;

@@ -36,6 +36,47 @@ EXPECTED = {"xsale-producer": {3: "api_url", 4: "client_id", 8: "insecure", 9: "
             "status-updater": {3: "api_url", 4: "client_id", 8: "insecure", 9: "timeout", 13: "producer", 23: "url", 29: "level"},
             "erp-consumer": {13: "producer", 23: "url", 26: "sink", 29: "level"}}
 
+# Right by themselves, wrong together or for what they are used for.
+TOGETHER = """[xsale]
+organization = acme
+client_id = abc
+client_secret_file = /nonexistent/secret
+username = u
+password = p
+api_url = http://127.0.0.1:1
+new_statuses =
+envelope = Items
+order_path = /orders
+[warehouses]
+known = MAG-1, MAG-2
+default = MAG-9
+8 = MAG-7
+[kafka]
+bootstrap.servers = 127.0.0.1:9092
+nonsense.prop = 1
+[topics]
+prefix = a b
+[registry]
+url = http://127.0.0.1:1
+token = t
+username = u
+[consumer]
+warehouse = NOPE
+[erp.http]
+url = http://127.0.0.1:1/orders
+[producer]
+schema = /nonexistent/Order.avsc
+"""
+SHARED = [17, 19, 22, 23]
+LINES = {"xsale-producer": [4, 7, 8, 9, 10, 13, 14, *SHARED, 29], "status-updater": [4, 7, 8, 9, 10, 13, 14, *SHARED, 29],
+         "erp-consumer": SHARED}
+
+
+def together(s, p):
+    code, text = p.run("--check-config", timeout=10)
+    equal(code, 2, f"{p.name} --check-config, which says {text}")
+    equal([row.split(":")[1] for row in text.splitlines()], [str(n) for n in LINES[p.program]], f"{p.name}: lines complained about, in their order:\n{text}")
+
 
 def test(s):
     for p in (s.producer, s.updater, s.consumers[0]):
@@ -63,6 +104,12 @@ def test(s):
                 lines = [row for row in text.splitlines() if f"bridge.ini.wrong:{number}:" in row]
                 check(lines and word in lines[0], f"{p.name}: line {number} is not complained about with {word}:\n{text}")
             check("secret-that-must-not-show" not in text, f"{p.name} shows a secret")
+    with open(s.config_file, "w", encoding="utf-8") as f:
+        f.write(TOGETHER)
+    for p in (s.producer, s.updater, s.consumers[0]):
+        together(s, p)
+    code, text = s.consumers[0].run("--check-config", "-X", "consumer.warehouse=NOPE", timeout=10)
+    check("consumer.warehouse: is not one of warehouses.known" in text, f"a warehouse that no order can name: {text}")
     s.config_file = good + ".missing"
     equal(s.producer.run()[0], 2, "a file that is missing")
 

@@ -401,6 +401,27 @@ static void secrets_are_read_from_files_and_again_when_these_change(void **state
     assert_string_equal(config_text(b->config, "erp.http.authorization"), "second canary");
 }
 
+static void a_secret_of_another_program_is_not_opened(void **state)
+{
+    struct bench *b = *state;
+    assert_loads(b, LEAST "[xsale]\nclient_secret_file = /nonexistent\n"); /* the consumer has no business with it */
+    assert_string_equal(config_text(b->config, "xsale.client_secret"), "");
+    assert_false(config_refresh_secrets(b->config));
+}
+
+static void problems_come_in_the_order_of_their_lines(void **state)
+{
+    struct config_problems p = {.count = 5};
+    (void)state;
+    buf_init(&p.text, 1000);
+    buf_put_text(&p.text, "a.ini:10: x\nkafka: y\na.ini:9: z\n-X: v\na.ini:10: w\n");
+    config_problems_sort(&p, "a.ini");
+    assert_string_equal(buf_text(&p.text), "a.ini:9: z\na.ini:10: x\na.ini:10: w\nkafka: y\n-X: v\n");
+    config_problems_sort(&p, NULL);
+    assert_string_equal(buf_text(&p.text), "a.ini:9: z\na.ini:10: x\na.ini:10: w\nkafka: y\n-X: v\n");
+    buf_release(&p.text);
+}
+
 static void secret_files_that_cannot_be_used_are_told(void **state)
 {
     struct bench *b = *state;
@@ -525,6 +546,8 @@ int main(void)
         TEST(folded_values_keep_their_lines),
         TEST(line_ends_and_byte_order_marks_of_windows_do_no_harm),
         TEST(secrets_are_read_from_files_and_again_when_these_change),
+        TEST(a_secret_of_another_program_is_not_opened),
+        TEST(problems_come_in_the_order_of_their_lines),
         TEST(secret_files_that_cannot_be_used_are_told),
         TEST(secrets_are_never_shown),
         TEST(each_program_demands_only_what_it_reads),
