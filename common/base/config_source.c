@@ -133,6 +133,12 @@ static bool is_whole_number(const char *text)
     return n > 0 && n < 19 && text[n + (*text == '-')] == '\0';
 }
 
+/* What every property of librdkafka is made of; anything else is a slip of the keyboard that no list of names is needed for. */
+static bool is_property_name(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] == '\0';
+}
+
 static enum rc put_free(struct config *c, const struct config_key *row, const struct given *g, struct config_problems *problems)
 {
     char name[NAME_ROOM];
@@ -150,6 +156,11 @@ static enum rc put_free(struct config *c, const struct config_key *row, const st
         config_suggest_words(&suggest, words, sizeof words);
         config_problem_add(problems, "%s: %s.%s: neither a key of this section nor a whole number%s", g->place, g->section, name,
                            words);
+        return RC_OK;
+    }
+    if (!row->numbered && !is_property_name(name)) {
+        config_problem_add(problems, "%s: [%s]: the name of a property has letters, digits, dots, dashes and underscores only: %s",
+                           g->place, g->section, name);
         return RC_OK;
     }
     struct config_entry *e = config_entry_find(c, g->section, strlen(g->section), name);
