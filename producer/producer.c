@@ -38,7 +38,7 @@ struct producer {
     struct group *group;
     struct tenure *tenure; /* NULL: standing by */
     char group_id[GROUP_BYTES];
-    struct loop_timer secrets, drain, later;
+    struct loop_timer secrets, drain, later, owner_wait;
     bool have_topics, have_xsale, once, stopping, draining, finished;
     int code; /* exit code, with its words */
     struct err failure;
@@ -69,8 +69,20 @@ static void fail(struct producer *p, const char *words)
 
 /* ---- membership */
 
+/* With --once: whoever owns the organization now polls it anyway. */
+static void on_owner_wait(void *arg)
+{
+    struct producer *p = arg;
+    char words[GROUP_BYTES + 160];
+    (void)snprintf(words, sizeof words, "another replica owns the organization, or the broker does not answer: no poll was made (group %s, producer.once_wait)",
+                   p->group_id); /* fits */
+    fail(p, words);
+}
+
 static void stand_by(struct producer *p)
 {
+    if (p->once && !p->stopping)
+        loop_timer_in(p->loop, &p->owner_wait, config_ms(p->config, "producer.once_wait"), on_owner_wait, p);
     metrics_set(p->metrics, PRODUCER_OWNER, NULL, 0);
     health_set(p->health, "polling", HEALTH_UP, NULL, "stands by: polls when it becomes the owner");
 }
@@ -146,6 +158,7 @@ static void begin_tenure(struct producer *p)
                                  .mapping = p->mapping, .writer = p->writer, .order_schema_id = p->ids[SCHEMA_ORDER].id,
                                  .group_id = p->group_id, .once = p->once};
     memcpy(needs.partitions, p->found.partitions, sizeof needs.partitions);
+    loop_timer_clear(p->loop, &p->owner_wait);
     metrics_set(p->metrics, PRODUCER_OWNER, NULL, 1);
     log_event(p->log, LOG_INFO, "producer", NULL, "owns the organization: reads back what was published", LOG_S("group", p->group_id));
     p->tenure = tenure_create(&needs, &ops, p);
@@ -286,6 +299,12 @@ static void on_count(void *arg, enum xsale_count what, double amount)
     metrics_add(p->metrics, rows[what], NULL, amount);
 }
 
+/* With --once: nobody changes a password meanwhile. */
+static void on_refused(void *arg, const char *words)
+{
+    fail(arg, words);
+}
+
 static void on_room(void *arg)
 {
     struct producer *p = arg;
@@ -339,6 +358,8 @@ static enum rc open_parts(struct producer *p, struct err *e)
     if (rc != RC_OK)
         return rc;
     xsale_client_on_count(p->xsale, on_count, p);
+    if (p->once)
+        xsale_client_on_refused(p->xsale, on_refused, p);
     unsigned wanted = (1u << TOPIC_COUNT) - 1;
     if ((rc = topics_create(p->loop, w, p->config, p->log, p->health, wanted, on_topics, p, &p->topics, e)) != RC_OK)
         return rc;
@@ -426,6 +447,7 @@ void producer_release(void *state)
     loop_timer_clear(p->loop, &p->secrets);
     loop_timer_clear(p->loop, &p->drain);
     loop_timer_clear(p->loop, &p->later);
+    loop_timer_clear(p->loop, &p->owner_wait);
     tenure_destroy(p->tenure);
     group_destroy(p->group);
     topics_destroy(p->topics);

@@ -7,7 +7,8 @@
 #include "common/program/program.h"
 #include "producer/tenure.h"
 
-/* For program_desc. The option --once: one complete poll, then the end with exit 0. */
+/* For program_desc. The option --once: one complete poll, then the end with exit 0; exit 1 at once when xSale refuses the login, the statuses or a page, and when
+ * the organization is not ours within producer.once_wait. Whoever does not answer is waited for. */
 void producer_check(const struct config *c, struct config_problems *problems);
 enum rc producer_start(struct program *p, void **state, struct err *e);
 void producer_stop(void *state);

@@ -3,7 +3,7 @@
 int main(int argc, char **argv)
 {
     static const struct program_option options[] = {
-        {"--until-end", NULL, "Work off the outcomes that are there, settle every status, and end."},
+        {"--until-end", NULL, "Work off the outcomes that are there, settle every status, and end; at once with 1 when xSale refuses the login."},
     };
     const struct program_desc desc = {
         .name = "status-updater",

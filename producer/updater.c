@@ -615,6 +615,14 @@ static void on_xsale(void *arg, enum rc rc, const char *words)
     begin(u);
 }
 
+/* With --until-end: nobody changes a password meanwhile. */
+static void on_refused(void *arg, const char *words)
+{
+    struct updater *u = arg;
+    if (!u->stopping)
+        fail(u, words);
+}
+
 static void on_count(void *arg, enum xsale_count what, double amount)
 {
     static const enum updater_metric rows[] = {
@@ -661,6 +669,8 @@ static enum rc build(struct updater *u, struct err *e)
     if ((rc = xsale_client_create(u->loop, u->config, u->log, health(u), config_int(u->config, "updater.requests_per_minute"), &u->xsale, e)) != RC_OK)
         return rc;
     xsale_client_on_count(u->xsale, on_count, u);
+    if (u->until_end)
+        xsale_client_on_refused(u->xsale, on_refused, u);
     xsale_client_open(u->xsale, on_xsale, u);
     return topics_create(u->loop, worker, u->config, u->log, health(u), 1u << TOPIC_OUTCOMES | 1u << TOPIC_STATUS | 1u << TOPIC_DLQ, on_topics, u,
                          &u->topics, e);

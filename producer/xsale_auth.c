@@ -234,6 +234,8 @@ static void on_login(void *arg, const struct http_reply *reply)
             a->n.count(a->n.count_arg, XSALE_COUNT_LOGINS_REFUSED, 1);
         err_prefix(&e, "login");
         login_later(a, refused, reply->retry_after_ms, e.text);
+        if (refused)
+            a->n.refused(a->n.refused_arg, e.text);
         return;
     }
     backoff_reset(&a->soon);

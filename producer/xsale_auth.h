@@ -33,6 +33,8 @@ struct xsale_auth_needs {
     struct health *health;
     xsale_count_fn *count; /* never NULL */
     void *count_arg;
+    xsale_refused_fn *refused; /* never NULL: a login was refused (and will be repeated) */
+    void *refused_arg;
 };
 
 /* NULL: out of memory. */

@@ -27,6 +27,8 @@ struct xsale_client {
     char *organization; /* owned; NULL: not known yet */
     xsale_count_fn *count;
     void *count_arg;
+    xsale_refused_fn *refused;
+    void *refused_arg;
     uint64_t put_denied; /* login whose fresh tokens a PUT was refused with; 0: none */
     struct xsale_call *calls; /* newest first */
     size_t pending;
@@ -44,6 +46,8 @@ struct xsale_call {
     struct xsale_call *next, *prev;
     struct xsale_client *x;
     bool put;
+    bool needed;      /* nothing goes on without it: a refusal is told */
+    const char *hint; /* what to look at after a 403 or 404; NULL: nothing */
     struct buf url, body; /* as they are sent */
     const char *path;     /* of url, for words: behind scheme and host, query included (parameter names and ids only) */
     xsale_done_fn *done;
@@ -65,6 +69,17 @@ static void count(void *arg, enum xsale_count what, double amount)
 {
     struct xsale_client *x = arg;
     x->count(x->count_arg, what, amount);
+}
+
+static void refuse_nothing(void *arg, const char *words)
+{
+    (void)arg, (void)words;
+}
+
+static void refused(void *arg, const char *words)
+{
+    struct xsale_client *x = arg;
+    x->refused(x->refused_arg, words);
 }
 
 /* ---- one call */
@@ -114,9 +129,12 @@ static void finish(struct xsale_call *call, enum xsale_end end, const struct htt
 static void finish_wrong(struct xsale_call *call, enum xsale_end end, const struct http_reply *reply, const char *what)
 {
     struct err e;
-    err_set(&e, "%s %s: %s", method(call), call->path, what);
+    bool hinted = call->hint != NULL && (end == XSALE_GONE || reply->status == 403);
+    err_set(&e, "%s %s: %s%s", method(call), call->path, what, hinted ? call->hint : "");
     if (end != XSALE_GONE) /* gone is an answer, not trouble */
         log_event(call->x->log, LOG_WARN, "xsale", NULL, "xSale refused a request", LOG_S("why", e.text));
+    if (call->needed)
+        refused(call->x, e.text);
     finish(call, end, reply, e.text);
 }
 
@@ -344,6 +362,7 @@ struct xsale_call *xsale_get_page(struct xsale_client *x, int64_t index, int64_t
     struct xsale_call *call = new_call(x, false, done, arg);
     if (call == NULL)
         return NULL;
+    call->needed = true;
     xsale_url_page(x->config, x->organization, x->names.fresh, x->names.fresh_n, index, received, &call->url);
     return start(call);
 }
@@ -441,6 +460,8 @@ static void open_next(void *arg)
     bool have = x->organization != NULL;
     struct xsale_call *call = new_call(x, false, have ? on_statuses : on_me, x);
     if (call != NULL) {
+        call->needed = true;
+        call->hint = have ? "; is xsale.organization right?" : "; is xsale.api_url right?";
         if (have)
             xsale_url_statuses(x->config, x->organization, &call->url);
         else
@@ -478,14 +499,15 @@ enum rc xsale_client_create(struct loop *l, const struct config *c, struct log *
     err_set(e, "out of memory");
     if (x == NULL)
         goto fail;
-    *x = (struct xsale_client){.loop = l, .config = c, .log = log, .health = h, .count = count_nothing};
+    *x = (struct xsale_client){.loop = l, .config = c, .log = log, .health = h, .count = count_nothing, .refused = refuse_nothing};
     if (*organization != '\0' && (x->organization = strdup(organization)) == NULL)
         goto fail;
     bucket_init(&x->quota, requests_per_minute, loop_now(l));
     backoff_init(&x->opening.backoff, REOPEN_MS, REOPEN_MOST_MS, (uint64_t)loop_now(l) + 7);
     if ((x->http = new_http(l, c, e)) == NULL)
         goto fail;
-    struct xsale_auth_needs needs = {.loop = l, .http = x->http, .config = c, .log = log, .health = h, .count = count, .count_arg = x};
+    struct xsale_auth_needs needs = {.loop = l, .http = x->http, .config = c, .log = log, .health = h, .count = count, .count_arg = x,
+                                    .refused = refused, .refused_arg = x};
     if ((x->auth = xsale_auth_create(&needs)) == NULL)
         goto fail;
     *out = x;
@@ -514,6 +536,12 @@ void xsale_client_on_count(struct xsale_client *x, xsale_count_fn *fn, void *arg
 {
     x->count = fn;
     x->count_arg = arg;
+}
+
+void xsale_client_on_refused(struct xsale_client *x, xsale_refused_fn *fn, void *arg)
+{
+    x->refused = fn;
+    x->refused_arg = arg;
 }
 
 void xsale_client_secrets_changed(struct xsale_client *x)

@@ -51,6 +51,9 @@ enum xsale_count {
 };
 typedef void xsale_count_fn(void *arg, enum xsale_count what, double amount);
 
+/* words: borrowed. */
+typedef void xsale_refused_fn(void *arg, const char *words);
+
 struct xsale_status {
     int64_t id;
     const char *name;
@@ -65,6 +68,9 @@ enum rc xsale_client_create(struct loop *l, const struct config *c, struct log *
 /* Open calls are dropped without done. */
 void xsale_client_destroy(struct xsale_client *x);
 void xsale_client_on_count(struct xsale_client *x, xsale_count_fn *fn, void *arg);
+/* fn is told, from the loop, whenever xSale refuses what nothing goes on without and what somebody has to put right: a login, fresh tokens, the organization, the
+ * statuses, a page of the orders (4xx but 408 and 429). For a program that is to end then; it is repeated all the same. fn must not destroy the client. */
+void xsale_client_on_refused(struct xsale_client *x, xsale_refused_fn *fn, void *arg);
 /* config_refresh_secrets said so: a login that was refused and waits is tried at once. */
 void xsale_client_secrets_changed(struct xsale_client *x);
 

@@ -3,11 +3,13 @@
 int main(int argc, char **argv)
 {
     static const struct program_option options[] = {
-        {"--once", NULL, "make one complete poll, wait until everything is acknowledged, and end"},
+        {"--once", NULL, "Make one complete poll, wait until everything is acknowledged, and end. A broker, a registry or an xSale that does not answer is waited for; "
+                         "a login or a request that xSale refuses ends it at once with 1, and so does another replica that does not give the organization up within "
+                         "producer.once_wait."},
     };
     static const struct program_desc desc = {
         .name = "xsale-producer",
-        .summary = "takes orders from xSale to Kafka",
+        .summary = "take orders from xSale to Kafka",
         .description = "Polls the orders that stand in the new statuses of one xSale organization and publishes each of them once to the topic orders; "
                        "an edited order and one that an operator has set back to a new status is published again.\n\n"
                        "Several replicas may run: they share a consumer group, the one that owns it polls and the others take over when it goes.\n\n"

@@ -293,9 +293,14 @@ void log_destroy(struct log *l)
 {
     if (l == NULL)
         return;
-    for (size_t i = 0; i < FOLD_ROWS; i++)
-        flush_fold(l, &l->folds[i]);
+    log_flush(l);
     free(l);
+}
+
+void log_flush(struct log *l)
+{
+    for (size_t i = 0; l != NULL && i < FOLD_ROWS; i++)
+        flush_fold(l, &l->folds[i]);
 }
 
 void log_set(struct log *l, enum log_level level, enum log_format format)

@@ -27,7 +27,9 @@ struct log_field {
 /* fd: where lines go (2; a test gives its own), borrowed. program: first word of a JSON line's "program" field, borrowed.
  * NULL: out of memory. */
 struct log *log_create(const char *program, int fd, const struct clock *clock);
-void log_destroy(struct log *l);
+void log_destroy(struct log *l); /* flushes */
+/* Writes the counts of folded lines that stand out, so that they do not come after a last line. */
+void log_flush(struct log *l);
 void log_set(struct log *l, enum log_level level, enum log_format format);
 int log_enabled(const struct log *l, enum log_level level);
 

@@ -27,7 +27,6 @@ static const struct property defaults[] = {
     {"queued.min.messages", "10000", CONSUME},
     {"queued.max.messages.kbytes", "16384", CONSUME},
     {"max.poll.interval.ms", "300000", CONSUME},
-    {"allow.auto.create.topics", "false", CONSUME},
 };
 
 /* Of the classic group protocol: the other one refuses them. */

@@ -245,6 +245,7 @@ static void close_all(struct program *p)
     loop_destroy(p->loop);
     metrics_destroy(p->metrics);
     health_destroy(p->health);
+    log_flush(p->log);
     if (p->log != NULL)
         log_fact(p->log, LOG_INFO, "program", NULL, "ended", LOG_I("code", p->code));
     log_destroy(p->log);

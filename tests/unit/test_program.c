@@ -29,6 +29,8 @@ static enum rc start(struct program *p, void **state, struct err *e)
         err_set(e, "refused at start");
         return RC_REJECT;
     }
+    for (int i = 0; i < 3; i++)
+        log_event(program_log(p), LOG_WARN, "tester", NULL, "again and again", LOG_I("i", i));
     if (program_option_value(p, "--once") != NULL)
         program_finish(p, 0, NULL);
     if (program_option_value(p, "--fail") != NULL)
@@ -164,7 +166,10 @@ static void a_program_ends_with_the_code_of_its_work(void **state)
     struct child c;
     assert_int_equal(RUN(&c, "--once", LEAST), 0);
     assert_non_null(strstr(c.text, "info program: started program=tester version=" BRIDGE_VERSION));
-    assert_non_null(strstr(c.text, "info program: ended code=0\n"));
+    const char *last = strstr(c.text, "info program: ended code=0\n");
+    assert_non_null(strstr(c.text, "warn tester: again and again repeated=2\n"));
+    assert_non_null(last);
+    assert_int_equal(last[strlen("info program: ended code=0\n")], '\0'); /* what was folded is told before */
     assert_int_equal(RUN(&c, "--fail", "no luck", LEAST), 1);
     assert_non_null(strstr(c.text, "error program: cannot go on why=\"no luck\"\n"));
     assert_int_equal(RUN(&c, "-X", "topics.prefix=refused", LEAST), 2);

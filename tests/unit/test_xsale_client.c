@@ -111,6 +111,8 @@ struct bench {
     char body[256];
     unsigned done;
     double counts[XSALE_COUNT_REPEATS + 1];
+    unsigned refusals;
+    char refusal[600];
     char log_path[64];
     int log_fd;
 };
@@ -136,6 +138,13 @@ static void on_count(void *arg, enum xsale_count what, double amount)
 {
     struct bench *b = arg;
     b->counts[what] += amount;
+}
+
+static void on_refused(void *arg, const char *words)
+{
+    struct bench *b = arg;
+    b->refusals++;
+    snprintf(b->refusal, sizeof b->refusal, "%s", words);
 }
 
 static struct config *load(const char *const *more, size_t more_n)
@@ -170,6 +179,7 @@ static struct bench *bench_with(const char *const *more, size_t more_n, int64_t 
     b->health = health_create(&test_clock, NULL);
     assert_int_equal(xsale_client_create(b->loop, b->config, b->log, b->health, per_minute, &b->x, &e), RC_OK);
     xsale_client_on_count(b->x, on_count, b);
+    xsale_client_on_refused(b->x, on_refused, b);
     return b;
 }
 
@@ -480,6 +490,39 @@ static void a_refused_login_is_never_repeated_in_a_tight_loop(void **state)
     bench_end(b);
 }
 
+static void what_somebody_has_to_put_right_is_told(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with(NULL, 0, 600);
+    xsale_client_open(b->x, on_opened, b);
+    turn(b, 0);
+    answer_status(b, 503, "");
+    turn(b, 5000);
+    assert_int_equal(b->refusals, 0);
+    answer_status(b, 403, "{\"error\":\"invalid_grant\",\"error_description\":\"Wrong email or password.\"}");
+    assert_int_equal(b->refusals, 1);
+    assert_non_null(strstr(b->refusal, "invalid_grant: Wrong email or password."));
+    xsale_client_secrets_changed(b->x);
+    turn(b, 0);
+    answer_login(b, 86400, 86400);
+    answer_status(b, 403, "");
+    assert_int_equal(b->refusals, 2);
+    assert_string_equal(b->refusal, "GET /acme/statuses: HTTP 403: the xSale user has no right to do this; is xsale.organization right?");
+    turn(b, 60000);
+    answer_status(b, 200, STATUSES);
+    assert_true(b->opened_done);
+    assert_non_null(xsale_get_order(b->x, 7, on_done, b)); /* an order that is gone, or must not be seen, stops nobody */
+    turn(b, 0);
+    answer_status(b, 403, "");
+    assert_int_equal(b->end, XSALE_REFUSED);
+    assert_int_equal(b->refusals, 2);
+    assert_non_null(xsale_get_page(b->x, 0, 0, on_done, b));
+    turn(b, 0);
+    answer_status(b, 400, "");
+    assert_int_equal(b->refusals, 3);
+    bench_end(b);
+}
+
 static void a_get_is_repeated_until_it_is_answered(void **state)
 {
     (void)state;
@@ -653,6 +696,7 @@ int main(void)
         cmocka_unit_test(a_401_drops_the_tokens_logs_in_once_and_repeats_once),
         cmocka_unit_test(a_put_that_lacks_a_right_by_401_does_not_log_in_again_and_again),
         cmocka_unit_test(a_refused_login_is_never_repeated_in_a_tight_loop),
+        cmocka_unit_test(what_somebody_has_to_put_right_is_told),
         cmocka_unit_test(a_get_is_repeated_until_it_is_answered),
         cmocka_unit_test(a_put_is_never_repeated_blindly),
         cmocka_unit_test(retry_after_closes_the_quota_for_everybody),
