@@ -58,10 +58,25 @@ struct worker *program_worker(struct program *p)
 
 const char *program_option_value(const struct program *p, const char *name)
 {
-    for (size_t i = 0; i < p->desc->options_n; i++)
-        if (strcmp(p->desc->options[i].name, name) == 0)
+    for (size_t i = 0; i < p->options.own_n; i++)
+        if (strcmp(p->options.own_options[i].name, name) == 0)
             return p->options.own[i];
     return NULL;
+}
+
+size_t program_arguments(const struct program *p)
+{
+    return p->options.arguments_n;
+}
+
+const char *program_argument(const struct program *p, size_t i)
+{
+    return p->options.arguments[i];
+}
+
+static const char *port_key(const struct program *p)
+{
+    return p->options.command != NULL ? p->options.command->port_key : p->desc->port_key;
 }
 
 void program_finish(struct program *p, int code, const char *words)
@@ -70,7 +85,7 @@ void program_finish(struct program *p, int code, const char *words)
         return;
     p->finished = true;
     p->code = code;
-    if (code != EXIT_DONE)
+    if (code != EXIT_DONE && words != NULL)
         log_fact(p->log, LOG_ERROR, "program", NULL, "cannot go on", LOG_S("why", words));
     loop_stop(p->loop);
 }
@@ -89,7 +104,8 @@ static void on_stop(void *arg)
     }
     p->stopping = true;
     log_fact(p->log, LOG_INFO, "program", NULL, "stopping", LOG_S("why", "signal"));
-    p->desc->stop(p->state);
+    const struct program_command *command = p->options.command;
+    (command != NULL ? command->stop : p->desc->stop)(p->state);
 }
 
 static void on_reload(void *arg)
@@ -144,7 +160,7 @@ static int inform(struct program *p, int loaded)
     struct buf text;
     buf_init(&text, TEXT_MAX);
     if (p->options.help)
-        program_help(p->desc, &text);
+        program_help(p->desc, p->options.command, &text);
     else if (p->options.version)
         buf_printf(&text, "%s %s\n", p->desc->name, BRIDGE_VERSION);
     else if (p->options.print_config && p->config != NULL)
@@ -174,8 +190,10 @@ static enum rc open_log(struct program *p, struct err *e)
         err_set(e, "out of memory");
         return RC_FATAL;
     }
-    log_set(p->log, (enum log_level)position(levels, 4, config_text(p->config, "log.level")),
-            (enum log_format)position(formats, 2, config_text(p->config, "log.format")));
+    int level = position(levels, 4, config_text(p->config, "log.level"));
+    if (port_key(p) == NULL && level == LOG_INFO) /* a command at a terminal: its answer is what is wanted */
+        level = LOG_WARN;
+    log_set(p->log, (enum log_level)level, (enum log_format)position(formats, 2, config_text(p->config, "log.format")));
     return RC_OK;
 }
 
@@ -192,10 +210,19 @@ static enum rc open_loop(struct program *p, struct err *e)
     return rc;
 }
 
-static enum rc open_shared(struct program *p, struct err *e)
+static enum rc open_server(struct program *p, struct err *e)
 {
     const char *address = config_text(p->config, "http.address");
-    int port = (int)config_int(p->config, p->desc->port_key);
+    int port = (int)config_int(p->config, port_key(p));
+    enum rc rc = http_server_create(p->loop, address, port, p->health, p->metrics, &p->server, e);
+    if (rc == RC_OK)
+        log_fact(p->log, LOG_INFO, "program", NULL, "listening", LOG_S("address", address),
+                 LOG_I("port", http_server_port(p->server)));
+    return rc;
+}
+
+static enum rc open_shared(struct program *p, struct err *e)
+{
     p->health = health_create(clock_system(), p->log);
     p->metrics = metrics_create(p->desc->name, p->desc->metrics, p->desc->metrics_n);
     if (p->health == NULL || p->metrics == NULL) {
@@ -204,12 +231,7 @@ static enum rc open_shared(struct program *p, struct err *e)
     }
     if ((p->worker = worker_create(p->loop, e)) == NULL)
         return RC_FATAL;
-    enum rc rc = http_server_create(p->loop, address, port, p->health, p->metrics, &p->server, e);
-    if (rc != RC_OK)
-        return rc;
-    log_fact(p->log, LOG_INFO, "program", NULL, "listening", LOG_S("address", address),
-             LOG_I("port", http_server_port(p->server)));
-    return RC_OK;
+    return port_key(p) != NULL ? open_server(p, e) : RC_OK;
 }
 
 /* A core would hold passwords and people's addresses. */
@@ -238,7 +260,8 @@ static enum rc open_all(struct program *p, struct err *e)
 
 static void close_all(struct program *p)
 {
-    p->desc->release(p->state);
+    const struct program_command *command = p->options.command;
+    (command != NULL ? command->release : p->desc->release)(p->state);
     http_server_destroy(p->server);
     if (p->worker != NULL)
         worker_destroy(p->worker);
@@ -254,8 +277,9 @@ static void close_all(struct program *p)
 static int work(struct program *p)
 {
     struct err e = {0};
+    const struct program_command *command = p->options.command;
     enum rc rc = open_all(p, &e);
-    if (rc == RC_OK && (rc = p->desc->start(p, &p->state, &e)) == RC_REJECT)
+    if (rc == RC_OK && (rc = (command != NULL ? command->start : p->desc->start)(p, &p->state, &e)) == RC_REJECT)
         p->code = EXIT_USAGE;
     else if (rc != RC_OK)
         p->code = EXIT_WORK;

@@ -1,7 +1,7 @@
 /* What every program's main shares: options, configuration, log, loop, metrics, HTTP port, signals, exit codes.
  * Common options: -c FILE, -X section.key=value, --check-config, --print-config, --version, --help.
  * First SIGTERM or SIGINT: ops->stop (drain); a second one abandons the drain. SIGHUP: ops->reload.
- * Exit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage. */
+ * Exit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage, 3 the question that a command was asked has the answer no. */
 #ifndef BRIDGE_PROGRAM_PROGRAM_H
 #define BRIDGE_PROGRAM_PROGRAM_H
 
@@ -23,6 +23,22 @@ struct program_option { /* one row drives parsing, --help and the man page */
 
 struct program;
 
+/* One row: a command of a program that has several, as in `order-replay tail --follow`. It takes the program's place in start, stop and release, which mean
+ * the same as there. */
+struct program_command {
+    const char *name;      /* "tail" */
+    const char *arguments; /* for the synopsis, "ORDER..."; NULL: it takes none */
+    size_t arguments_min, arguments_max;
+    const char *summary;   /* one line */
+    const char *description;
+    const struct program_option *options; /* options_n */
+    size_t options_n;
+    const char *port_key;  /* NULL: serves no HTTP, and logs only warnings and errors unless log.level is debug */
+    enum rc (*start)(struct program *p, void **state, struct err *e);
+    void (*stop)(void *state);
+    void (*release)(void *state);
+};
+
 struct program_desc {
     const char *name;      /* "erp-consumer" */
     const char *summary;   /* one line */
@@ -31,6 +47,8 @@ struct program_desc {
     const char *port_key;  /* "http.consumer_port" */
     const struct program_option *options; /* own options, options_n, besides the common ones */
     size_t options_n;
+    const struct program_command *commands; /* commands_n; 0: the program is one command itself. Else start, stop and release are NULL */
+    size_t commands_n;
     const struct metric_row *metrics;
     size_t metrics_n;
     /* Checks that need more than the table (schemas, statuses that must differ, sink's own keys): for --check-config and at start;
@@ -52,15 +70,18 @@ struct metrics *program_metrics(struct program *p);
 struct worker *program_worker(struct program *p);
 /* Was this own option given? Its argument, "" for an option without; NULL: not given. */
 const char *program_option_value(const struct program *p, const char *name);
+/* The command's arguments, i < program_arguments. */
+size_t program_arguments(const struct program *p);
+const char *program_argument(const struct program *p, size_t i);
 
-/* Ends the loop; exit code 0 or 1. words: logged when code is 1; may be NULL. */
+/* Ends the loop; exit code 0, 1, or the command's own. words: logged as an error; NULL: the caller has told it already. */
 void program_finish(struct program *p, int code, const char *words);
 
 /* The whole life of a process; returns its exit code. */
 int program_main(const struct program_desc *d, int argc, char **argv);
 
-/* --help text and mdoc man page of a program, from its tables. */
-void program_help(const struct program_desc *d, struct buf *out);
+/* --help text and mdoc man page of a program, from its tables; command: help of one of its commands, NULL: of the program. */
+void program_help(const struct program_desc *d, const struct program_command *command, struct buf *out);
 void program_man(const struct program_desc *d, struct buf *out);
 
 #endif

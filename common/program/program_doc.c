@@ -61,15 +61,38 @@ static void put_help_options(struct buf *out, const struct program_option *optio
     }
 }
 
-void program_help(const struct program_desc *d, struct buf *out)
+static void put_help_commands(const struct program_desc *d, struct buf *out)
 {
-    buf_printf(out, "%s: %s\n\nUsage: %s [options] -c FILE\n", d->name, d->summary, d->name);
-    each_paragraph(d->description, out, put_help_paragraph);
+    if (d->commands_n > 0)
+        buf_put_text(out, "\nCommands:\n");
+    for (size_t i = 0; i < d->commands_n; i++) {
+        const struct program_command *c = &d->commands[i];
+        buf_printf(out, "  %s%s%s\n", c->name, c->arguments != NULL ? " " : "", c->arguments != NULL ? c->arguments : "");
+        put_wrapped(out, c->summary, strlen(c->summary), HELP_INDENT + 4);
+    }
+}
+
+void program_help(const struct program_desc *d, const struct program_command *command, struct buf *out)
+{
+    bool one = d->commands_n == 0;
+    if (command != NULL) {
+        buf_printf(out, "%s %s: %s\n\nUsage: %s %s [options] -c FILE%s%s\n", d->name, command->name, command->summary, d->name, command->name,
+                   command->arguments != NULL ? " " : "", command->arguments != NULL ? command->arguments : "");
+        each_paragraph(command->description, out, put_help_paragraph);
+    } else {
+        buf_printf(out, "%s: %s\n\nUsage: %s %s[options] -c FILE%s\n", d->name, d->summary, d->name, one ? "" : "COMMAND ", one ? "" : " [arguments]");
+        each_paragraph(d->description, out, put_help_paragraph);
+        put_help_commands(d, out);
+    }
     buf_put_text(out, "\nOptions:\n");
-    put_help_options(out, d->options, d->options_n);
+    put_help_options(out, command != NULL ? command->options : d->options, command != NULL ? command->options_n : d->options_n);
     put_help_options(out, program_common_options, program_common_options_n);
-    buf_put_text(out, "\nSignals: TERM and INT end the program in order, a second one at once; HUP reads changed secrets again.\n"
-                      "Exit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage.\n");
+    if (one)
+        buf_put_text(out, "\nSignals: TERM and INT end the program in order, a second one at once; HUP reads changed secrets again.\n"
+                          "Exit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage.\n");
+    else
+        buf_printf(out, "\nExit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage, 3 the answer is no.%s%s%s\n",
+                   command == NULL ? "\n" : "", command == NULL ? d->name : "", command == NULL ? " COMMAND --help tells more of a command." : "");
 }
 
 /* Text of an mdoc line: a backslash is an escape there, and a dot or an apostrophe at the beginning a macro. */
@@ -113,6 +136,23 @@ static void put_man_options(struct buf *out, const struct program_option *option
     }
 }
 
+/* For each command a subsection with its synopsis and options. */
+static void put_man_commands(const struct program_desc *d, struct buf *out)
+{
+    if (d->commands_n > 0)
+        buf_put_text(out, ".Sh COMMANDS\n");
+    for (size_t i = 0; i < d->commands_n; i++) {
+        const struct program_command *c = &d->commands[i];
+        buf_printf(out, ".Ss %s%s%s\n", c->name, c->arguments != NULL ? " " : "", c->arguments != NULL ? c->arguments : "");
+        each_paragraph(c->description, out, put_man_paragraph);
+        if (c->options_n > 0) {
+            buf_put_text(out, ".Bl -tag -width Ds\n");
+            put_man_options(out, c->options, c->options_n);
+            buf_put_text(out, ".El\n");
+        }
+    }
+}
+
 void program_man(const struct program_desc *d, struct buf *out)
 {
     /* Without a date: the page is as old as the program that it comes with. */
@@ -122,6 +162,8 @@ void program_man(const struct program_desc *d, struct buf *out)
     buf_printf(out, " 1\n.Os\n.Sh NAME\n.Nm %s\n.Nd ", d->name);
     put_roff(out, d->summary, strlen(d->summary));
     buf_put_text(out, ".Sh SYNOPSIS\n.Nm\n");
+    if (d->commands_n > 0)
+        buf_put_text(out, ".Ar command\n");
     for (size_t i = 0; i < d->options_n; i++)
         put_man_flag(out, ".Op", &d->options[i]);
     for (size_t i = 0; i < program_common_options_n; i++)
@@ -131,8 +173,14 @@ void program_man(const struct program_desc *d, struct buf *out)
     buf_put_text(out, ".Pp\nThe options are as follows:\n.Bl -tag -width Ds\n");
     put_man_options(out, d->options, d->options_n);
     put_man_options(out, program_common_options, program_common_options_n);
-    buf_put_text(out, ".El\n"
-                      ".Sh SIGNALS\n"
+    buf_put_text(out, ".El\n");
+    put_man_commands(d, out);
+    if (d->commands_n > 0) {
+        buf_put_text(out, ".Sh EXIT STATUS\n"
+                          ".Bl -tag -width Ds\n.It 0\ndone\n.It 1\na failure at work\n.It 2\nwrong configuration or usage\n.It 3\nthe answer is no\n.El\n");
+        return;
+    }
+    buf_put_text(out, ".Sh SIGNALS\n"
                       "TERM and INT end the program in order, a second one at once.\n"
                       "HUP reads changed secrets again.\n"
                       ".Sh EXIT STATUS\n"

@@ -66,46 +66,97 @@ static enum rc take_common(struct program_options *o, const char *name, const ch
     return RC_OK;
 }
 
+static enum rc take_command(struct program_options *o, const struct program_desc *d, const char *word, struct err *e)
+{
+    for (size_t i = 0; i < d->commands_n; i++) {
+        if (strcmp(d->commands[i].name, word) != 0)
+            continue;
+        o->command = &d->commands[i];
+        o->own_options = o->command->options;
+        o->own_n = o->command->options_n;
+        return RC_OK;
+    }
+    err_set(e, "no such command: %s", word);
+    return RC_REJECT;
+}
+
+static enum rc take_plain(struct program_options *o, const struct program_desc *d, const char *word, struct err *e)
+{
+    if (d->commands_n > 0 && o->command == NULL)
+        return take_command(o, d, word, e);
+    if (o->command == NULL || o->arguments_n == o->command->arguments_max) {
+        err_set(e, "%s: %s", o->command == NULL || o->arguments_n == 0 ? "takes no arguments" : "too many arguments", word);
+        return RC_REJECT;
+    }
+    o->arguments[o->arguments_n++] = word;
+    return RC_OK;
+}
+
 static enum rc take_word(struct program_options *o, const struct program_desc *d, int argc, char **argv, int *i, struct err *e)
 {
     const char *value = NULL;
+    if (argv[*i][0] != '-')
+        return take_plain(o, d, argv[*i], e);
     for (size_t k = 0; k < program_common_options_n; k++) {
         enum rc rc = match(&program_common_options[k], argc, argv, i, &value, e);
         if (rc != RC_RETRY)
             return rc == RC_OK ? take_common(o, program_common_options[k].name, value, e) : rc;
     }
-    for (size_t k = 0; k < d->options_n; k++) {
-        enum rc rc = match(&d->options[k], argc, argv, i, &value, e);
+    for (size_t k = 0; k < o->own_n; k++) {
+        enum rc rc = match(&o->own_options[k], argc, argv, i, &value, e);
         if (rc == RC_OK)
             o->own[k] = value;
         if (rc != RC_RETRY)
             return rc;
     }
-    if (argv[*i][0] == '-')
-        err_set(e, "no such option: %.*s", (int)strcspn(argv[*i], "="), argv[*i]);
+    err_set(e, "no such option: %.*s%s", (int)strcspn(argv[*i], "="), argv[*i],
+            d->commands_n > 0 && o->command == NULL ? " (a command's options stand behind it)" : "");
+    return RC_REJECT;
+}
+
+static size_t most_options(const struct program_desc *d)
+{
+    size_t most = d->options_n;
+    for (size_t i = 0; i < d->commands_n; i++)
+        if (d->commands[i].options_n > most)
+            most = d->commands[i].options_n;
+    return most;
+}
+
+/* Whether all that is needed was said; --help and the like need nothing. */
+static enum rc complete(const struct program_options *o, const struct program_desc *d, struct err *e)
+{
+    if (d->commands_n == 0 || o->help || o->version || o->check_config || o->print_config)
+        return RC_OK;
+    if (o->command == NULL)
+        err_set(e, "needs a command");
+    else if (o->arguments_n < o->command->arguments_min)
+        err_set(e, "%s needs %s", o->command->name, o->command->arguments);
     else
-        err_set(e, "takes no arguments: %s", argv[*i]);
+        return RC_OK;
     return RC_REJECT;
 }
 
 enum rc program_options_parse(struct program_options *o, const struct program_desc *d, int argc, char **argv, struct err *e)
 {
-    *o = (struct program_options){0};
+    *o = (struct program_options){.own_options = d->options, .own_n = d->options_n};
     o->overrides = calloc((size_t)argc + 1, sizeof *o->overrides);
-    o->own = calloc(d->options_n + 1, sizeof *o->own);
-    if (o->overrides == NULL || o->own == NULL) {
+    o->arguments = calloc((size_t)argc + 1, sizeof *o->arguments);
+    o->own = calloc(most_options(d) + 1, sizeof *o->own);
+    if (o->overrides == NULL || o->own == NULL || o->arguments == NULL) {
         err_set(e, "out of memory");
         return RC_FATAL;
     }
     enum rc rc = RC_OK;
     for (int i = 1; i < argc && rc == RC_OK; i++)
         rc = take_word(o, d, argc, argv, &i, e);
-    return rc;
+    return rc == RC_OK ? complete(o, d, e) : rc;
 }
 
 void program_options_release(struct program_options *o)
 {
     free(o->overrides);
+    free(o->arguments);
     free(o->own);
     *o = (struct program_options){0};
 }

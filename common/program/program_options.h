@@ -8,7 +8,12 @@ struct program_options { /* texts borrowed from argv */
     const char *file;       /* -c; NULL: none */
     const char **overrides; /* overrides_n of -X, owned */
     size_t overrides_n;
-    const char **own;       /* desc->options_n values, owned; NULL: not given */
+    const struct program_command *command;    /* NULL: none was named */
+    const struct program_option *own_options; /* own_n: the command's, or those of a program without commands */
+    size_t own_n;
+    const char **own;        /* own_n values, owned; NULL: not given */
+    const char **arguments;  /* arguments_n, owned */
+    size_t arguments_n;
     bool check_config, print_config, version, help;
 };
 

@@ -65,6 +65,27 @@ static const struct program_desc desc = {
     .release = release,
 };
 
+static enum rc start_count(struct program *p, void **state, struct err *e)
+{
+    (void)e;
+    *state = p;
+    for (size_t i = 0; i < program_arguments(p); i++)
+        (void)printf("%zu:%s\n", i, program_argument(p, i));
+    (void)printf("deep:%s\n", program_option_value(p, "--deep") != NULL ? program_option_value(p, "--deep") : "not");
+    (void)fflush(stdout);
+    program_finish(p, 3, NULL);
+    return RC_OK;
+}
+
+static const struct program_option count_options[] = {{"--deep", "N", "How deep."}};
+static const struct program_command commands[] = {
+    {.name = "rest", .summary = "does nothing", .description = "Nothing.", .start = start, .stop = stop, .release = release},
+    {.name = "count", .arguments = "WORD [WORD]", .arguments_min = 1, .arguments_max = 2, .summary = "counts words", .description = "Counts.",
+     .options = count_options, .options_n = 1, .start = start_count, .stop = stop, .release = release},
+};
+static const struct program_desc toolbox = {
+    .name = "toolbox", .summary = "has tools", .description = "Tools.", .config_bit = CONFIG_CONSUMER, .commands = commands, .commands_n = 2};
+
 #define LEAST "-X", "kafka.bootstrap.servers=h:1", "-X", "registry.url=http://h", "-X", "http.consumer_port=0"
 
 struct child {
@@ -74,7 +95,7 @@ struct child {
     size_t n;
 };
 
-static void launch(struct child *c, const char *const *arguments)
+static void launch_program(struct child *c, const struct program_desc *d, const char *const *arguments)
 {
     int ends[2];
     char *argv[32] = {(char *)(uintptr_t)"tester"};
@@ -91,10 +112,15 @@ static void launch(struct child *c, const char *const *arguments)
         if (dup2(ends[1], 1) < 0 || dup2(ends[1], 2) < 0)
             _exit(99);
         (void)alarm(30);
-        _exit(program_main(&desc, argc, argv));
+        _exit(program_main(d, argc, argv));
     }
     assert_int_equal(close(ends[1]), 0);
     c->out = ends[0];
+}
+
+static void launch(struct child *c, const char *const *arguments)
+{
+    launch_program(c, &desc, arguments);
 }
 
 /* Reads until the words appear or, for NULL, to the end. */
@@ -120,6 +146,7 @@ static int end(struct child *c)
 }
 
 #define RUN(c, ...) (launch((c), (const char *const[]){__VA_ARGS__, NULL}), end(c))
+#define RUN_TOOL(c, ...) (launch_program((c), &toolbox, (const char *const[]){__VA_ARGS__, NULL}), end(c))
 
 static void wrong_usage_ends_with_2(void **state)
 {
@@ -226,6 +253,52 @@ static void the_man_page_escapes_what_roff_would_read(void **state)
     buf_release(&out);
 }
 
+static void a_command_takes_its_own_options_and_arguments(void **state)
+{
+    (void)state;
+    struct child c;
+    assert_int_equal(RUN_TOOL(&c, LEAST, "count", "one", "--deep", "7", "two"), 3);
+    assert_string_equal(c.text, "0:one\n1:two\ndeep:7\n"); /* and not a line of log */
+    assert_int_equal(RUN_TOOL(&c, "count", LEAST, "-X", "log.level=debug", "one"), 3);
+    assert_non_null(strstr(c.text, "info program: started"));
+}
+
+static void a_command_that_is_not_or_lacks_something_ends_with_2(void **state)
+{
+    (void)state;
+    struct child c;
+    assert_int_equal(RUN_TOOL(&c, LEAST), 2);
+    assert_string_equal(c.text, "toolbox: needs a command\nSee toolbox --help.\n");
+    assert_int_equal(RUN_TOOL(&c, "cuont", LEAST), 2);
+    assert_non_null(strstr(c.text, "no such command: cuont"));
+    assert_int_equal(RUN_TOOL(&c, "count", LEAST), 2);
+    assert_non_null(strstr(c.text, "count needs WORD [WORD]"));
+    assert_int_equal(RUN_TOOL(&c, "count", "a", "b", "c"), 2);
+    assert_non_null(strstr(c.text, "too many arguments: c"));
+    assert_int_equal(RUN_TOOL(&c, "rest", "a"), 2);
+    assert_non_null(strstr(c.text, "takes no arguments: a"));
+    assert_int_equal(RUN_TOOL(&c, "--deep", "1", "count", "a"), 2);
+    assert_non_null(strstr(c.text, "no such option: --deep (a command's options stand behind it)"));
+    assert_int_equal(RUN_TOOL(&c, "rest", "--deep", "1"), 2);
+}
+
+static void each_command_has_help_and_a_place_in_the_man_page(void **state)
+{
+    (void)state;
+    struct child c;
+    assert_int_equal(RUN_TOOL(&c, "--help"), 0);
+    assert_non_null(strstr(c.text, "Usage: toolbox COMMAND [options] -c FILE [arguments]\n"));
+    assert_non_null(strstr(c.text, "  count WORD [WORD]\n        counts words\n"));
+    assert_int_equal(RUN_TOOL(&c, "count", "--help"), 0);
+    assert_non_null(strstr(c.text, "Usage: toolbox count [options] -c FILE WORD [WORD]\n"));
+    assert_non_null(strstr(c.text, "  --deep N\n        How deep.\n"));
+    struct buf out;
+    buf_init(&out, 65536);
+    program_man(&toolbox, &out);
+    assert_non_null(strstr(buf_text(&out), "\n.Ss count WORD [WORD]\n.Pp\nCounts.\n.Bl -tag -width Ds\n.It Fl \\-deep Ar N\nHow deep.\n.El\n"));
+    buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +308,9 @@ int main(void)
         cmocka_unit_test(a_program_ends_with_the_code_of_its_work),
         cmocka_unit_test(the_first_signal_drains_and_the_second_abandons),
         cmocka_unit_test(a_port_in_use_is_a_clear_error),
+        cmocka_unit_test(a_command_takes_its_own_options_and_arguments),
+        cmocka_unit_test(a_command_that_is_not_or_lacks_something_ends_with_2),
+        cmocka_unit_test(each_command_has_help_and_a_place_in_the_man_page),
         cmocka_unit_test(the_man_page_escapes_what_roff_would_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
