@@ -1,0 +1,35 @@
+/* order-replay: the operator's hand. */
+#include "common/kafka/kafka_conf.h"
+#include "common/kafka/registry.h"
+#include "common/program/program.h"
+#include "consumer/replay_tail.h"
+
+static void check(const struct config *c, struct config_problems *problems)
+{
+    kafka_conf_check(c, problems);
+    registry_check(c, problems);
+}
+
+int main(int argc, char **argv)
+{
+    const struct program_command commands[] = {
+        {.name = "tail",
+         .summary = "show what is on the topics, decoded",
+         .description = "Prints the records of the bridge's topics, oldest first within a partition, one line each. Reads only: nothing is changed or committed.",
+         .options = replay_tail_options,
+         .options_n = replay_tail_options_n,
+         .start = replay_tail_start,
+         .stop = replay_tail_stop,
+         .release = replay_tail_release},
+    };
+    const struct program_desc desc = {
+        .name = "order-replay",
+        .summary = "see what became of orders, and put it right",
+        .description = "For the operator of the bridge. It needs Kafka and the schema registry, and neither xSale nor the ERP.",
+        .config_bit = CONFIG_REPLAY,
+        .commands = commands,
+        .commands_n = sizeof commands / sizeof *commands,
+        .check = check,
+    };
+    return program_main(&desc, argc, argv);
+}
