@@ -49,7 +49,7 @@ static bool key_fits(const struct outcome *o, const struct kafka_record *rec)
     return n == rec->key_n && memcmp(key, rec->key, n) == 0;
 }
 
-static enum outcome_read decode(const struct schema *writer, const struct kafka_record *rec, const unsigned char *avro, size_t n,
+static enum outcome_read decode(struct record_writer *writer, const struct kafka_record *rec, const unsigned char *avro, size_t n,
                                 struct outcome **out, struct err *e)
 {
     struct outcome *o = NULL;
@@ -72,7 +72,7 @@ enum outcome_read outcome_reader_read(struct outcome_reader *r, const struct kaf
     int64_t order_id = 0;
     int32_t id = 0;
     const unsigned char *avro = NULL;
-    const struct schema *writer = NULL;
+    struct record_writer *writer = NULL;
     if (rec->key == NULL || !order_key_parse(rec->key, rec->key_n, &organization, &organization_n, &order_id)) {
         err_set(e, "the key is not <organization>/<orderId>");
         return OUTCOME_UNREADABLE;

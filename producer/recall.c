@@ -101,14 +101,14 @@ static enum rc read_head(struct recall *r, const struct schema_record *sr, struc
         err_set(e, "no frame, or a schema that cannot be read");
         return RC_REJECT;
     }
-    if (r->view_schema != sr->writer) {
+    if (r->view_schema != sr->writer->schema) {
         order_view_destroy(r->view);
         r->view = NULL;
         r->view_schema = NULL;
-        enum rc rc = order_view_create(sr->writer, &r->view, e);
+        enum rc rc = order_view_create(sr->writer->schema, &r->view, e);
         if (rc != RC_OK)
             return rc;
-        r->view_schema = sr->writer;
+        r->view_schema = sr->writer->schema;
     }
     return order_view_head(r->view, sr->avro, sr->avro_n, head, e);
 }

@@ -33,11 +33,11 @@ void schema_compare_destroy(struct schema_compare *sc)
 
 bool schema_compare_ready(struct schema_compare *sc, int32_t schema_id)
 {
-    const struct schema *s = NULL;
+    struct record_writer *writer = NULL;
     struct err e;
     if (sc->id == schema_id)
         return true;
-    enum writer_schema_found found = writer_schemas_find(sc->schemas, schema_id, &s);
+    enum writer_schema_found found = writer_schemas_find(sc->schemas, schema_id, &writer);
     if (found == WRITER_SCHEMA_UNKNOWN) {
         writer_schemas_forget(&sc->wait);
         writer_schemas_wait(sc->schemas, &sc->wait, schema_id, sc->there, sc->arg);
@@ -47,7 +47,7 @@ bool schema_compare_ready(struct schema_compare *sc, int32_t schema_id)
     sc->encoder = NULL;
     sc->id = schema_id;
     err_set(&e, "it cannot be read");
-    if (found == WRITER_SCHEMA_UNREADABLE || order_mapping_encoder_for(sc->mapping, s, &sc->encoder, &e) != RC_OK)
+    if (found == WRITER_SCHEMA_UNREADABLE || order_mapping_encoder_for(sc->mapping, writer->schema, &sc->encoder, &e) != RC_OK)
         log_event(sc->log, LOG_WARN, "poll", NULL, "orders cannot be compared by their older schema; they count as edited",
                   LOG_I("schema_id", schema_id), LOG_S("why", e.text));
     return true;

@@ -10,7 +10,7 @@ struct schema_reader;
 
 struct schema_record {
     const struct kafka_record *record; /* borrowed */
-    const struct schema *writer;       /* NULL: a tombstone (no value), or it cannot be read (no frame, no readable schema) */
+    struct record_writer *writer;      /* borrowed until the callback returns; NULL: a tombstone (no value), or it cannot be read (no frame, no readable schema) */
     int32_t schema_id;
     const unsigned char *avro; /* avro_n bytes behind the frame */
     size_t avro_n;

@@ -19,6 +19,7 @@ struct writer_schemas {
     struct loop_timer timer;
     int32_t unreadable[UNREADABLE]; /* the last ones; a forgotten one is fetched once more */
     size_t unreadable_n;
+    struct record_writers writers;
 };
 
 struct writer_schemas *writer_schemas_create(struct loop *l, struct log *log, struct registry *r)
@@ -43,21 +44,26 @@ void writer_schemas_destroy(struct writer_schemas *ws)
         ws->questions = q->next;
         free(q);
     }
+    record_writers_release(&ws->writers);
     free(ws);
 }
 
-enum writer_schema_found writer_schemas_find(const struct writer_schemas *ws, int32_t id, const struct schema **out)
+static bool is_unreadable(const struct writer_schemas *ws, int32_t id)
 {
-    const struct schema *s = registry_cached(ws->registry, id);
-    if (s != NULL) {
-        *out = s;
-        return WRITER_SCHEMA_THERE;
-    }
     size_t n = ws->unreadable_n < UNREADABLE ? ws->unreadable_n : UNREADABLE;
     for (size_t i = 0; i < n; i++)
         if (ws->unreadable[i] == id)
-            return WRITER_SCHEMA_UNREADABLE;
-    return WRITER_SCHEMA_UNKNOWN;
+            return true;
+    return false;
+}
+
+enum writer_schema_found writer_schemas_find(struct writer_schemas *ws, int32_t id, struct record_writer **out)
+{
+    const struct schema *s = registry_cached(ws->registry, id);
+    if (s == NULL)
+        return is_unreadable(ws, id) ? WRITER_SCHEMA_UNREADABLE : WRITER_SCHEMA_UNKNOWN;
+    *out = record_writers_get(&ws->writers, s);
+    return WRITER_SCHEMA_THERE;
 }
 
 static void serve(void *arg);
@@ -106,9 +112,9 @@ static void serve(void *arg)
 {
     struct writer_schemas *ws = arg;
     struct writer_schema_wait *w = ws->waiting.next;
-    const struct schema *s;
+    struct record_writer *writer;
     while (w != &ws->waiting) {
-        if (writer_schemas_find(ws, w->id, &s) == WRITER_SCHEMA_UNKNOWN) {
+        if (writer_schemas_find(ws, w->id, &writer) == WRITER_SCHEMA_UNKNOWN) {
             ask(ws, w->id);
             w = w->next;
             continue;

@@ -1,5 +1,5 @@
 /* Writer schemas by registry id, for whoever waits for one and may stop waiting. Asks the registry again until it answers; a schema that cannot be read is
- * remembered as such. Lives longer than the registry client (whose questions end silently with it). Thread rule: the loop's thread. */
+ * remembered as such, and how the records of the last RECORD_WRITERS_KEPT are read is compiled once and kept. Lives longer than the registry client (whose questions end silently with it). Thread rule: the loop's thread. */
 #ifndef BRIDGE_PRODUCER_WRITER_SCHEMAS_H
 #define BRIDGE_PRODUCER_WRITER_SCHEMAS_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "common/base/log.h"
-#include "common/contract/schema.h"
+#include "common/contract/record_writers.h"
 #include "common/kafka/registry.h"
 #include "common/net/loop.h"
 
@@ -28,8 +28,8 @@ struct writer_schemas *writer_schemas_create(struct loop *l, struct log *log, st
 /* After registry_destroy. */
 void writer_schemas_destroy(struct writer_schemas *ws);
 
-/* *out: borrowed, alive as long as the registry client; set for THERE only. */
-enum writer_schema_found writer_schemas_find(const struct writer_schemas *ws, int32_t id, const struct schema **out);
+/* *out: borrowed until the next call, its schema as long as the registry client lives; set for THERE only. */
+enum writer_schema_found writer_schemas_find(struct writer_schemas *ws, int32_t id, struct record_writer **out);
 /* fn is called once, from the loop, when the id is no longer unknown. */
 void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w, int32_t id, loop_fn *fn, void *arg);
 void writer_schemas_forget(struct writer_schema_wait *w);

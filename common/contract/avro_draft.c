@@ -1,26 +1,8 @@
 #include "common/contract/avro_draft.h"
 
 #include <string.h>
-#include <threads.h>
 
 #include "common/base/utf8.h"
-
-/* The built-in schemas never change, and parsing one costs twenty times as much as writing a record: read once, kept for good. */
-static struct builtin {
-    struct schema *schema;
-    avro_value_iface_t *class;
-} builtins[AVRO_BUILTINS];
-
-static void read_builtins(void)
-{
-    static const char *const names[AVRO_BUILTINS] = {"OrderOutcome", "OrderStatus", "OrderState"};
-    for (size_t i = 0; i < AVRO_BUILTINS; i++) {
-        const char *text = schema_builtin(names[i]);
-        if (text == NULL || schema_parse(text, strlen(text), &builtins[i].schema, NULL) != RC_OK)
-            continue;
-        builtins[i].class = avro_generic_class_from_schema(schema_avro(builtins[i].schema));
-    }
-}
 
 static void fail(struct avro_draft *d, enum rc rc, const char *name, const char *words)
 {
@@ -32,16 +14,14 @@ static void fail(struct avro_draft *d, enum rc rc, const char *name, const char 
 
 void avro_draft_init(struct avro_draft *d, enum avro_builtin which, struct err *e)
 {
-    static once_flag once = ONCE_FLAG_INIT;
+    avro_value_iface_t *class = avro_builtin_class(which);
     *d = (struct avro_draft){.rc = RC_OK, .e = e};
-    call_once(&once, read_builtins);
-    struct builtin *b = &builtins[which];
-    if (b->class == NULL || avro_generic_value_new(b->class, &d->value) != 0) {
+    if (class == NULL || avro_generic_value_new(class, &d->value) != 0) {
         d->rc = RC_FATAL;
         err_set(e, "out of memory");
         return;
     }
-    d->node = schema_root(b->schema);
+    d->node = schema_root(avro_builtin_schema(which));
 }
 
 /* The field's value, with the branch of a nullable field chosen. false: the draft has failed. */

@@ -1,14 +1,12 @@
 /* A small record (outcome, status, state) being written by its built-in schema, through avro-c's generic values. Sticky: after the first
- * fault nothing more is done and the end tells. Thread rule: a draft has one owner; the built-in schemas are parsed once and shared. */
+ * fault nothing more is done and the end tells. Thread rule: a draft has one owner. */
 #ifndef BRIDGE_CONTRACT_AVRO_DRAFT_H
 #define BRIDGE_CONTRACT_AVRO_DRAFT_H
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
-#include "common/contract/schema.h"
+#include "common/contract/avro_builtin.h"
 #include "common/contract/warehouse_set.h"
-
-enum avro_builtin { AVRO_ORDER_OUTCOME, AVRO_ORDER_STATUS, AVRO_ORDER_STATE, AVRO_BUILTINS };
 
 /* A record being written, or one in an array of it. */
 struct avro_draft {

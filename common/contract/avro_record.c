@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/contract/avro_walk.h"
-
-enum { LIST_ITEMS = 4096 };
+enum {
+    LIST_ITEMS = 4096,
+    DEFAULTS_BYTES = 4096, /* what the built-in defaults may add to a record, ... */
+    GROWTH = 8             /* ... and to each item of a list: no item of ours comes from less than three bytes */
+};
 
 static void fail(struct avro_record *r, enum rc rc, const char *name, const char *words)
 {
@@ -20,12 +22,11 @@ void avro_record_reject(struct avro_record *r, const char *name, const char *wor
     fail(r, RC_REJECT, name, words);
 }
 
-/* The bytes into avro-c's value. The walk has passed them, so a failure is memory. */
-static void read_value(struct avro_record *r, const struct schema *writer, const unsigned char *avro, size_t n)
+/* The bytes into avro-c's value. The resolution wrote them, so a failure is memory. */
+static void read_value(struct avro_record *r, avro_value_iface_t *class, const struct buf *bytes)
 {
-    avro_value_iface_t *class = avro_generic_class_from_schema(schema_avro(writer));
-    avro_reader_t reader = avro_reader_memory((const char *)avro, (int64_t)n);
-    if (class == NULL || reader == NULL || avro_generic_value_new(class, &r->value) != 0) {
+    avro_reader_t reader = avro_reader_memory((const char *)bytes->p, (int64_t)bytes->n);
+    if (reader == NULL || avro_generic_value_new(class, &r->value) != 0) {
         r->value = (avro_value_t){0};
         r->rc = RC_FATAL;
         err_set(r->e, "out of memory");
@@ -35,8 +36,6 @@ static void read_value(struct avro_record *r, const struct schema *writer, const
     }
     if (reader != NULL)
         avro_reader_free(reader);
-    if (class != NULL)
-        avro_value_iface_decref(class);
 }
 
 /* Finds a field and enters the branch of a union. false: missing, null, or a fault before. */
@@ -87,41 +86,47 @@ static bool demand_array(struct avro_record *r, const char *name, avro_value_t *
 
 /* Texts are terminated in the object: each has its length before it in the Avro bytes, so n bytes hold them all with their zeros. But a field may
  * be asked for once only. */
-static void make_room(struct avro_record *r, size_t n, size_t object_bytes, const char *list, size_t item_bytes)
+static void make_room(struct avro_record *r, size_t n, const struct avro_record_shape *shape)
 {
     avro_value_t array;
     const struct schema_node *type;
-    if (list != NULL && !demand_array(r, list, &array, &type, &r->list_n))
+    if (shape->list != NULL && !demand_array(r, shape->list, &array, &type, &r->list_n))
         return;
     if (r->list_n > LIST_ITEMS) {
-        fail(r, RC_REJECT, list, "has more than 4096 items");
+        fail(r, RC_REJECT, shape->list, "has more than 4096 items");
         return;
     }
-    size_t front = (object_bytes + 15) / 16 * 16; /* keeps the list aligned */
-    r->object = calloc(1, front + r->list_n * item_bytes + n + 1);
+    size_t front = (shape->object_bytes + 15) / 16 * 16; /* keeps the list aligned */
+    r->object = calloc(1, front + r->list_n * shape->item_bytes + n + 1);
     if (r->object == NULL) {
         r->rc = RC_FATAL;
         err_set(r->e, "out of memory");
         return;
     }
     r->list = (char *)r->object + front;
-    r->text = (char *)r->list + r->list_n * item_bytes;
+    r->text = (char *)r->list + r->list_n * shape->item_bytes;
 }
 
-void avro_record_init(struct avro_record *r, const struct schema *writer, const unsigned char *avro, size_t n, size_t object_bytes,
-                      const char *list, size_t item_bytes, struct err *e)
+void avro_record_init(struct avro_record *r, struct record_writer *writer, const struct avro_record_shape *shape, const unsigned char *avro, size_t n,
+                      struct err *e)
 {
-    *r = (struct avro_record){.node = schema_root(writer), .e = e};
-    if (r->node->kind != SCHEMA_RECORD) {
-        r->rc = RC_REJECT;
-        err_set(e, "the writer's schema is no record");
+    const struct schema *reader = avro_builtin_schema(shape->which);
+    avro_value_iface_t *class = avro_builtin_class(shape->which);
+    struct buf bytes;
+    *r = (struct avro_record){.e = e};
+    if (reader == NULL || class == NULL) {
+        r->rc = RC_FATAL;
+        err_set(e, "out of memory");
         return;
     }
-    r->rc = avro_walk_check(r->node, avro, n, e);
+    r->node = schema_root(reader);
+    buf_init(&bytes, DEFAULTS_BYTES + n * GROWTH);
+    r->rc = record_writer_read(writer, reader, avro, n, &bytes, e);
     if (r->rc == RC_OK)
-        read_value(r, writer, avro, n);
+        read_value(r, class, &bytes);
     if (r->rc == RC_OK)
-        make_room(r, n, object_bytes, list, item_bytes);
+        make_room(r, bytes.n, shape);
+    buf_release(&bytes);
 }
 
 /* *n counts no zero. NULL: a fault. */

@@ -1,11 +1,12 @@
-/* A small record (outcome, status, state) being read by name from any writer's schema, through avro-c's generic values. Sticky: after the first
- * fault nothing more is done and the end tells. avro-c sees only bytes that the bounded walk has passed and only the writer's own schema
- * (its resolution picks wrong enum symbols). Texts hold no U+0000. Thread rule: one owner. */
+/* A small record (outcome, status, state) being read, whatever schema it was written with: resolved to the built-in one, then by name through avro-c's generic
+ * values. Sticky: after the first fault nothing more is done and the end tells. avro-c sees only what the resolution wrote and only the built-in schema (its own
+ * resolution picks wrong enum symbols). Texts hold no U+0000. Thread rule: one owner. */
 #ifndef BRIDGE_CONTRACT_AVRO_RECORD_H
 #define BRIDGE_CONTRACT_AVRO_RECORD_H
 
 #include "common/base/err.h"
-#include "common/contract/schema.h"
+#include "common/contract/avro_builtin.h"
+#include "common/contract/record_writer.h"
 #include "common/contract/warehouse_set.h"
 
 /* A record being read, or one in an array of it. */
@@ -20,11 +21,18 @@ struct avro_record {
     char *text;     /* room for all texts behind those */
 };
 
-/* Checks the bytes whole, reads them and allocates an object of object_bytes (zeroed) with room for a thing of item_bytes for each item in the array
- * `list` (NULL: none) and for every text. */
-void avro_record_init(struct avro_record *r, const struct schema *writer, const unsigned char *avro, size_t n, size_t object_bytes,
-                      const char *list, size_t item_bytes, struct err *e);
-/* Plain functions demand the field; those with _or take the default when the field is missing or null. Texts live in the object. */
+/* What is read. */
+struct avro_record_shape {
+    enum avro_builtin which;
+    size_t object_bytes;
+    const char *list; /* an array with a thing of item_bytes for each item; NULL: none */
+    size_t item_bytes;
+};
+
+/* Resolves and reads the bytes whole and allocates an object (zeroed) with room for the things of the list and for every text. */
+void avro_record_init(struct avro_record *r, struct record_writer *writer, const struct avro_record_shape *shape, const unsigned char *avro, size_t n,
+                      struct err *e);
+/* Plain functions demand the field; those with _or take the value when the field is null. Texts live in the object. */
 const char *avro_record_text(struct avro_record *r, const char *name);
 const char *avro_record_text_or(struct avro_record *r, const char *name, const char *initial);
 int64_t avro_record_long(struct avro_record *r, const char *name);

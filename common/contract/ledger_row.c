@@ -94,11 +94,12 @@ static void read_fields(struct avro_record *r, struct ledger_row *row)
     row->complete = avro_record_bool(r, "complete");
 }
 
-enum rc ledger_row_decode(const struct schema *writer, const unsigned char *avro, size_t n, struct ledger_row **out, struct err *e)
+enum rc ledger_row_decode(struct record_writer *writer, const unsigned char *avro, size_t n, struct ledger_row **out, struct err *e)
 {
+    static const struct avro_record_shape shape = {AVRO_ORDER_STATUS, sizeof **out, "results", sizeof(struct ledger_result)};
     struct avro_record r;
     void *object = NULL;
-    avro_record_init(&r, writer, avro, n, sizeof **out, "results", sizeof(struct ledger_result), e);
+    avro_record_init(&r, writer, &shape, avro, n, e);
     if (r.rc == RC_OK)
         read_fields(&r, r.object);
     enum rc rc = avro_record_finish(&r, &object);

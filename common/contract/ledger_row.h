@@ -33,7 +33,7 @@ struct ledger_row {
 };
 
 enum rc ledger_row_encode(const struct ledger_row *r, struct buf *out, struct err *e);
-enum rc ledger_row_decode(const struct schema *writer, const unsigned char *avro, size_t n, struct ledger_row **out, struct err *e);
+enum rc ledger_row_decode(struct record_writer *writer, const unsigned char *avro, size_t n, struct ledger_row **out, struct err *e);
 void ledger_row_destroy(struct ledger_row *r); /* only those from decode */
 
 #endif

@@ -41,11 +41,12 @@ static void read_fields(struct avro_record *r, struct order_state *s)
     s->at = avro_record_long(r, "at");
 }
 
-enum rc order_state_decode(const struct schema *writer, const unsigned char *avro, size_t n, struct order_state **out, struct err *e)
+enum rc order_state_decode(struct record_writer *writer, const unsigned char *avro, size_t n, struct order_state **out, struct err *e)
 {
+    static const struct avro_record_shape shape = {AVRO_ORDER_STATE, sizeof **out, NULL, 0};
     struct avro_record r;
     void *object = NULL;
-    avro_record_init(&r, writer, avro, n, sizeof **out, NULL, 0, e);
+    avro_record_init(&r, writer, &shape, avro, n, e);
     if (r.rc == RC_OK)
         read_fields(&r, r.object);
     enum rc rc = avro_record_finish(&r, &object);

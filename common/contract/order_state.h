@@ -5,7 +5,7 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/contract/order_encoder.h"
-#include "common/contract/schema.h"
+#include "common/contract/record_writer.h"
 
 struct order_state {
     const char *organization;
@@ -20,7 +20,7 @@ struct order_state {
 };
 
 enum rc order_state_encode(const struct order_state *s, struct buf *out, struct err *e);
-enum rc order_state_decode(const struct schema *writer, const unsigned char *avro, size_t n, struct order_state **out, struct err *e);
+enum rc order_state_decode(struct record_writer *writer, const unsigned char *avro, size_t n, struct order_state **out, struct err *e);
 void order_state_destroy(struct order_state *s); /* only those from decode */
 
 #endif

@@ -66,11 +66,12 @@ static void read_fields(struct avro_record *r, struct outcome *o)
     o->offset = avro_record_long_or(r, "offset", -1);
 }
 
-enum rc outcome_decode(const struct schema *writer, const unsigned char *avro, size_t n, struct outcome **out, struct err *e)
+enum rc outcome_decode(struct record_writer *writer, const unsigned char *avro, size_t n, struct outcome **out, struct err *e)
 {
+    static const struct avro_record_shape shape = {AVRO_ORDER_OUTCOME, sizeof **out, NULL, 0};
     struct avro_record r;
     void *object = NULL;
-    avro_record_init(&r, writer, avro, n, sizeof **out, NULL, 0, e);
+    avro_record_init(&r, writer, &shape, avro, n, e);
     if (r.rc == RC_OK)
         read_fields(&r, r.object);
     enum rc rc = avro_record_finish(&r, &object);

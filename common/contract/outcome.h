@@ -5,7 +5,7 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/contract/order_encoder.h"
-#include "common/contract/schema.h"
+#include "common/contract/record_writer.h"
 
 enum outcome_result { OUTCOME_IMPORTED, OUTCOME_REJECTED, OUTCOME_SUPERSEDED, OUTCOME_WITHDRAWN, OUTCOME_RESULTS };
 
@@ -32,8 +32,8 @@ struct outcome {
 
 /* Appends Avro bytes (no frame) of the built-in schema. RC_REJECT: does not fit (bad UTF-8 ...). */
 enum rc outcome_encode(const struct outcome *o, struct buf *out, struct err *e);
-/* Any writer schema, read by name, missing fields take our defaults; fields checked whole first. RC_OK: *out owned by the caller, its texts inside it. */
-enum rc outcome_decode(const struct schema *writer, const unsigned char *avro, size_t n, struct outcome **out, struct err *e);
+/* Any writer schema, resolved to ours. RC_OK: *out owned by the caller, its texts inside it. */
+enum rc outcome_decode(struct record_writer *writer, const unsigned char *avro, size_t n, struct outcome **out, struct err *e);
 void outcome_destroy(struct outcome *o); /* only those from outcome_decode */
 
 #endif

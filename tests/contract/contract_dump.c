@@ -1,6 +1,7 @@
 /* The C side of test_contract.py: what our code writes, as hex, and what it reads, as "name=value" lines. Usage:
  *   contract_dump write NAME                    known records of OrderOutcome, OrderStatus or OrderState, one a line
  *   contract_dump read NAME SCHEMA HEX          a record of any writer's schema (a file)
+ *   contract_dump resolve WRITER READER HEX...      records of a writer's schema by a reader's, as hex, one a line
  *   contract_dump fingerprint SCHEMA            CRC-64-AVRO, 16 hex digits
  *   contract_dump order SCHEMA                  the order on standard input as an Order record
  *   contract_dump view SCHEMA HEX [WAREHOUSE]   the document that the ERP sees */
@@ -159,7 +160,7 @@ static void print_set(const char *name, const struct warehouse_set *set)
     (void)printf("\n");
 }
 
-static enum rc read_outcome(const struct schema *s, const struct buf *b, struct err *e)
+static enum rc read_outcome(struct record_writer *s, const struct buf *b, struct err *e)
 {
     struct outcome *o = NULL;
     enum rc rc = outcome_decode(s, b->p, b->n, &o, e);
@@ -185,7 +186,7 @@ static enum rc read_outcome(const struct schema *s, const struct buf *b, struct 
     return RC_OK;
 }
 
-static enum rc read_row(const struct schema *s, const struct buf *b, struct err *e)
+static enum rc read_row(struct record_writer *s, const struct buf *b, struct err *e)
 {
     struct ledger_row *r = NULL;
     enum rc rc = ledger_row_decode(s, b->p, b->n, &r, e);
@@ -211,7 +212,7 @@ static enum rc read_row(const struct schema *s, const struct buf *b, struct err 
     return RC_OK;
 }
 
-static enum rc read_state(const struct schema *s, const struct buf *b, struct err *e)
+static enum rc read_state(struct record_writer *s, const struct buf *b, struct err *e)
 {
     struct order_state *o = NULL;
     enum rc rc = order_state_decode(s, b->p, b->n, &o, e);
@@ -233,18 +234,48 @@ static int read_record(const char *name, const char *path, const char *hex)
     struct buf b;
     enum rc rc = RC_FATAL;
     struct schema *s = read_schema(path);
+    struct record_writer writer;
+    record_writer_init(&writer, s);
     buf_init(&b, INPUT_BYTES);
     if (s != NULL && read_hex(hex, &b)) {
         if (strcmp(name, "OrderOutcome") == 0)
-            rc = read_outcome(s, &b, &e);
+            rc = read_outcome(&writer, &b, &e);
         else
-            rc = strcmp(name, "OrderStatus") == 0 ? read_row(s, &b, &e) : read_state(s, &b, &e);
+            rc = strcmp(name, "OrderStatus") == 0 ? read_row(&writer, &b, &e) : read_state(&writer, &b, &e);
     }
+    record_writer_release(&writer);
     if (rc != RC_OK)
         (void)failed(name, &e);
     buf_release(&b);
     schema_destroy(s);
     return rc != RC_OK;
+}
+
+/* All by one writer, so that what the first has compiled serves the others. */
+static int resolve_records(const char *writer_path, const char *reader_path, char **hex, int n)
+{
+    struct err e = {0};
+    struct buf in, out;
+    struct schema *s = read_schema(writer_path), *reader = read_schema(reader_path);
+    struct record_writer writer;
+    int rc = s == NULL || reader == NULL;
+    record_writer_init(&writer, s);
+    buf_init(&in, INPUT_BYTES);
+    buf_init(&out, INPUT_BYTES);
+    for (int i = 0; i < n && rc == 0; i++) {
+        buf_reset(&in);
+        buf_reset(&out);
+        if (!read_hex(hex[i], &in) || record_writer_read(&writer, reader, in.p, in.n, &out, &e) != RC_OK)
+            rc = failed("resolve", &e);
+        else
+            rc = print_hex(&out);
+    }
+    record_writer_release(&writer);
+    buf_release(&in);
+    buf_release(&out);
+    schema_destroy(reader);
+    schema_destroy(s);
+    return rc;
 }
 
 static int print_fingerprint(const char *path)
@@ -317,6 +348,8 @@ int main(int argc, char **argv)
         return write_known(argv[2]);
     if (argc == 5 && strcmp(argv[1], "read") == 0)
         return read_record(argv[2], argv[3], argv[4]);
+    if (argc >= 5 && strcmp(argv[1], "resolve") == 0)
+        return resolve_records(argv[2], argv[3], argv + 4, argc - 4);
     if (argc == 3 && strcmp(argv[1], "fingerprint") == 0)
         return print_fingerprint(argv[2]);
     if (argc == 3 && strcmp(argv[1], "order") == 0)

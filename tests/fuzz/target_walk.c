@@ -77,9 +77,12 @@ static void check_small(const struct schema *s, size_t kind, const unsigned char
     struct ledger_row *r = NULL;
     struct order_state *t = NULL;
     struct err e;
-    enum rc rc = kind == SCHEMA_TABLE_STATUS  ? ledger_row_decode(s, p, n, &r, &e)
-                 : kind == SCHEMA_TABLE_STATE ? order_state_decode(s, p, n, &t, &e)
-                                              : outcome_decode(s, p, n, &o, &e);
+    struct record_writer writer;
+    record_writer_init(&writer, s);
+    enum rc rc = kind == SCHEMA_TABLE_STATUS  ? ledger_row_decode(&writer, p, n, &r, &e)
+                 : kind == SCHEMA_TABLE_STATE ? order_state_decode(&writer, p, n, &t, &e)
+                                              : outcome_decode(&writer, p, n, &o, &e);
+    record_writer_release(&writer);
     FUZZ_CHECK(rc == RC_OK ? sound : rc == RC_REJECT, "reading follows the walk");
     outcome_destroy(o);
     ledger_row_destroy(r);

@@ -10,6 +10,15 @@
 #include "common/contract/order_state.h"
 #include "tests/unit/avro_bytes.h"
 
+static enum rc decode(const struct schema *writer, const void *avro, size_t n, struct order_state **out, struct err *e)
+{
+    struct record_writer w;
+    record_writer_init(&w, writer);
+    enum rc rc = order_state_decode(&w, avro, n, out, e);
+    record_writer_release(&w); /* the object must not lean on it */
+    return rc;
+}
+
 static void a_state_reads_back_as_it_was_written(void **state)
 {
     (void)state;
@@ -22,7 +31,7 @@ static void a_state_reads_back_as_it_was_written(void **state)
         buf_init(&b, 4096);
         assert_true(warehouse_set_add(&s.warehouses, "MAG-1", 5));
         assert_int_equal(order_state_encode(&s, &b, NULL), RC_OK);
-        assert_int_equal(order_state_decode(writer, b.p, b.n, &got, NULL), RC_OK);
+        assert_int_equal(decode(writer, b.p, b.n, &got, NULL), RC_OK);
         assert_string_equal(got->organization, "acme");
         assert_string_equal(got->revision, s.revision);
         assert_true(got->order_id == INT64_MAX && got->publication == 5 && got->round == 4 && got->at == -1);
@@ -40,27 +49,20 @@ static void symbols_in_another_order_keep_their_meaning(void **state)
 {
     (void)state;
     struct schema *writer = schema_of(
-        "{\"type\":\"record\",\"name\":\"S\",\"fields\":[{\"name\":\"organization\",\"type\":\"string\"},{\"name\":\"orderId\",\"type\":\"long\"},"
+        "{\"type\":\"record\",\"name\":\"OrderState\",\"fields\":[{\"name\":\"organization\",\"type\":\"string\"},{\"name\":\"orderId\",\"type\":\"int\"},"
         "{\"name\":\"revision\",\"type\":\"string\"},{\"name\":\"publication\",\"type\":\"long\"},{\"name\":\"round\",\"type\":\"long\"},"
-        "{\"name\":\"withdrawn\",\"type\":\"boolean\"},{\"name\":\"schemaId\",\"type\":\"long\"},"
+        "{\"name\":\"withdrawn\",\"type\":\"boolean\"},{\"name\":\"schemaId\",\"type\":\"int\"},"
         "{\"name\":\"warehouses\",\"type\":{\"type\":\"array\",\"items\":\"string\"}},"
-        "{\"name\":\"state\",\"type\":{\"type\":\"enum\",\"name\":\"X\",\"symbols\":[\"CLOSED\",\"OPEN\"]}},{\"name\":\"at\",\"type\":\"int\"}]}");
+        "{\"name\":\"state\",\"type\":{\"type\":\"enum\",\"name\":\"State\",\"symbols\":[\"CLOSED\",\"OPEN\"]}},{\"name\":\"at\",\"type\":\"int\"}]}");
     struct order_state *got = NULL;
     struct err e = {0};
     struct buf b;
     buf_init(&b, 4096);
     bytes_json(&b, writer, "{\"organization\":\"a\",\"orderId\":1,\"revision\":\"r\",\"publication\":2,\"round\":3,\"withdrawn\":false,"
                            "\"schemaId\":4,\"warehouses\":[],\"state\":\"CLOSED\",\"at\":6}");
-    assert_int_equal(order_state_decode(writer, b.p, b.n, &got, &e), RC_OK);
+    assert_int_equal(decode(writer, b.p, b.n, &got, &e), RC_OK);
     assert_true(got->closed && got->schema_id == 4 && got->at == 6);
     order_state_destroy(got);
-    got = NULL;
-    buf_reset(&b);
-    bytes_json(&b, writer, "{\"organization\":\"a\",\"orderId\":1,\"revision\":\"r\",\"publication\":2,\"round\":3,\"withdrawn\":false,"
-                           "\"schemaId\":2147483648,\"warehouses\":[],\"state\":\"OPEN\",\"at\":6}");
-    assert_int_equal(order_state_decode(writer, b.p, b.n, &got, &e), RC_REJECT);
-    assert_string_equal(e.text, "order state: field schemaId: has more than 32 bits");
-    assert_null(got);
     buf_release(&b);
     schema_destroy(writer);
 }
@@ -75,7 +77,7 @@ static void a_cut_state_is_rejected_and_bad_texts_are_not_written(void **state)
     buf_init(&b, 4096);
     assert_int_equal(order_state_encode(&s, &b, NULL), RC_OK);
     for (size_t n = 0; n < b.n; n++)
-        assert_int_equal(order_state_decode(writer, b.p, n, &got, &e), RC_REJECT);
+        assert_int_equal(decode(writer, b.p, n, &got, &e), RC_REJECT);
     assert_null(got);
     s.organization = "\xFF";
     assert_int_equal(order_state_encode(&s, &b, &e), RC_REJECT);
