@@ -35,7 +35,7 @@ static void check(const struct config *c, struct config_problems *problems)
     check_warehouse(c, problems);
     erp_view_check(c, problems);
     if (ops == NULL)
-        config_problem(c, problems, "erp.sink", "this build has no such sink; it has http and file");
+        config_problem(c, problems, "erp.sink", "this build has no such sink; it has http, sql and file");
     else
         ops->check(c, problems);
 }
@@ -89,7 +89,7 @@ static const struct program_option options[] = {
 static const struct program_desc desc = {
     .name = "erp-consumer",
     .summary = "load orders from Kafka into an ERP",
-    .description = "Reads the orders topic, hands each order to the ERP of its warehouse (an HTTP API, or files), and publishes what became of "
+    .description = "Reads the orders topic, hands each order to the ERP of its warehouse (an HTTP API, a database, or files), and publishes what became of "
                    "it. Orders of one key are loaded one after another; different orders at the same time.\n\n"
                    "While the ERP is down nothing is lost and nothing is rejected: one order at a time is tried until it answers. An order "
                    "that the ERP refuses gets the outcome REJECTED with the ERP's words and is copied to the dead-letter topic.\n\n"

@@ -18,7 +18,7 @@ struct erp_verdict {
     enum fate fate;
     bool ambiguous;          /* the load may have happened, or may still */
     const char *document_id; /* FATE_LOADED: the ERP's document, at most 255 bytes of UTF-8; NULL: not named */
-    const char *reason;      /* FATE_REJECT: why, in the ERP's words, at most 500 characters of UTF-8 without control characters */
+    const char *reason;      /* FATE_REJECT (FATE_PARK too, if it said so): why, in the ERP's words, at most 500 characters of UTF-8 without control characters */
     int64_t retry_after_ms;  /* the ERP's wish; -1: none */
     const char *words;       /* one line for logs and /readyz; no content of the order; never NULL */
 };
@@ -52,7 +52,8 @@ struct erp_sink_ops {
     bool (*withdraws)(const struct erp_sink *s);
     /* Starts one try; exactly one done() follows, never from inside submit() and never after close(). Repeating an order that is already loaded is
      * FATE_LOADED with the same document id; a lower publication than the loaded or withdrawn one changes nothing and is FATE_LOADED too.
-     * Any number of loads may be under way, never two of one order and warehouse. RC_RETRY: not now (words say why), done will not be called. */
+     * Any number of loads may be under way, never two of one order and warehouse. RC_RETRY: not now; RC_REJECT: the order's own
+     * fault, never. Words say why, and done will not be called. */
     enum rc (*submit)(struct erp_sink *s, const struct erp_load *l, erp_done_fn *done, void *arg, struct err *e);
     /* Gives up what is under way; done is not called for it. */
     void (*close)(struct erp_sink *s);

@@ -35,6 +35,11 @@ static enum rc load_order(const struct config *c, struct schema **out, struct er
     return path[0] != '\0' ? schema_file_load(path, out, e) : schema_parse(text, strlen(text), out, e);
 }
 
+enum rc erp_view_seen(const struct config *c, struct schema **out, struct err *e)
+{
+    return config_text(c, "erp.view")[0] != '\0' ? erp_view_open(c, out, e) : load_order(c, out, e);
+}
+
 static void check_fits(const struct config *c, const struct schema *view, struct config_problems *problems)
 {
     struct schema *order = NULL;

@@ -354,7 +354,7 @@ static void try_over(struct loading *l, struct load *load, const struct erp_verd
 {
     int64_t now = loop_now(l->loop);
     struct lanes_result r = {v->fate, v->ambiguous, v->retry_after_ms};
-    char words[640];
+    char words[ERP_REASON_BYTES + 40];
     load_land(load);
     switch (lanes_end(l->lanes, &load->item, &r, now)) {
     case LANES_VERDICT:
@@ -367,7 +367,7 @@ static void try_over(struct loading *l, struct load *load, const struct erp_verd
         }
         break;
     case LANES_GIVEN_UP:
-        (void)snprintf(words, sizeof words, "given up after %u tries: %s", load->item.tries, v->words);
+        (void)snprintf(words, sizeof words, "given up after %u tries: %s", load->item.tries, v->reason != NULL ? v->reason : v->words);
         reject(l, load, "given-up", words);
         break;
     case LANES_STAYS:

@@ -1,24 +1,12 @@
-/* The contract of erp_sink.h, held to each sink in the same words: http against the simulator of an ERP, file against a directory. Then
- * what is each one's own: faults that only HTTP or only a disk has. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+/* The contract of erp_sink.h held to http, against the simulator of an ERP, and to file, against a directory. Then what is each one's own: faults that
+ * only HTTP or only a disk has. */
+#include "tests/unit/sink_contract.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <libgen.h>
 #include <semaphore.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
 #define __SANITIZE_ADDRESS__ 1 /* as gcc says it */
@@ -28,152 +16,8 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-#include "consumer/erp_reply.h"
-#include "consumer/erp_sink.h"
 #include "consumer/erp_view.h"
 #include "tests/unit/scripted_server.h"
-
-enum { MANY = 64 };
-
-struct end { /* of one try */
-    int calls;
-    struct erp_verdict v;
-    char document[ERP_DOCUMENT_BYTES], reason[ERP_REASON_BYTES], words[512];
-};
-
-struct bench {
-    struct loop *loop;
-    struct config *config;
-    struct erp_sink *sink;
-    char directory[64];
-    char values[8][400]; /* overrides */
-    size_t values_n;
-    pid_t simulator;
-    int simulator_in, simulator_out;
-    char url[100];
-    int told; /* times that the sink said whether the ERP is there */
-    bool there;
-    char there_words[300];
-};
-
-static void reached(void *arg, bool there, const char *words, int64_t again_ms)
-{
-    struct bench *b = arg;
-    b->told++;
-    assert_false(b->there); /* true once, then never more */
-    b->there = there;
-    assert_true(there ? again_ms == -1 : again_ms > 0);
-    (void)snprintf(b->there_words, sizeof b->there_words, "%s", words);
-}
-
-static void __attribute__((format(printf, 3, 4))) set(struct bench *b, const char *key, const char *format, ...)
-{
-    char text[290];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    assert_true(b->values_n < 8);
-    (void)snprintf(b->values[b->values_n++], sizeof b->values[0], "%s=%s", key, text);
-}
-
-static void open_sink(struct bench *b, const char *name)
-{
-    const char *overrides[12] = {"kafka.bootstrap.servers=127.0.0.1:1", "registry.url=http://127.0.0.1:1", "erp.http.timeout=500ms"};
-    struct config_problems problems = {.count = 0};
-    struct err e = {{0}};
-    size_t n = 3;
-    for (size_t i = 0; i < b->values_n; i++)
-        overrides[n++] = b->values[i];
-    struct config_source source = {.overrides = overrides, .overrides_n = n, .program = CONFIG_CONSUMER};
-    buf_init(&problems.text, 10000);
-    enum rc rc = config_load(&source, &b->config, &problems);
-    if (rc == RC_OK)
-        erp_sink_find(name)->check(b->config, &problems);
-    if (problems.count > 0)
-        print_error("%s", buf_text(&problems.text));
-    assert_int_equal(rc, RC_OK);
-    assert_int_equal(problems.count, 0);
-    buf_release(&problems.text);
-    struct erp_sink_env env = {.loop = b->loop, .config = b->config, .reached = reached, .arg = b};
-    if (erp_sink_find(name)->open(&env, &b->sink, &e) != RC_OK)
-        fail_msg("%s", e.text);
-}
-
-static void close_sink(struct bench *b)
-{
-    if (b->sink != NULL)
-        b->sink->ops->close(b->sink);
-    config_destroy(b->config);
-    b->there = false;
-    b->sink = NULL;
-    b->config = NULL;
-}
-
-static struct bench *bench_create(void)
-{
-    struct bench *b = calloc(1, sizeof *b);
-    assert_non_null(b);
-    b->loop = loop_create(clock_system(), NULL);
-    assert_non_null(b->loop);
-    return b;
-}
-
-static void empty_directory(const char *path)
-{
-    DIR *d = opendir(path);
-    struct dirent *entry;
-    while (d != NULL && (entry = readdir(d)) != NULL)
-        (void)unlinkat(dirfd(d), entry->d_name, 0);
-    if (d != NULL)
-        (void)closedir(d);
-}
-
-static void bench_destroy(struct bench *b)
-{
-    close_sink(b);
-    if (b->simulator > 0) {
-        (void)close(b->simulator_in); /* its standard input ends, and so does it */
-        (void)close(b->simulator_out);
-        (void)waitpid(b->simulator, NULL, 0);
-    }
-    if (b->directory[0] != '\0') {
-        empty_directory(b->directory);
-        (void)rmdir(b->directory);
-    }
-    loop_destroy(b->loop);
-    free(b);
-}
-
-/* The ERP simulator; its url. */
-static void simulator_start(struct bench *b)
-{
-    char source[] = __FILE__, script[500];
-    int in[2], out[2];
-    size_t n = 0;
-    (void)snprintf(script, sizeof script, "%s/../sim/erp.py", dirname(source));
-    assert_int_equal(pipe(in), 0);
-    assert_int_equal(pipe(out), 0);
-    b->simulator = fork();
-    assert_true(b->simulator >= 0);
-    if (b->simulator == 0) {
-        (void)dup2(in[0], 0);
-        (void)dup2(out[1], 1);
-        (void)close(in[1]);
-        (void)close(out[0]);
-        (void)execlp("python3", "python3", script, "--stdin", "--refuse-order", "13", (char *)NULL);
-        _exit(127);
-    }
-    (void)close(in[0]);
-    (void)close(out[1]);
-    b->simulator_in = in[1];
-    b->simulator_out = out[0];
-    while (n < sizeof b->url - 1 && read(out[0], b->url + n, 1) == 1 && b->url[n] != '\n')
-        n++;
-    b->url[n] = '\0';
-    assert_memory_equal(b->url, "url=http://127.0.0.1:", 21);
-    memmove(b->url, b->url + 4, strlen(b->url + 4) + 1);
-}
 
 static int open_http(void **state)
 {
@@ -181,6 +25,7 @@ static int open_http(void **state)
     simulator_start(b);
     set(b, "erp.http.url", "%s/orders", b->url);
     set(b, "erp.http.withdraw_url", "%s/orders/{organization}/{order_id}/{warehouse}", b->url);
+    b->refusal = "Nieznany towar";
     open_sink(b, "http");
     *state = b;
     return 0;
@@ -197,158 +42,6 @@ static int open_file(void **state)
     *state = b;
     return 0;
 }
-
-static int close_all(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
-struct order {
-    struct erp_load load;
-    char key[100], document[400];
-    struct end end;
-};
-
-static struct order *order(struct order *o, int64_t id, int64_t publication, const char *content, bool withdrawn)
-{
-    memset(o, 0, sizeof *o);
-    (void)snprintf(o->key, sizeof o->key, "acme/%" PRId64 "/MAG-1/%" PRId64, id, publication);
-    (void)snprintf(o->document, sizeof o->document,
-                   "{\"organization\":\"acme\",\"orderId\":%" PRId64 ",\"publication\":%" PRId64 ",\"revision\":\"%s\",\"withdrawn\":%s,"
-                   "\"items\":[{\"quantity\":1.000000,\"articles\":[{\"code\":\"A\"}]}]}",
-                   id, publication, content, withdrawn ? "true" : "false");
-    o->load = (struct erp_load){.key = o->key, .organization = "acme", .order_id = id, .warehouse = "MAG-1", .revision = content,
-                                .publication = publication, .withdrawn = withdrawn, .document = o->document,
-                                .document_n = strlen(o->document), .attempt = 1};
-    return o;
-}
-
-static void ended(void *arg, const struct erp_verdict *v)
-{
-    struct end *e = arg;
-    e->calls++;
-    e->v = *v;
-    (void)snprintf(e->document, sizeof e->document, "%s", v->document_id != NULL ? v->document_id : "");
-    (void)snprintf(e->reason, sizeof e->reason, "%s", v->reason != NULL ? v->reason : "");
-    (void)snprintf(e->words, sizeof e->words, "%s", v->words);
-}
-
-static void submit(struct bench *b, struct order *o)
-{
-    struct err e = {{0}};
-    if (b->sink->ops->submit(b->sink, &o->load, ended, &o->end, &e) != RC_OK)
-        fail_msg("%s", e.text);
-    assert_int_equal(o->end.calls, 0); /* never from inside */
-}
-
-static enum fate finish(struct bench *b, struct order *o)
-{
-    for (int i = 0; i < 1000 && o->end.calls == 0; i++)
-        loop_turn(b->loop, 10);
-    assert_int_equal(o->end.calls, 1);
-    assert_true(o->end.words[0] != '\0');
-    return o->end.v.fate;
-}
-
-static enum fate load(struct bench *b, struct order *o)
-{
-    submit(b, o);
-    return finish(b, o);
-}
-
-static void a_repeated_load_yields_the_same_document(void **state)
-{
-    struct order one, again;
-    assert_int_equal(load(*state, order(&one, 1, 10, "aa", false)), FATE_LOADED);
-    assert_int_equal(load(*state, order(&again, 1, 10, "aa", false)), FATE_LOADED);
-    assert_true(one.end.document[0] != '\0');
-    assert_string_equal(one.end.document, again.end.document);
-}
-
-static void an_edit_stays_in_the_same_document(void **state)
-{
-    struct order one, edit;
-    assert_int_equal(load(*state, order(&one, 2, 10, "aa", false)), FATE_LOADED);
-    assert_int_equal(load(*state, order(&edit, 2, 20, "bb", false)), FATE_LOADED);
-    assert_string_equal(one.end.document, edit.end.document);
-}
-
-static void an_older_publication_changes_nothing(void **state)
-{
-    struct order newer, older, again;
-    assert_int_equal(load(*state, order(&newer, 3, 20, "bb", false)), FATE_LOADED);
-    assert_int_equal(load(*state, order(&older, 3, 10, "aa", false)), FATE_LOADED);
-    assert_string_equal(newer.end.document, older.end.document);
-    assert_int_equal(load(*state, order(&again, 3, 20, "bb", false)), FATE_LOADED);
-}
-
-static void a_withdrawal_is_remembered_and_a_newer_publication_loads_anew(void **state)
-{
-    struct order one, back, late, anew;
-    assert_int_equal(load(*state, order(&one, 4, 10, "aa", false)), FATE_LOADED);
-    assert_int_equal(load(*state, order(&back, 4, 20, "aa", true)), FATE_LOADED);
-    assert_int_equal(load(*state, order(&late, 4, 10, "aa", false)), FATE_LOADED);
-    assert_int_equal(load(*state, order(&anew, 4, 30, "aa", false)), FATE_LOADED);
-    assert_true(anew.end.document[0] != '\0');
-}
-
-static void a_withdrawal_of_an_order_never_seen_is_no_fault(void **state)
-{
-    struct order back, late;
-    assert_int_equal(load(*state, order(&back, 5, 20, "aa", true)), FATE_LOADED);
-    assert_int_equal(load(*state, order(&late, 5, 10, "aa", false)), FATE_LOADED);
-}
-
-static void an_ambiguous_load_is_repeated_without_harm(void **state)
-{
-    struct order one, again, lost;
-    assert_int_equal(load(*state, order(&one, 6, 10, "aa", false)), FATE_LOADED);
-    order(&again, 6, 10, "aa", false)->load.ambiguous = true;
-    assert_int_equal(load(*state, &again), FATE_LOADED);
-    assert_string_equal(one.end.document, again.end.document);
-    order(&lost, 7, 10, "aa", false)->load.ambiguous = true; /* it never arrived */
-    assert_int_equal(load(*state, &lost), FATE_LOADED);
-    assert_true(lost.end.document[0] != '\0');
-}
-
-static void many_loads_at_once_end_once_each(void **state)
-{
-    static struct order orders[MANY];
-    for (int i = 0; i < MANY; i++)
-        submit(*state, order(&orders[i], 100 + i, 10, "aa", false));
-    for (int i = 0; i < MANY; i++) {
-        assert_int_equal(finish(*state, &orders[i]), FATE_LOADED);
-        for (int j = 0; j < i; j++)
-            assert_string_not_equal(orders[i].end.document, orders[j].end.document);
-    }
-    for (int i = 0; i < 5; i++)
-        loop_turn(((struct bench *)*state)->loop, 1);
-    for (int i = 0; i < MANY; i++)
-        assert_int_equal(orders[i].end.calls, 1);
-}
-
-static void closing_under_load_ends_nothing(void **state)
-{
-    static struct order orders[MANY];
-    struct bench *b = *state;
-    for (int i = 0; i < MANY; i++)
-        submit(b, order(&orders[i], 300 + i, 10, "aa", false));
-    close_sink(b);
-    for (int i = 0; i < 5; i++)
-        loop_turn(b->loop, 1);
-    for (int i = 0; i < MANY; i++)
-        assert_int_equal(orders[i].end.calls, 0);
-}
-
-static void the_order_that_the_erp_refuses_is_rejected_in_its_words(void **state)
-{
-    struct order bad;
-    assert_int_equal(load(*state, order(&bad, 13, 10, "aa", false)), FATE_REJECT);
-    assert_non_null(strstr(bad.end.reason, "Nieznany towar"));
-}
-
-/* HTTP's own faults, played by a script. */
 
 static struct scripted_server *script_http(struct bench **b, const struct script_row *rows, size_t n, const char *key, const char *value)
 {
@@ -999,23 +692,13 @@ static void a_directory_that_is_missing_pauses_until_it_is_there(void **state)
     assert_int_equal(load(b, order(&o, 9, 10, "aa", false)), FATE_LOADED);
 }
 
-#define contract(test)                                                                                                                      \
-    {#test " (http)", test, open_http, close_all, NULL}, { #test " (file)", test, open_file, close_all, NULL }
 #define of_file(test) {#test, test, open_file, close_all, NULL}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        contract(a_repeated_load_yields_the_same_document),
-        contract(an_edit_stays_in_the_same_document),
-        contract(an_older_publication_changes_nothing),
-        contract(a_withdrawal_is_remembered_and_a_newer_publication_loads_anew),
-        contract(a_withdrawal_of_an_order_never_seen_is_no_fault),
-        contract(an_ambiguous_load_is_repeated_without_harm),
-        contract(many_loads_at_once_end_once_each),
-        contract(closing_under_load_ends_nothing),
-        {"the_order_that_the_erp_refuses_is_rejected_in_its_words", the_order_that_the_erp_refuses_is_rejected_in_its_words, open_http, close_all,
-         NULL},
+        SINK_CONTRACT("http", open_http),
+        SINK_CONTRACT("file", open_file),
         cmocka_unit_test(each_answer_has_its_fate),
         cmocka_unit_test(the_request_says_what_it_is),
         cmocka_unit_test(a_withdrawal_is_done_when_the_erp_itself_says_that_nothing_is_there),

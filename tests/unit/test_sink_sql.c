@@ -1,0 +1,252 @@
+/* The contract of erp_sink.h held to sql, against the example schema in SQLite; with BRIDGE_SQL_CONNECTION, BRIDGE_SQL_STATEMENT and BRIDGE_SQL_SCRIPT (a command that
+ * makes the database empty again) against that server: tests/services/test_databases.py does so with each one. Then what only sql has. */
+#include "tests/unit/sink_contract.h"
+
+static const char lite_statement[] =
+    "WITH o AS (SELECT :organization AS organization, :order_id AS order_id, :warehouse AS warehouse, :revision AS revision, :publication AS publication, "
+    ":withdrawn AS withdrawn, :order_json AS order_json) INSERT INTO xsale_import SELECT * FROM o WHERE true RETURNING (SELECT x.document_id FROM xsale_order x "
+    "WHERE x.organization = xsale_import.organization AND x.order_id = xsale_import.order_id AND x.warehouse = xsale_import.warehouse)";
+
+static void put(struct bench *b, const char *key, const char *value)
+{
+    char *text = malloc(strlen(key) + strlen(value) + 2);
+    assert_non_null(text);
+    (void)sprintf(text, "%s=%s", key, value);
+    assert_true(b->long_values_n < 4);
+    b->long_values[b->long_values_n++] = text;
+}
+
+static void database_empty(const char *directory)
+{
+    char source[] = __FILE__, command[900];
+    const char *script = getenv("BRIDGE_SQL_SCRIPT");
+    if (script == NULL)
+        (void)snprintf(command, sizeof command, "rm -f %s/erp.db*; python3 -c \"import sqlite3; c = sqlite3.connect('%s/erp.db'); c.executescript(open('%s/../../schemas/erp/sqlite.sql').read()); "
+                       "c.execute(\\\"INSERT INTO xsale_blocked_article VALUES ('%s')\\\"); c.commit()\"", directory, directory, dirname(source), REFUSED);
+    else
+        (void)snprintf(command, sizeof command, "%s", script);
+    if (system(command) != 0)
+        fail_msg("%s", command);
+}
+
+static struct bench *bench_sql(const char *statement)
+{
+    struct bench *b = bench_create();
+    const char *connection = getenv("BRIDGE_SQL_CONNECTION"), *theirs = getenv("BRIDGE_SQL_STATEMENT");
+    char lite[300];
+    (void)snprintf(b->directory, sizeof b->directory, "/tmp/test-sink-sql-XXXXXX");
+    assert_non_null(mkdtemp(b->directory));
+    (void)snprintf(lite, sizeof lite, "Driver=SQLite3;Database=%s/erp.db;JournalMode=WAL;SyncPragma=NORMAL", b->directory);
+    set(b, "erp.sink", "%s", "sql");
+    set(b, "erp.sql.sessions", "%d", 4);
+    put(b, "erp.sql.connection", connection != NULL ? connection : lite);
+    put(b, "erp.sql.statement", statement != NULL ? statement : theirs != NULL ? theirs : lite_statement);
+    put(b, "erp.sql.withdraw_statement", theirs != NULL ? theirs : lite_statement);
+    b->refusal = "blocked";
+    return b;
+}
+
+static int open_sql(void **state)
+{
+    struct bench *b = bench_sql(NULL);
+    database_empty(b->directory);
+    open_sink(b, "sql");
+    *state = b;
+    return 0;
+}
+
+/* --- what only a database has */
+
+static void a_database_that_is_absent_pauses_and_is_told_until_it_is_there(void **state)
+{
+    (void)state;
+    struct bench *b = bench_sql(NULL);
+    struct order o;
+    char path[100], hidden[120];
+    (void)snprintf(path, sizeof path, "%s", b->directory);
+    (void)snprintf(hidden, sizeof hidden, "%s.hidden", path);
+    database_empty(b->directory);
+    assert_int_equal(rename(path, hidden), 0);
+    set(b, "erp.probe_min", "%s", "20ms");
+    open_sink(b, "sql");
+    for (int i = 0; i < 2000 && b->told < 2; i++)
+        loop_turn(b->loop, 10);
+    assert_true(b->told >= 2);
+    assert_false(b->there);
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_PAUSE);
+    assert_false(o.end.v.ambiguous); /* nothing was sent */
+    assert_int_equal(rename(hidden, path), 0);
+    for (int i = 0; i < 2000 && !b->there; i++)
+        loop_turn(b->loop, 10);
+    assert_true(b->there);
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_LOADED);
+    bench_destroy(b);
+}
+
+static void a_statement_that_does_not_fit_pauses_and_says_so(void **state)
+{
+    (void)state;
+    struct bench *b = bench_sql("SELECT no_such_function(:order_id, :order_json)");
+    struct order o;
+    database_empty(b->directory);
+    open_sink(b, "sql");
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_PAUSE);
+    assert_false(o.end.v.ambiguous);
+    assert_non_null(strstr(o.end.words, "erp.sql.statement"));
+    assert_non_null(strstr(o.end.words, "no_such_function"));
+    bench_destroy(b);
+}
+
+/* The order's data stands in a constraint's message: the reason may tell it, a log line never. */
+static void data_parks_one_order_and_stays_out_of_the_words(void **state)
+{
+    struct bench *b = *state;
+    struct order bad, good;
+    order(&bad, 21, 10, "aa", false);
+    (void)snprintf(bad.document, sizeof bad.document, "{\"items\":[{\"quantity\":\"SEKRETNA\",\"articles\":[{\"code\":[}]}]}");
+    bad.load.document_n = strlen(bad.document);
+    enum fate fate = load(b, &bad);
+    assert_true(fate == FATE_PARK || fate == FATE_REJECT); /* MariaDB's example checks the JSON itself */
+    assert_true(bad.end.reason[0] != '\0');
+    assert_null(strstr(bad.end.words, "SEKRETNA"));
+    assert_int_equal(load(b, order(&good, 22, 10, "aa", false)), FATE_LOADED);
+}
+
+static void fields_of_the_document_are_parameters_too(void **state)
+{
+    (void)state;
+    const char *theirs = getenv("BRIDGE_SQL_STATEMENT");
+    bool mariadb = theirs != NULL && strncmp(theirs, "CALL", 4) == 0;
+    struct bench *b = bench_sql(mariadb ? "SELECT concat(:number, '|', :totalGross, '|', :order_id)"
+                                        : "SELECT CAST(:number AS text) || '|' || CAST(:totalGross AS text) || '|' || CAST(:order_id AS text)");
+    struct order o;
+    database_empty(b->directory);
+    open_sink(b, "sql");
+    order(&o, 31, 10, "aa", false);
+    (void)snprintf(o.document, sizeof o.document, "{\"number\":\"ZAM żółw \\ud83d\\ude00\",\"totalGross\":19.9900}");
+    o.load.document_n = strlen(o.document);
+    assert_int_equal(load(b, &o), FATE_LOADED);
+    assert_string_equal(o.end.document, "ZAM żółw \xF0\x9F\x98\x80|19.9900|31");
+    bench_destroy(b);
+}
+
+static void large_documents_arrive_whole(void **state)
+{
+    (void)state;
+    const char *theirs = getenv("BRIDGE_SQL_STATEMENT");
+    enum { LARGE = 3 * 1024 * 1024 };
+    struct bench *b = bench_sql(theirs != NULL ? "SELECT char_length(:order_json)" : "SELECT length(:order_json)");
+    struct order o;
+    char *text = malloc(LARGE);
+    assert_non_null(text);
+    for (size_t i = 0; i + 1 < LARGE; i += 2)
+        memcpy(text + i, "\xC5\x82", 2);
+    database_empty(b->directory);
+    open_sink(b, "sql");
+    order(&o, 41, 10, "aa", false)->load.document = text;
+    o.load.document_n = LARGE;
+    assert_int_equal(load(b, &o), FATE_LOADED);
+    assert_string_equal(o.end.document, "1572864");
+    free(text);
+    bench_destroy(b);
+}
+
+static void a_document_id_that_is_null_or_too_long_is_not_named(void **state)
+{
+    (void)state;
+    char lengthy[400];
+    (void)snprintf(lengthy, sizeof lengthy, "SELECT '%0256d', :order_id", 1);
+    const char *const statements[] = {"SELECT NULL, :order_id", "SELECT '', :order_id", lengthy};
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        struct bench *b = bench_sql(statements[i]);
+        struct order o;
+        database_empty(b->directory);
+        open_sink(b, "sql");
+        assert_int_equal(load(b, order(&o, 51, 10, "aa", false)), FATE_LOADED);
+        if (o.end.v.document_id != NULL)
+            fail_msg("%s: %s", statements[i], o.end.document);
+        bench_destroy(b);
+    }
+}
+
+/* The password changed and so did its file: read again before the next try. */
+static void a_new_connection_string_is_taken_after_a_failure(void **state)
+{
+    (void)state;
+    struct bench *b = bench_sql(NULL);
+    struct order o;
+    char path[120], right[400];
+    database_empty(b->directory);
+    (void)snprintf(path, sizeof path, "%s/connection", b->directory);
+    (void)snprintf(right, sizeof right, "%s", strchr(b->long_values[0], '=') + 1);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs("Driver=SQLite3;Database=/no/such/place/erp.db", f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    free(b->long_values[0]);
+    b->long_values[0] = malloc(200);
+    assert_non_null(b->long_values[0]);
+    (void)snprintf(b->long_values[0], 200, "erp.sql.connection_file=%s", path);
+    open_sink(b, "sql");
+    assert_int_equal(load(b, order(&o, 61, 10, "aa", false)), FATE_PAUSE);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(right, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(load(b, order(&o, 61, 10, "aa", false)), FATE_LOADED);
+    bench_destroy(b);
+}
+
+static unsigned problems_with(const char *const *settings, size_t n, char *text, size_t room)
+{
+    const char *overrides[8] = {"kafka.bootstrap.servers=127.0.0.1:1", "registry.url=http://127.0.0.1:1", "erp.sink=sql"};
+    struct config_problems problems = {.count = 0};
+    struct config *c = NULL;
+    for (size_t i = 0; i < n; i++)
+        overrides[3 + i] = settings[i];
+    struct config_source source = {.overrides = overrides, .overrides_n = 3 + n, .program = CONFIG_CONSUMER};
+    buf_init(&problems.text, 10000);
+    assert_int_equal(config_load(&source, &c, &problems), RC_OK);
+    erp_sink_find("sql")->check(c, &problems);
+    (void)snprintf(text, room, "%s", buf_text(&problems.text));
+    buf_release(&problems.text);
+    config_destroy(c);
+    return problems.count;
+}
+
+static void wrong_settings_are_all_told(void **state)
+{
+    (void)state;
+    char text[2000];
+    assert_int_equal(problems_with(NULL, 0, text, sizeof text), 2);
+    assert_non_null(strstr(text, "erp.sql.connection"));
+    assert_non_null(strstr(text, "erp.sql.statement"));
+    static const char *const unknown[] = {"erp.sql.connection=DSN=x", "erp.sql.statement=SELECT f(:order_id, :ordre, :totalGross)"};
+    assert_int_equal(problems_with(unknown, 2, text, sizeof text), 1);
+    assert_non_null(strstr(text, ":ordre"));
+    static const char *const both[] = {"erp.sql.connection=DSN=x", "erp.sql.statement=SELECT f(:order_id)", "erp.sql.statement_file=/no/such/file"};
+    assert_int_equal(problems_with(both, 3, text, sizeof text), 2);
+    static const char *const blind[] = {"erp.sql.connection=DSN=x", "erp.sql.statement=SELECT f(:revision)", "erp.sql.withdraw_statement=SELECT 'x"};
+    assert_int_equal(problems_with(blind, 3, text, sizeof text), 2);
+    static const char *const right[] = {"erp.sql.connection=DSN=x", "erp.sql.statement=SELECT f(:order)"};
+    assert_int_equal(problems_with(right, 2, text, sizeof text), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SINK_CONTRACT("sql", open_sql),
+        {"data_parks_one_order_and_stays_out_of_the_words", data_parks_one_order_and_stays_out_of_the_words, open_sql, close_all, NULL},
+        cmocka_unit_test(a_statement_that_does_not_fit_pauses_and_says_so),
+        cmocka_unit_test(fields_of_the_document_are_parameters_too),
+        cmocka_unit_test(large_documents_arrive_whole),
+        cmocka_unit_test(a_document_id_that_is_null_or_too_long_is_not_named),
+        cmocka_unit_test(wrong_settings_are_all_told),
+        cmocka_unit_test(a_database_that_is_absent_pauses_and_is_told_until_it_is_there),
+        cmocka_unit_test(a_new_connection_string_is_taken_after_a_failure),
+    };
+    size_t n = sizeof tests / sizeof *tests;
+    if (getenv("BRIDGE_SQL_CONNECTION") != NULL)
+        n -= 2; /* the last two hide a file */
+    return _cmocka_run_group_tests("sql", tests, n, NULL, NULL);
+}
