@@ -5,7 +5,7 @@
  * Publications: one value for a whole poll, above everything ever heard of; so they rise strictly per order.
  * "After": a ledger row counts for polls begun after it was read; that is decided by counting polls, never by comparing clocks.
  *
- * Memory: one entry of fixed size an order (about 90 bytes with its index), lists of warehouses shared. Thread rule: one owner. */
+ * Memory: one entry of fixed size an order (about 100 bytes with its index), lists of warehouses shared. Thread rule: one owner. */
 #ifndef BRIDGE_PRODUCER_ORDER_BOOK_H
 #define BRIDGE_PRODUCER_ORDER_BOOK_H
 
@@ -16,8 +16,6 @@
 #include "common/base/err.h"
 #include "common/contract/ledger_row.h"
 #include "common/contract/order_state.h"
-
-enum { ORDER_BOOK_MAX = 50 * 1000 * 1000 }; /* orders; more than that are no open orders of one account */
 
 struct order_book;
 
@@ -49,15 +47,17 @@ void order_book_ledger_positions(const struct order_book *b, int64_t *positions,
 /* Begins one: the publication of everything that it publishes. now_ms: wall clock. */
 int64_t order_book_poll(struct order_book *b, int64_t now_ms);
 
-enum order_book_cause { ORDER_NEW, ORDER_EDIT, ORDER_RETRY, ORDER_REOFFER, ORDER_CAUSES };
-const char *order_book_cause_name(enum order_book_cause cause); /* "new", "edit", "retry", "reoffer" */
+enum order_book_cause { ORDER_NEW, ORDER_EDIT, ORDER_RETRY, ORDER_REOFFER, ORDER_WITHDRAWAL, ORDER_CAUSES };
+const char *order_book_cause_name(enum order_book_cause cause); /* "new", "edit", "retry", "reoffer", "withdrawal" */
 
 enum order_book_action {
     ORDER_REPEATED, /* this poll has brought it already */
     ORDER_SKIP,     /* nothing to do: open and unchanged, or closed while this poll ran */
     ORDER_HELD,     /* a retry that the loop guard holds back, or one that looks new because it was forgotten meanwhile */
     ORDER_COMPARE,  /* the revision differs, but it was computed with another schema: find the revision that offer.schema_id's plan gives, ask again */
-    ORDER_PUBLISH   /* publish the offer, then order_book_offered */
+    ORDER_PUBLISH,  /* publish the offer, then order_book_offered */
+    ORDER_WITHDRAW  /* it cannot become a record any more, and what was published is to be taken back first: publish the withdrawal, then order_book_withdrawn.
+                     * The next poll that shows it rejects it. */
 };
 
 struct order_book_seen { /* an order of the poll */
@@ -76,7 +76,6 @@ struct order_book_offer {
     int64_t publication, round;
     int32_t schema_id;               /* ORDER_COMPARE: the one to compare with */
     struct warehouse_set warehouses; /* its own and those of the publication before; of a rejected order those to remember: its outcome names none */
-    bool withdraws; /* what is open is to be withdrawn before this order is rejected */
 };
 
 /* What to do. Changes nothing except that ORDER_SKIP and ORDER_HELD mark the order as seen; so PUBLISH may be asked again after a wait. */
@@ -85,8 +84,27 @@ enum order_book_action order_book_see(struct order_book *b, const struct order_b
 enum rc order_book_offered(struct order_book *b, const struct order_book_seen *seen, const struct order_book_offer *offer, int64_t now_ms);
 /* The broker has acknowledged it: it may be noted. */
 void order_book_published(struct order_book *b, int64_t order_id);
-/* A complete poll: what it did not show. Closed orders, answered by every warehouse, are forgotten. */
-void order_book_poll_complete(struct order_book *b);
+/* A complete poll, after everything that it published is acknowledged and noted: closed orders that it did not show, answered by every warehouse, are forgotten.
+ * true: it did not show others, which order_book_absent names. */
+bool order_book_poll_complete(struct order_book *b);
+
+/* ---- what a complete poll did not show: to be looked at one by one before anything is believed */
+
+struct order_book_absence {
+    int64_t order_id;
+    bool closed; /* when it was named */
+    bool slow;   /* looked at before in vain, or closed while a warehouse has not answered */
+};
+/* The next order to look at: at once when it is open; every 10 minutes when the look before it changed nothing (and polls do not show it still), or when it is closed
+ * and not answered by all. In turn over all orders, also over several polls. false: none is left in this poll. steady_ms: monotonic clock. slow_too: also slow ones. */
+bool order_book_absent(struct order_book *b, int64_t steady_ms, bool slow_too, struct order_book_absence *out);
+
+enum order_book_found { ORDER_FOUND_NEW /* a new status */, ORDER_FOUND_IMPORTED, ORDER_FOUND_MANUAL, ORDER_FOUND_OTHER, ORDER_FOUND_GONE };
+/* What the look found. All rows that the ledger had when the answer came must have been told. true: nobody but a person can have done that: publish the withdrawal,
+ * then order_book_withdrawn. Changes nothing; may be asked again after a wait. */
+bool order_book_looked(struct order_book *b, const struct order_book_absence *a, enum order_book_found found, struct order_book_offer *offer);
+/* As order_book_offered, for a withdrawal. */
+void order_book_withdrawn(struct order_book *b, int64_t order_id, const struct order_book_offer *offer, int64_t now_ms);
 
 /* What is known of an order, as it would be noted; false: nothing. */
 bool order_book_get(const struct order_book *b, int64_t order_id, struct order_state *out);

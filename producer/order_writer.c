@@ -145,7 +145,8 @@ static struct flight *new_flight(struct order_writer *w, int64_t order_id, struc
 static void land(struct flight *f, const char *words)
 {
     struct order_writer *w = f->w;
-    struct flight_report report = {.end = f->refused ? FLIGHT_REFUSED : FLIGHT_DONE, .order_id = f->order_id, .note = f->note, .words = words};
+    struct flight_report report = {.end = f->refused ? FLIGHT_REFUSED : FLIGHT_DONE, .order_id = f->order_id, .note = f->note,
+                                   .bare = f->text_n == 0, .words = words};
     bool abandoned = f->abandoned;
     free_flight(f);
     if (!abandoned && w->landed != NULL)
@@ -323,7 +324,7 @@ enum rc order_writer_order(struct order_writer *w, const struct order_encoder *e
 {
     struct order_stamp stamp = {.organization = w->n.organization, .publication = offer->publication, .round = offer->round,
                                 .fetched_at = clock_wall(w->n.clock), .raw = config_bool(w->n.config, "producer.raw"),
-                                .warehouses = &offer->warehouses};
+                                .withdrawn = offer->cause == ORDER_WITHDRAWAL, .warehouses = &offer->warehouses};
     buf_reset(&w->record);
     frame_put(&w->record, w->n.order_schema_id);
     enum rc rc = order_encoder_write(enc, &stamp, &w->record, e);

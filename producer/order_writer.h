@@ -34,6 +34,7 @@ struct flight_report {
     enum flight_end end;
     int64_t order_id; /* 0: an order without usable id */
     bool note;        /* a note in order-state; else an order or its rejection */
+    bool bare;        /* a small record of ours, without the order's bytes */
     const char *words;
 };
 typedef void flight_fn(void *arg, const struct flight_report *report);
@@ -54,7 +55,8 @@ size_t order_writer_flights(const struct order_writer *w);
 
 /* All: RC_OK: sent, a report follows. RC_RETRY: no room now, nothing sent (see order_writer_refuse). RC_FATAL: memory. */
 
-/* The order that enc read last. RC_REJECT: too large to be a record; words. */
+/* The order that enc read last, or what it has of one that vanished (then facts holds id and revision only); withdrawn when that is the offer's cause.
+ * RC_REJECT: too large to be a record; words. */
 enum rc order_writer_order(struct order_writer *w, const struct order_encoder *enc, const struct order_facts *facts,
                            const struct order_book_offer *offer, struct err *e);
 struct refusal {

@@ -16,6 +16,8 @@ struct schema_reader {
     size_t starts_n;
     int32_t blocked; /* schema id that the next record needs; 0: none */
     bool ended;
+    loop_fn *caught_up; /* NULL: nobody asks */
+    void *caught_up_arg;
     struct writer_schema_wait wait;
     struct loop_timer timer;
 };
@@ -87,14 +89,27 @@ static void on_end(void *arg)
         sr->ops->end(sr->arg); /* sr may be gone */
 }
 
+static void on_caught_up(void *arg)
+{
+    struct schema_reader *sr = arg;
+    loop_fn *done = sr->caught_up;
+    if (sr->blocked != 0 || done == NULL)
+        return; /* asked again when the schema is there */
+    sr->caught_up = NULL;
+    done(sr->caught_up_arg);
+}
+
 static void begin(void *arg)
 {
     static const struct reader_ops ops = {.record = on_record, .end = on_end, .moved = on_moved};
     struct schema_reader *sr = arg;
     struct err e;
     sr->blocked = 0;
-    if (reader_create(sr->n.loop, sr->n.worker, sr->n.config, sr->n.log, sr->n.health, sr->starts, sr->starts_n, &ops, sr, &sr->reader, &e) == RC_OK)
+    if (reader_create(sr->n.loop, sr->n.worker, sr->n.config, sr->n.log, sr->n.health, sr->starts, sr->starts_n, &ops, sr, &sr->reader, &e) == RC_OK) {
+        if (sr->caught_up != NULL)
+            (void)reader_catch_up(sr->reader, on_caught_up, sr); /* nobody else asks */
         return;
+    }
     log_event(sr->n.log, LOG_ERROR, "reader", NULL, "cannot read a topic, tries again", LOG_S("why", e.text));
     loop_timer_in(sr->n.loop, &sr->timer, AGAIN_MS, begin, sr);
 }
@@ -139,4 +154,20 @@ void schema_reader_destroy(struct schema_reader *sr)
 int64_t schema_reader_next(const struct schema_reader *sr, size_t i)
 {
     return sr->starts[i].from == READER_OFFSET ? sr->starts[i].value : -1;
+}
+
+enum rc schema_reader_catch_up(struct schema_reader *sr, loop_fn *done, void *arg)
+{
+    if (sr->caught_up != NULL)
+        return RC_RETRY;
+    sr->caught_up = done;
+    sr->caught_up_arg = arg;
+    if (sr->reader != NULL && sr->blocked == 0)
+        (void)reader_catch_up(sr->reader, on_caught_up, sr); /* nobody else asks */
+    return RC_OK;
+}
+
+void schema_reader_catch_up_cancel(struct schema_reader *sr)
+{
+    sr->caught_up = NULL;
 }

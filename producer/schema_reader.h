@@ -37,6 +37,10 @@ struct schema_reader_needs { /* borrowed while it lives */
 enum rc schema_reader_create(const struct schema_reader_needs *needs, const struct reader_start *starts, size_t starts_n,
                              const struct schema_reader_ops *ops, void *arg, struct schema_reader **out, struct err *e);
 void schema_reader_destroy(struct schema_reader *sr);
+/* Calls done(arg) once on the loop when everything that exists now was handed out. Only after end; RC_RETRY: one is still asked for. */
+enum rc schema_reader_catch_up(struct schema_reader *sr, loop_fn *done, void *arg);
+/* done will not be called, and nobody asks again. */
+void schema_reader_catch_up_cancel(struct schema_reader *sr);
 /* Next offset to read of a partition given as the i-th start; -1: nothing read yet. */
 int64_t schema_reader_next(const struct schema_reader *sr, size_t i);
 

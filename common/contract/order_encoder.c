@@ -1,5 +1,6 @@
 #include "common/contract/order_encoder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -130,6 +131,71 @@ enum rc order_encoder_read(struct order_encoder *enc, const struct json_tape *t,
     return RC_OK;
 }
 
+static void put_default(struct order_walk *w, const struct order_field *f);
+
+static void put_least(struct order_walk *w, const struct order_value *v)
+{
+    if (v->nullable) {
+        order_put_byte(w, v->null_branch);
+        return;
+    }
+    switch (v->kind) {
+    case ORDER_RECORD:
+        for (size_t i = 0; i < v->record->fields_n; i++)
+            put_default(w, &v->record->fields[i]);
+        break;
+    case ORDER_DECIMAL:
+        order_put_bytes(w, "", 1); /* one byte, 0 */
+        break;
+    case ORDER_BOOLEAN:
+    case ORDER_INT:
+    case ORDER_LONG:
+    case ORDER_DATE:
+    case ORDER_MOMENT:
+    case ORDER_TEXT:
+    case ORDER_ENUM:
+    case ORDER_ARRAY:
+        order_put_byte(w, 0);
+        break;
+    }
+}
+
+static void put_default(struct order_walk *w, const struct order_field *f)
+{
+    if (f->initial == NULL) {
+        put_least(w, &f->value);
+        return;
+    }
+    for (size_t i = 0; i < f->initial_n; i++)
+        order_put_byte(w, f->initial[i]);
+}
+
+enum rc order_encoder_vanished(struct order_encoder *enc, int64_t order_id, const char *revision, struct err *e)
+{
+    struct order_walk *w = &enc->walk;
+    const struct order_record *r = w->plan->order;
+    enc->ready = false;
+    buf_reset(&w->body);
+    w->warehouses.n = 0;
+    for (size_t i = 0; i < r->fields_n; i++) {
+        const struct order_field *f = &r->fields[i];
+        if (f == w->plan->id)
+            order_put_long(w, order_id);
+        else if (f->bridge == ORDER_BRIDGE_NONE)
+            put_default(w, f);
+        w->ends[i] = w->body.n;
+    }
+    if (buf_failed(&w->body)) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
+    (void)snprintf(enc->revision, sizeof enc->revision, "%s", revision); /* 16 digits */
+    enc->text = "";
+    enc->text_n = 0;
+    enc->ready = true;
+    return RC_OK;
+}
+
 static void put_long(struct buf *out, int64_t v)
 {
     uint64_t z = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
@@ -158,7 +224,7 @@ static void put_warehouses(struct buf *out, const struct warehouse_set *set)
 
 static void fill(const struct order_encoder *enc, const struct order_field *f, const struct order_stamp *stamp, struct buf *out)
 {
-    bool none = f->bridge == ORDER_BRIDGE_RAW && !stamp->raw;
+    bool none = f->bridge == ORDER_BRIDGE_RAW && (!stamp->raw || enc->text_n == 0);
     if (f->value.nullable) {
         buf_put_byte(out, none ? f->value.null_branch : f->value.value_branch);
         if (none)

@@ -58,6 +58,9 @@ void order_encoder_destroy(struct order_encoder *enc);
 /* Encodes the order at `order` on the tape. facts is filled as far as possible in every case. RC_REJECT: this order cannot become a record;
  * words name the JSON Pointer and the reason, never the value. */
 enum rc order_encoder_read(struct order_encoder *enc, const struct json_tape *t, uint32_t order, struct order_facts *facts, struct err *e);
+/* Instead of a read, for the withdrawal of an order that cannot be read any more: only its id and revision (16 hex digits) are known. No lines; every other field is
+ * its default, null, or else the least that its type can say. RC_FATAL: memory. */
+enum rc order_encoder_vanished(struct order_encoder *enc, int64_t order_id, const char *revision, struct err *e);
 /* Appends the Avro bytes (no frame) of the order read last, whose text must still be there when raw is kept. RC_REJECT: larger than out's limit. */
 enum rc order_encoder_write(const struct order_encoder *enc, const struct order_stamp *stamp, struct buf *out, struct err *e);
 /* Only id and status (a look at an order): facts->has_id, has_status. RC_REJECT: no usable id. */

@@ -411,22 +411,192 @@ static void a_changed_schema_is_compared_by_the_old_one_before_an_edit_is_believ
     order_book_destroy(b);
 }
 
-static void a_rejected_order_names_what_was_open_and_says_that_it_is_to_be_withdrawn(void **state)
+static void an_edit_that_cannot_become_a_record_withdraws_what_is_open_and_is_rejected_by_the_next_poll(void **state)
 {
     (void)state;
     struct order_book *b = book_new();
     struct order_book_offer offer;
+    struct order_state note;
+    bool forgotten;
     struct order_book_seen seen = {.order_id = 1, .revision = 50, .schema_id = SCHEMA_ID, .rejected = true};
     order_book_poll(b, 5000);
-    assert_int_equal(order_book_see(b, &seen, 5000, &offer), ORDER_PUBLISH);
+    assert_int_equal(order_book_see(b, &seen, 5000, &offer), ORDER_PUBLISH); /* nothing is open */
     assert_int_equal(offer.warehouses.n, 0);
-    assert_false(offer.withdraws);
     seen.order_id = 2;
     show(b, 2, 11, "A", 5000, &offer);
     order_book_poll(b, 6000);
-    assert_int_equal(order_book_see(b, &seen, 6000, &offer), ORDER_PUBLISH);
+    assert_int_equal(order_book_see(b, &seen, 6000, &offer), ORDER_WITHDRAW);
     assert_string_equal(list_of(&offer.warehouses), "A");
-    assert_true(offer.withdraws);
+    assert_int_equal(offer.round, 5000);
+    order_book_withdrawn(b, 2, &offer, 6000);
+    assert_int_equal(order_book_see(b, &seen, 6000, &offer), ORDER_REPEATED);
+    order_book_published(b, 2);
+    (void)notes(b, &note, &forgotten);
+    assert_true(note.withdrawn && !note.closed);
+    assert_string_equal(note.revision, "000000000000000b");
+    order_book_poll(b, 7000);
+    assert_int_equal(order_book_see(b, &seen, 7000, &offer), ORDER_PUBLISH);
+    assert_int_equal(offer.round, 5000);
+    assert_int_equal(order_book_offered(b, &seen, &offer, 7000), RC_OK);
+    order_book_published(b, 2);
+    order_book_poll(b, 8000);
+    assert_int_equal(order_book_see(b, &seen, 8000, &offer), ORDER_SKIP); /* rejected once */
+    order_book_destroy(b);
+}
+
+/* ---- what a complete poll did not show */
+
+/* One order, open since 5000, and a complete poll begun at now without it. true: it is named. */
+static bool absent_at(struct order_book *b, int64_t now, struct order_book_absence *a)
+{
+    order_book_poll(b, now);
+    (void)order_book_poll_complete(b);
+    return order_book_absent(b, now, true, a);
+}
+
+static void an_open_order_that_a_complete_poll_does_not_show_is_withdrawn_when_a_look_finds_it_elsewhere(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_book_absence a;
+    struct order_state note;
+    bool forgotten;
+    order_book_poll(b, 5000);
+    show(b, 1, 11, "A,B", 5000, &offer);
+    assert_false(order_book_poll_complete(b));
+    assert_false(order_book_absent(b, 5000, true, &a));
+    (void)notes(b, &note, &forgotten);
+    order_book_poll(b, 6000);
+    assert_true(order_book_poll_complete(b));
+    assert_true(order_book_absent(b, 6000, false, &a));
+    assert_int_equal(a.order_id, 1);
+    assert_false(a.slow);
+    assert_false(order_book_looked(b, &a, ORDER_FOUND_NEW, &offer)); /* pages shifted */
+    for (enum order_book_found f = ORDER_FOUND_IMPORTED; f <= ORDER_FOUND_GONE; f++)
+        assert_true(order_book_looked(b, &a, f, &offer)); /* nobody of ours wanted these */
+    assert_int_equal(offer.cause, ORDER_WITHDRAWAL);
+    assert_int_equal(offer.publication, 6000);
+    assert_int_equal(offer.round, 5000);
+    assert_string_equal(list_of(&offer.warehouses), "A,B");
+    order_book_withdrawn(b, 1, &offer, 6000);
+    order_book_published(b, 1);
+    assert_int_equal(notes(b, &note, &forgotten), 1);
+    assert_true(note.withdrawn && !note.closed);
+    assert_int_equal(note.publication, 6000);
+    assert_string_equal(note.revision, "000000000000000b");
+    assert_false(absent_at(b, 7000, &a)); /* once */
+    order_book_poll(b, 8000);
+    assert_int_equal(show(b, 1, 11, "A", 8000, &offer), ORDER_PUBLISH); /* wanted again */
+    assert_int_equal(offer.round, 5000);
+    assert_string_equal(list_of(&offer.warehouses), "A,B");
+    order_book_destroy(b);
+}
+
+static void a_status_that_the_updater_wants_or_has_set_in_this_round_withdraws_nothing(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_book_absence a;
+    order_book_poll(b, 5000);
+    show(b, 1, 11, "A", 5000, &offer);
+    assert_true(absent_at(b, 6000, &a));
+    row(b, 1, 5000, false, false, 0); /* wants and has set the imported status */
+    assert_false(order_book_looked(b, &a, ORDER_FOUND_IMPORTED, &offer));
+    assert_true(order_book_looked(b, &a, ORDER_FOUND_MANUAL, &offer));
+    assert_true(order_book_looked(b, &a, ORDER_FOUND_GONE, &offer));
+    row(b, 1, 4999, false, false, 1); /* of a round before this one */
+    assert_true(order_book_looked(b, &a, ORDER_FOUND_IMPORTED, &offer));
+    row(b, 1, 5000, true, true, 2);
+    assert_false(order_book_looked(b, &a, ORDER_FOUND_OTHER, &offer)); /* closed since it was looked at: it left the new status by the updater's hand */
+    order_book_destroy(b);
+}
+
+static void a_look_in_vain_is_repeated_slowly_until_a_poll_shows_the_order(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_book_absence a;
+    order_book_poll(b, 5000);
+    show(b, 1, 11, "A", 5000, &offer);
+    assert_true(absent_at(b, 6000, &a));
+    assert_false(a.slow);
+    assert_false(absent_at(b, 7000, &a));
+    assert_true(absent_at(b, 6000 + 10 * MINUTE, &a));
+    assert_true(a.slow);
+    order_book_poll(b, 6000 + 20 * MINUTE);
+    (void)order_book_poll_complete(b);
+    assert_false(order_book_absent(b, 6000 + 20 * MINUTE, false, &a)); /* no slow one allowed */
+    int64_t now = 6000 + 21 * MINUTE;
+    order_book_poll(b, now);
+    assert_int_equal(show(b, 1, 11, "A", now, &offer), ORDER_SKIP);
+    assert_true(absent_at(b, now + 1000, &a));
+    assert_false(a.slow);
+    order_book_destroy(b);
+}
+
+static void a_closed_order_that_a_warehouse_has_not_answered_is_looked_at_every_ten_minutes(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_book_absence a;
+    order_book_poll(b, 5000);
+    show(b, 1, 11, "A,B", 5000, &offer);
+    order_book_poll(b, 6000);
+    row(b, 1, 5000, true, false, 0);
+    assert_false(order_book_poll_complete(b)); /* begun before the row was read */
+    assert_false(absent_at(b, 7000, &a));
+    assert_false(absent_at(b, 6000 + 10 * MINUTE, &a));
+    assert_true(absent_at(b, 7000 + 10 * MINUTE, &a));
+    assert_true(a.slow && a.closed);
+    assert_false(order_book_looked(b, &a, ORDER_FOUND_IMPORTED, &offer));
+    assert_true(order_book_looked(b, &a, ORDER_FOUND_OTHER, &offer));
+    assert_int_equal(offer.round, 5000);
+    order_book_withdrawn(b, 1, &offer, 7000);
+    order_book_published(b, 1);
+    assert_false(absent_at(b, 8000 + 20 * MINUTE, &a));
+    order_book_destroy(b);
+}
+
+static void absent_orders_are_named_in_turn_over_the_polls(void **state)
+{
+    (void)state;
+    enum { MANY = 50, A_POLL = 5 };
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_book_absence a;
+    bool named[MANY + 1] = {false};
+    order_book_poll(b, 5000);
+    for (int64_t id = 1; id <= MANY; id++)
+        show(b, id, 11, "A", 5000, &offer);
+    for (int64_t now = 6000; now < 6000 + MANY / A_POLL; now++) {
+        order_book_poll(b, now);
+        (void)order_book_poll_complete(b);
+        for (int i = 0; i < A_POLL; i++) {
+            assert_true(order_book_absent(b, now, true, &a));
+            assert_false(named[a.order_id]);
+            named[a.order_id] = true;
+        }
+    }
+    assert_false(absent_at(b, 7000, &a));
+    order_book_destroy(b);
+}
+
+static void an_order_that_was_rejected_here_has_nothing_to_withdraw(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_book_absence a;
+    struct order_book_seen seen = {.order_id = 1, .revision = 50, .schema_id = SCHEMA_ID, .rejected = true};
+    order_book_poll(b, 5000);
+    assert_int_equal(order_book_see(b, &seen, 5000, &offer), ORDER_PUBLISH);
+    assert_int_equal(order_book_offered(b, &seen, &offer, 5000), RC_OK);
+    order_book_published(b, 1);
+    assert_false(absent_at(b, 6000, &a));
     order_book_destroy(b);
 }
 
@@ -799,7 +969,13 @@ int main(void)
         cmocka_unit_test(an_order_that_was_forgotten_meanwhile_is_guarded_too),
         cmocka_unit_test(a_note_that_a_former_owner_wrote_late_changes_nothing),
         cmocka_unit_test(a_changed_schema_is_compared_by_the_old_one_before_an_edit_is_believed),
-        cmocka_unit_test(a_rejected_order_names_what_was_open_and_says_that_it_is_to_be_withdrawn),
+        cmocka_unit_test(an_edit_that_cannot_become_a_record_withdraws_what_is_open_and_is_rejected_by_the_next_poll),
+        cmocka_unit_test(an_open_order_that_a_complete_poll_does_not_show_is_withdrawn_when_a_look_finds_it_elsewhere),
+        cmocka_unit_test(a_status_that_the_updater_wants_or_has_set_in_this_round_withdraws_nothing),
+        cmocka_unit_test(a_look_in_vain_is_repeated_slowly_until_a_poll_shows_the_order),
+        cmocka_unit_test(a_closed_order_that_a_warehouse_has_not_answered_is_looked_at_every_ten_minutes),
+        cmocka_unit_test(absent_orders_are_named_in_turn_over_the_polls),
+        cmocka_unit_test(an_order_that_was_rejected_here_has_nothing_to_withdraw),
         cmocka_unit_test(the_tail_of_orders_is_adopted_where_it_is_newer_than_the_notes),
         cmocka_unit_test(many_orders_come_and_go_in_little_memory),
         cmocka_unit_test(no_random_history_publishes_twice_or_loses_an_order),

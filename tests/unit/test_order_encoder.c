@@ -315,6 +315,61 @@ static void the_stamp_decides_raw_warehouses_and_withdrawal(void **state)
     decoded_release(&d);
 }
 
+static void a_vanished_order_is_its_id_and_nothing_else(void **state)
+{
+    struct decoded d;
+    (void)state;
+    assert_int_equal(read_text(sample), RC_OK); /* nothing of what was read before may stay */
+    assert_int_equal(order_encoder_vanished(b.enc, 77, "00000000000000ab", &b.e), RC_OK);
+    decode(&d);
+    is_long(&d, "orderId", 77);
+    is_text(&d, "revision", "00000000000000ab");
+    is_long(&d, "publication", 1795000000123);
+    is_null(&d, "purchasedAt");
+    is_null(&d, "buyer");
+    is_null(&d, "totalGross");
+    is_null(&d, "raw");
+    has_size(&d, "items", 0);
+    has_size(&d, "warehouses", 0);
+    decoded_release(&d);
+}
+
+/* Fields that a user's schema demands say the least that they can: the record can be read. */
+static void a_vanished_order_fits_a_schema_with_fields_that_cannot_be_null(void **state)
+{
+    static const char begins[] = "\"fields\": [";
+    static const char own[] = "{\"name\":\"shop\",\"type\":\"string\",\"xsale\":[\"/Shop\"],\"required\":true},"
+                              "{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"Kind\",\"symbols\":[\"A\",\"B\"]},\"xsale\":[\"/Kind\"],\"required\":true},"
+                              "{\"name\":\"weight\",\"type\":{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9,\"scale\":2},\"xsale\":[\"/W\"],\"required\":true},"
+                              "{\"name\":\"many\",\"type\":\"long\",\"default\":7,\"xsale\":[\"/Many\"]},"
+                              "{\"name\":\"ship\",\"type\":{\"type\":\"record\",\"name\":\"Ship\",\"fields\":["
+                              "{\"name\":\"by\",\"type\":\"long\",\"xsale\":[\"/By\"],\"required\":true}]},\"xsale\":[\"/Ship\"],\"required\":true},";
+    const char *text = schema_builtin("Order"), *at_fields = strstr(text, begins);
+    struct decoded d;
+    struct buf made;
+    (void)state;
+    assert_non_null(at_fields);
+    buf_init(&made, 1 << 20);
+    buf_put(&made, text, (size_t)(at_fields - text) + strlen(begins));
+    buf_put_text(&made, own);
+    buf_put_text(&made, at_fields + strlen(begins));
+    order_encoder_destroy(b.enc);
+    b.enc = NULL;
+    schema_destroy(b.schema);
+    b.schema = NULL;
+    if (schema_parse(buf_text(&made), made.n, &b.schema, &b.e) != RC_OK || order_encoder_create(b.schema, b.zone, &rules, &b.enc, &b.e) != RC_OK)
+        fail_msg("%s", b.e.text);
+    buf_release(&made);
+    assert_int_equal(order_encoder_vanished(b.enc, 77, "00000000000000ab", &b.e), RC_OK);
+    decode(&d);
+    is_text(&d, "shop", "");
+    is_amount(&d, "weight", 2, "0");
+    is_long(&d, "many", 7);
+    is_long(&d, "ship/by", 0);
+    is_long(&d, "orderId", 77);
+    decoded_release(&d);
+}
+
 static void what_cannot_become_a_record_is_rejected_with_its_pointer(void **state)
 {
     (void)state;
@@ -794,6 +849,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_sample_order_arrives_to_the_last_digit),
         TEST(the_stamp_decides_raw_warehouses_and_withdrawal),
+        TEST(a_vanished_order_is_its_id_and_nothing_else),
+        TEST(a_vanished_order_fits_a_schema_with_fields_that_cannot_be_null),
         TEST(what_cannot_become_a_record_is_rejected_with_its_pointer),
         TEST(lines_must_be_there_and_objects),
         TEST(an_id_must_be_a_positive_integer),
