@@ -2,6 +2,7 @@
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/registry.h"
 #include "common/program/program.h"
+#include "consumer/replay_rewind.h"
 #include "consumer/replay_tail.h"
 
 static void check(const struct config *c, struct config_problems *problems)
@@ -13,6 +14,18 @@ static void check(const struct config *c, struct config_problems *problems)
 int main(int argc, char **argv)
 {
     const struct program_command commands[] = {
+        {.name = "rewind",
+         .summary = "set a group of erp-consumer back, so that orders are loaded again",
+         .description = "For an ERP that was restored from a backup: its erp-consumer's group is set to an earlier moment and loads every order since then again, under "
+                        "the same idempotency keys. Documents that the ERP still has stay as they are. Orders that a newer publication stands behind are not loaded.\n\n"
+                        "Shows first what is committed, what will be, and which records are meant. The group must have no members: stop its erp-consumers, nothing is "
+                        "lost while they stand still. Statuses in xSale change only where an order's verdict changes.\n\n"
+                        "Forward (--to end) is possible too: the records between are then never loaded by this group.",
+         .options = replay_rewind_options,
+         .options_n = replay_rewind_options_n,
+         .start = replay_rewind_start,
+         .stop = replay_rewind_stop,
+         .release = replay_rewind_release},
         {.name = "tail",
          .summary = "show what is on the topics, decoded",
          .description = "Prints the records of the bridge's topics, oldest first within a partition, one line each. Reads only: nothing is changed or committed.",

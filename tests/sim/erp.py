@@ -185,6 +185,12 @@ class Erp:
                 self.refuse[what] -= set(body.get("allow_" + what, []))
             self.refuse["words"] = body.get("words", self.refuse["words"])
             return Reply(200, {})
+        if q.path == "/_sim/restore" and q.method == "POST":     # a backup from before `since` (ms): what was loaded since is forgotten
+            lost = [n for n, d in self.documents.items() if d.at >= body["since"]]
+            for name in lost:
+                del self.documents[name]
+            self.keys.clear()
+            return Reply(200, {"lost": len(lost)})
         if q.path == "/_sim/settings" and q.method == "POST":
             self.latency = body.get("latency", self.latency)
             self.slow = {int(k): v for k, v in body["slow"].items()} if "slow" in body else self.slow
