@@ -294,6 +294,7 @@ static void on_count(void *arg, enum xsale_count what, double amount)
 {
     static const size_t rows[] = {[XSALE_COUNT_REQUESTS] = PRODUCER_REQUESTS, [XSALE_COUNT_LOGINS] = PRODUCER_LOGINS,
                                   [XSALE_COUNT_LOGINS_REFUSED] = PRODUCER_LOGINS_REFUSED, [XSALE_COUNT_QUOTA_WAIT] = PRODUCER_QUOTA_WAIT,
+                                  [XSALE_COUNT_WAITING] = PRODUCER_QUOTA_WAITING,
                                   [XSALE_COUNT_REPEATS] = PRODUCER_REPEATS};
     struct producer *p = arg;
     metrics_add(p->metrics, rows[what], NULL, amount);

@@ -18,5 +18,6 @@ const struct metric_row producer_metrics[PRODUCER_METRICS] = {
     [PRODUCER_LOGINS] = {"xsale_bridge_xsale_logins_total", METRIC_COUNTER, NULL, "Logins that succeeded."},
     [PRODUCER_LOGINS_REFUSED] = {"xsale_bridge_xsale_logins_refused_total", METRIC_COUNTER, NULL, "Logins that xSale refused."},
     [PRODUCER_QUOTA_WAIT] = {"xsale_bridge_xsale_quota_wait_seconds_total", METRIC_COUNTER, NULL, "Time that requests waited for the quota."},
+    [PRODUCER_QUOTA_WAITING] = {"xsale_bridge_xsale_quota_waiting_requests", METRIC_GAUGE, NULL, "Requests that wait for the quota now."},
     [PRODUCER_REPEATS] = {"xsale_bridge_xsale_repeats_total", METRIC_COUNTER, NULL, "Requests repeated after a failure."},
 };

@@ -33,6 +33,7 @@ const struct metric_row updater_metrics[UPDATER_METRICS] = {
     [UPDATER_LOGINS] = {"xsale_bridge_xsale_logins_total", METRIC_COUNTER, NULL, "Logins that succeeded."},
     [UPDATER_LOGINS_REFUSED] = {"xsale_bridge_xsale_logins_refused_total", METRIC_COUNTER, NULL, "Logins that were refused."},
     [UPDATER_QUOTA_WAIT] = {"xsale_bridge_xsale_quota_wait_seconds_total", METRIC_COUNTER, NULL, "Time that requests waited for the quota."},
+    [UPDATER_QUOTA_WAITING] = {"xsale_bridge_xsale_quota_waiting_requests", METRIC_GAUGE, NULL, "Requests that wait for the quota now."},
     [UPDATER_REPEATS] = {"xsale_bridge_xsale_repeats_total", METRIC_COUNTER, NULL, "Requests to xSale that were repeated after a failure."},
 };
 
@@ -627,7 +628,7 @@ static void on_count(void *arg, enum xsale_count what, double amount)
 {
     static const enum updater_metric rows[] = {
         [XSALE_COUNT_REQUESTS] = UPDATER_REQUESTS,     [XSALE_COUNT_LOGINS] = UPDATER_LOGINS, [XSALE_COUNT_LOGINS_REFUSED] = UPDATER_LOGINS_REFUSED,
-        [XSALE_COUNT_QUOTA_WAIT] = UPDATER_QUOTA_WAIT, [XSALE_COUNT_REPEATS] = UPDATER_REPEATS,
+        [XSALE_COUNT_QUOTA_WAIT] = UPDATER_QUOTA_WAIT, [XSALE_COUNT_WAITING] = UPDATER_QUOTA_WAITING, [XSALE_COUNT_REPEATS] = UPDATER_REPEATS,
     };
     struct updater *u = arg;
     metrics_add(u->metrics, rows[what], NULL, amount);

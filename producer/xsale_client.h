@@ -1,10 +1,13 @@
 /* xSale's REST API as the bridge uses it, on the loop: tokens, quota, back-off, statuses by name, pages, one order, change-status.
  *
- * Every call waits for tokens and for the quota of the program (requests_per_minute; Retry-After on 429 and 503 closes it).
+ * Every call waits for tokens and for the quota of the program (requests_per_minute; Retry-After on 429 and 503 closes it), in one queue that serves pages,
+ * looks and changes in turn; what waits shows in /readyz as "xsale-quota".
  *   GET: repeated inside with back-off and jitter after transport errors, 408, 429, 5xx, redirects and answers that are no JSON (a login
  *        page), until it is answered or cancelled; health "xsale" is down meanwhile and says why.
  *   PUT: sent once, so that nothing is repeated blindly; the caller decides (it looks first).
  *   401 on either: the tokens are dropped, one login is made, the call is repeated once.
+ * The configured statuses are looked at again every ten minutes and when a call is refused as malformed: one that was renamed or deleted shows as health
+ * "xsale-statuses"; the ids stay in use, and the filter by name uses the new name.
  * A login that is refused (400, 401, 403) is repeated at most with a back-off of 30 s to 15 minutes: an account is never hammered.
  * No text made here holds a token, a password or anything of an order. Redirects are never followed.
  * Thread rule: the loop's thread; no done function is called from inside the call that asked for it. */
@@ -47,6 +50,7 @@ enum xsale_count {
     XSALE_COUNT_LOGINS,     /* token requests that succeeded */
     XSALE_COUNT_LOGINS_REFUSED,
     XSALE_COUNT_QUOTA_WAIT, /* seconds that requests waited for the quota */
+    XSALE_COUNT_WAITING,    /* +1, -1: requests that wait for the quota now */
     XSALE_COUNT_REPEATS     /* requests repeated after a failure */
 };
 typedef void xsale_count_fn(void *arg, enum xsale_count what, double amount);
@@ -73,13 +77,15 @@ void xsale_client_on_count(struct xsale_client *x, xsale_count_fn *fn, void *arg
 void xsale_client_on_refused(struct xsale_client *x, xsale_refused_fn *fn, void *arg);
 /* config_refresh_secrets said so: a login that was refused and waits is tried at once. */
 void xsale_client_secrets_changed(struct xsale_client *x);
+/* The configuration was read again: takes over the quota, the time-outs and the secrets, and looks at the statuses. */
+void xsale_client_reload(struct xsale_client *x, int64_t requests_per_minute);
 
 /* Logs in, finds the organization (when it is not configured) and resolves the configured status names. done once: RC_OK, or RC_FATAL with words that
  * list what exists (unknown status, several organizations, two kinds with one id). An absent xSale is tried again until it is there. */
 typedef void xsale_opened_fn(void *arg, enum rc rc, const char *words);
 void xsale_client_open(struct xsale_client *x, xsale_opened_fn *done, void *arg);
 
-/* All below only after xsale_client_open ended with RC_OK; texts live as long as the client. */
+/* All below only after xsale_client_open ended with RC_OK; texts live until the loop's next turn, the organization's as long as the client. */
 const char *xsale_client_organization(const struct xsale_client *x);
 const struct xsale_status *xsale_client_statuses(const struct xsale_client *x, size_t *n); /* all that exist */
 const struct xsale_status *xsale_client_status_by_name(const struct xsale_client *x, const char *name); /* NULL: none */
@@ -89,6 +95,9 @@ int64_t xsale_client_imported(const struct xsale_client *x); /* id of xsale.impo
 int64_t xsale_client_manual(const struct xsale_client *x);   /* id of xsale.manual_status */
 /* false: xsale.order_path is empty, orders cannot be looked at. */
 bool xsale_client_can_look(const struct xsale_client *x);
+
+/* Would a call go out at once, as far as the quota is concerned? */
+bool xsale_client_room(const struct xsale_client *x);
 
 /* One page of the orders in the new statuses. index: 0, 1, 2 ... of the page in this poll; received: orders received so far in it (offset paging).
  * NULL: out of memory. A call pointer is valid until its done or xsale_cancel. */

@@ -100,12 +100,21 @@ out:
     return rc;
 }
 
+static void free_fresh(struct xsale_names *names)
+{
+    for (size_t i = 0; i < names->fresh_n; i++)
+        free((char *)names->fresh[i].name);
+    free(names->fresh);
+    names->fresh = NULL;
+    names->fresh_n = 0;
+}
+
 void xsale_names_release(struct xsale_names *names)
 {
     for (size_t i = 0; i < names->all_n; i++)
         free((char *)names->all[i].name); /* owned, const for everybody else */
     free(names->all);
-    free(names->fresh);
+    free_fresh(names);
     *names = (struct xsale_names){0};
 }
 
@@ -143,12 +152,25 @@ static bool is_fresh(const struct xsale_names *names, int64_t id)
     return false;
 }
 
+static enum rc add_fresh(struct xsale_names *names, const char *name, struct err *e)
+{
+    struct xsale_status found;
+    enum rc rc = resolve_one(names, "xsale.new_statuses", name, &found, e);
+    if (rc != RC_OK)
+        return rc;
+    if ((found.name = strdup(name)) == NULL) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
+    names->fresh[names->fresh_n++] = found;
+    return RC_OK;
+}
+
 enum rc xsale_names_resolve(struct xsale_names *names, const struct config *c, struct err *e)
 {
     struct xsale_status imported, manual;
     size_t n = config_list_count(c, "xsale.new_statuses");
-    free(names->fresh);
-    names->fresh_n = 0;
+    free_fresh(names);
     names->fresh = calloc(n > 0 ? n : 1, sizeof *names->fresh);
     if (names->fresh == NULL) {
         err_set(e, "out of memory");
@@ -156,8 +178,7 @@ enum rc xsale_names_resolve(struct xsale_names *names, const struct config *c, s
     }
     enum rc rc = RC_OK;
     for (size_t i = 0; i < n && rc == RC_OK; i++)
-        if ((rc = resolve_one(names, "xsale.new_statuses", config_list_item(c, "xsale.new_statuses", i), &names->fresh[i], e)) == RC_OK)
-            names->fresh_n++;
+        rc = add_fresh(names, config_list_item(c, "xsale.new_statuses", i), e);
     if (rc == RC_OK)
         rc = resolve_one(names, "xsale.imported_status", config_text(c, "xsale.imported_status"), &imported, e);
     if (rc == RC_OK)
@@ -171,6 +192,50 @@ enum rc xsale_names_resolve(struct xsale_names *names, const struct config *c, s
     names->imported = imported.id;
     names->manual = manual.id;
     return RC_OK;
+}
+
+static const char *name_of(const struct xsale_names *names, int64_t id)
+{
+    for (size_t i = 0; i < names->all_n; i++)
+        if (names->all[i].id == id)
+            return names->all[i].name;
+    return NULL;
+}
+
+/* Its name today; NULL: gone. */
+static const char *follow_one(const struct xsale_names *now, const char *key, const char *configured, int64_t id, struct err *e)
+{
+    const char *name = name_of(now, id);
+    if (name == NULL)
+        err_set(e, "%s%s%s: the status '%s' (id %" PRId64 ") no longer exists", e->text, *e->text != '\0' ? "; " : "", key, configured, id);
+    else if (strcmp(name, configured) != 0)
+        err_set(e, "%s%s%s: the status '%s' (id %" PRId64 ") is now called '%s'", e->text, *e->text != '\0' ? "; " : "", key, configured, id, name);
+    return name;
+}
+
+enum rc xsale_names_follow(struct xsale_names *names, struct xsale_names *now, const struct config *c, struct err *e)
+{
+    e->text[0] = '\0';
+    for (size_t i = 0; i < names->fresh_n; i++) {
+        const char *name = follow_one(now, "xsale.new_statuses", config_list_item(c, "xsale.new_statuses", i), names->fresh[i].id, e);
+        char *copy = name != NULL ? strdup(name) : NULL;
+        if (copy != NULL) { /* no memory: the former name, until the next time */
+            free((char *)names->fresh[i].name);
+            names->fresh[i].name = copy;
+        }
+    }
+    (void)follow_one(now, "xsale.imported_status", config_text(c, "xsale.imported_status"), names->imported, e);
+    (void)follow_one(now, "xsale.manual_status", config_text(c, "xsale.manual_status"), names->manual, e);
+    now->fresh = names->fresh;
+    now->fresh_n = names->fresh_n;
+    now->imported = names->imported;
+    now->manual = names->manual;
+    names->fresh = NULL;
+    names->fresh_n = 0;
+    xsale_names_release(names);
+    *names = *now;
+    *now = (struct xsale_names){0};
+    return *e->text == '\0' ? RC_OK : RC_REJECT;
 }
 
 enum rc xsale_names_organization(const char *text, size_t n, char **organization, struct err *e)

@@ -14,7 +14,7 @@
 struct xsale_names {
     struct xsale_status *all; /* all_n, owned, names too */
     size_t all_n;
-    struct xsale_status *fresh; /* fresh_n: the new ones, in the order of the configuration; owned, names borrowed from all */
+    struct xsale_status *fresh; /* fresh_n: the new ones, in the order of the configuration; owned, names too */
     size_t fresh_n;
     int64_t imported, manual;
 };
@@ -25,6 +25,9 @@ enum rc xsale_names_parse(struct xsale_names *names, const char *text, size_t n,
 void xsale_names_release(struct xsale_names *names);
 /* Resolves the configured names. RC_FATAL: one is unknown (words list those that exist), or two kinds are the same status. */
 enum rc xsale_names_resolve(struct xsale_names *names, const struct config *c, struct err *e);
+/* now: the statuses as they are today; taken over into names (now is empty afterwards), by id, the new names too. RC_REJECT: a configured one has another name or
+ * is gone (words). */
+enum rc xsale_names_follow(struct xsale_names *names, struct xsale_names *now, const struct config *c, struct err *e);
 const struct xsale_status *xsale_names_find(const struct xsale_names *names, const char *name);
 
 /* text: GET /me. RC_OK: *organization is the only one's name, owned by the caller. RC_FATAL: none or several (words list them). RC_RETRY: no such document. */

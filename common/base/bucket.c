@@ -40,3 +40,16 @@ void bucket_close(struct bucket *b, int64_t now_ms, int64_t for_ms)
     if (full_at > b->full_at_us)
         b->full_at_us = full_at;
 }
+
+void bucket_rate(struct bucket *b, int64_t per_minute, int64_t now_ms)
+{
+    struct bucket fresh;
+    bool has_one = b->full_at_us <= now_ms * 1000 + (b->burst - 1) * b->interval_us;
+    bucket_init(&fresh, per_minute, now_ms);
+    if (fresh.interval_us == b->interval_us)
+        return;
+    fresh.full_at_us += (has_one ? fresh.burst - 1 : fresh.burst) * fresh.interval_us;
+    if (b->closed_until_ms > now_ms)
+        bucket_close(&fresh, now_ms, b->closed_until_ms - now_ms);
+    *b = fresh;
+}

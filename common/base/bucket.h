@@ -18,5 +18,7 @@ void bucket_init(struct bucket *b, int64_t per_minute, int64_t now_ms);
 int64_t bucket_take(struct bucket *b, int64_t now_ms);
 /* Nothing for this long (Retry-After); it opens again with one token, not with a burst. A shorter one than already set changes nothing. */
 void bucket_close(struct bucket *b, int64_t now_ms, int64_t for_ms);
+/* Another quota from now on: what was taken of the old one is not given back, so it starts with one token at most. A closed bucket stays closed. */
+void bucket_rate(struct bucket *b, int64_t per_minute, int64_t now_ms);
 
 #endif

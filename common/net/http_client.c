@@ -562,6 +562,12 @@ struct http_client *http_client_create(struct loop *l, const struct http_setting
     return c;
 }
 
+void http_client_times(struct http_client *c, int64_t connect_timeout_ms, int64_t timeout_ms)
+{
+    c->settings.connect_timeout_ms = connect_timeout_ms;
+    c->settings.timeout_ms = timeout_ms;
+}
+
 void http_client_destroy(struct http_client *c)
 {
     if (c == NULL)

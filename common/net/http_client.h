@@ -63,6 +63,8 @@ typedef void http_done_fn(void *arg, const struct http_reply *reply);
 struct http_client *http_client_create(struct loop *l, const struct http_settings *s, struct err *e);
 /* Cancels what is under way without calling done; allowed from inside a done. Before loop_destroy. */
 void http_client_destroy(struct http_client *c);
+/* Time-outs of the requests that are submitted from now on; both > 0, as in the settings. */
+void http_client_times(struct http_client *c, int64_t connect_timeout_ms, int64_t timeout_ms);
 /* Starts; done is called exactly once, never from inside submit. NULL: refused (scheme not allowed, bad URL, a user name in it, a method or
  * header that could break its line, memory): words in e, never the URL. The call is gone once done was called. */
 struct http_call *http_submit(struct http_client *c, const struct http_request *r, http_done_fn *done, void *arg, struct err *e);

@@ -91,6 +91,26 @@ static void retry_after_closes_and_opens_with_one_token(void **state)
     assert_int_equal(bucket_take(&b, 5000), 100);
 }
 
+static void another_rate_begins_with_what_was_left_and_keeps_the_pause(void **state)
+{
+    (void)state;
+    struct bucket b;
+    bucket_init(&b, 60, 0);
+    while (bucket_take(&b, 0) == 0) {
+    }
+    bucket_rate(&b, 600, 0);
+    assert_int_equal(bucket_take(&b, 0), 100); /* nothing was left */
+    bucket_rate(&b, 6, 1000);
+    assert_int_equal(bucket_take(&b, 1000), 0);
+    assert_int_equal(bucket_take(&b, 1000), 10000);
+    bucket_close(&b, 1000, 5000);
+    bucket_rate(&b, 600, 2000);
+    assert_int_equal(bucket_take(&b, 2000), 4000);
+    struct bucket same = b;
+    bucket_rate(&b, 600, 3000);
+    assert_memory_equal(&b, &same, sizeof b); /* the same one changes nothing */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +118,7 @@ int main(void)
         cmocka_unit_test(a_backlog_drains_at_exactly_the_quota),
         cmocka_unit_test(asking_too_early_takes_nothing),
         cmocka_unit_test(retry_after_closes_and_opens_with_one_token),
+        cmocka_unit_test(another_rate_begins_with_what_was_left_and_keeps_the_pause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

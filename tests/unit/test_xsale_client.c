@@ -36,6 +36,11 @@ void http_client_destroy(struct http_client *c)
     (void)c;
 }
 
+void http_client_times(struct http_client *c, int64_t connect_timeout_ms, int64_t timeout_ms)
+{
+    (void)c, (void)connect_timeout_ms, (void)timeout_ms;
+}
+
 struct http_call *http_submit(struct http_client *c, const struct http_request *r, http_done_fn *done, void *arg, struct err *e)
 {
     (void)c, (void)e;
@@ -106,6 +111,7 @@ struct bench {
     struct xsale_client *x;
     enum rc opened;
     bool opened_done;
+    bool by_hand; /* reviews of the statuses are answered by the test */
     char words[600];
     enum xsale_end end;
     char body[256];
@@ -203,6 +209,25 @@ static void bench_end(struct bench *b)
     free(b);
 }
 
+#define STATUSES "[{\"Id\":1,\"Name\":\"Nowe\"},{\"Id\":2,\"Name\":\"Zaimportowano do ERP\"},{\"Id\":3,\"Name\":\"Do obsługi ręcznej\"},{\"Id\":9,\"Name\":\"Anulowane\"}]"
+
+static void take_out(struct http_call *call);
+
+/* The statuses are asked for again from time to time; most tests do not care. */
+static void answer_reviews(struct bench *b)
+{
+    for (size_t i = 0; b->opened_done && !b->by_hand && i < net.n; i++) {
+        struct http_call *call = net.open[i];
+        if (strcmp(call->url, "https://api.test/acme/statuses") != 0)
+            continue;
+        struct http_reply reply = {.status = 200, .body = STATUSES, .body_n = strlen(STATUSES), .retry_after_ms = -1, .content_type = "", .location = "", .words = ""};
+        take_out(call);
+        call->done(call->arg, &reply);
+        free(call);
+        return;
+    }
+}
+
 static void turn(struct bench *b, int64_t ms)
 {
     for (int i = 0; i < 5; i++)
@@ -210,6 +235,7 @@ static void turn(struct bench *b, int64_t ms)
     now += ms;
     for (int i = 0; i < 5; i++)
         loop_turn(b->loop, 0);
+    answer_reviews(b);
 }
 
 static struct http_call *open_call(const char *method, const char *url)
@@ -274,8 +300,6 @@ static void answer_login(struct bench *b, int64_t access_s, int64_t id_s)
              token("IDTOK", id_s));
     answer_status(b, 200, body);
 }
-
-#define STATUSES "[{\"Id\":1,\"Name\":\"Nowe\"},{\"Id\":2,\"Name\":\"Zaimportowano do ERP\"},{\"Id\":3,\"Name\":\"Do obsługi ręcznej\"},{\"Id\":9,\"Name\":\"Anulowane\"}]"
 
 static struct bench *opened_bench(const char *const *more, size_t more_n)
 {
@@ -457,6 +481,8 @@ static void a_put_that_lacks_a_right_by_401_does_not_log_in_again_and_again(void
     }
     assert_non_null(strstr(b->words, "no right"));
     assert_in_range((int)b->counts[XSALE_COUNT_LOGINS], 2, 3);
+    xsale_client_reload(b->x, 600); /* looks at the statuses now, so not in between */
+    turn(b, 0);
     turn(b, 61 * 1000); /* nothing was taken for a minute: perhaps the tokens are no good any more */
     xsale_put_status(b->x, 7, 2, on_done, b);
     turn(b, 0);
@@ -605,6 +631,118 @@ static void requests_keep_to_the_quota(void **state)
     bench_end(b);
 }
 
+/* /readyz, in a text of its own */
+static const char *readiness(struct bench *b)
+{
+    static char text[4096];
+    struct buf out;
+    buf_init(&out, sizeof text);
+    health_print(b->health, &out);
+    snprintf(text, sizeof text, "%s", buf_text(&out));
+    buf_release(&out);
+    return text;
+}
+
+static void pages_looks_and_changes_share_the_quota_in_turn(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with(NULL, 0, 6);
+    char order[16] = "";
+    xsale_client_open(b->x, on_opened, b);
+    turn(b, 0);
+    answer_login(b, 86400, 86400);
+    answer_status(b, 200, STATUSES);
+    for (int i = 0; i < 3; i++)
+        xsale_get_page(b->x, i + 1, 0, on_done, b);
+    for (int i = 0; i < 3; i++)
+        xsale_get_order(b->x, 7, on_done, b);
+    for (int i = 0; i < 3; i++)
+        xsale_put_status(b->x, 7, 2, on_done, b);
+    turn(b, 0);
+    assert_int_equal((int)b->counts[XSALE_COUNT_WAITING], 9);
+    assert_non_null(strstr(readiness(b), "9 requests wait because requests_per_minute are used up"));
+    assert_true(health_ready(b->health)); /* waiting is no fault */
+    assert_false(xsale_client_room(b->x));
+    for (int i = 0; i < 9; i++) {
+        turn(b, 10001);
+        assert_int_equal(net.n, 1);
+        order[i] = strcmp(net.open[0]->method, "PUT") == 0 ? 'c' : strstr(net.open[0]->url, "page=") != NULL ? 'p' : 'l';
+        answer_status(b, 200, "{}");
+    }
+    assert_string_equal(order, "plcplcplc");
+    assert_int_equal((int)b->counts[XSALE_COUNT_WAITING], 0);
+    assert_null(strstr(readiness(b), "requests wait"));
+    turn(b, 10001);
+    assert_true(xsale_client_room(b->x));
+    bench_end(b);
+}
+
+static void a_pause_that_xsale_asks_for_is_told(void **state)
+{
+    (void)state;
+    struct bench *b = opened_bench(NULL, 0);
+    xsale_get_order(b->x, 7, on_done, b);
+    turn(b, 0);
+    answer(b, (struct http_reply){.status = 503, .retry_after_ms = 20000});
+    xsale_get_order(b->x, 8, on_done, b);
+    turn(b, 0);
+    assert_non_null(strstr(readiness(b), "1 requests wait because xSale asked for a pause"));
+    bench_end(b);
+}
+
+static void another_quota_counts_from_now_on(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with(NULL, 0, 1);
+    xsale_client_open(b->x, on_opened, b);
+    turn(b, 0);
+    answer_login(b, 86400, 86400);
+    answer_status(b, 200, STATUSES);
+    xsale_get_order(b->x, 7, on_done, b);
+    turn(b, 2000);
+    assert_int_equal(net.n, 0);
+    xsale_client_reload(b->x, 60);
+    turn(b, 2000);
+    assert_int_equal(net.n, 1);
+    bench_end(b);
+}
+
+static void a_status_that_is_renamed_or_gone_is_told_and_the_ids_stay(void **state)
+{
+    (void)state;
+    const char *more[] = {"xsale.filter_by=name"};
+    struct bench *b = opened_bench(more, 1);
+    b->by_hand = true;
+    turn(b, 601 * 1000);
+    xsale_get_page(b->x, 0, 0, on_done, b);
+    turn(b, 0);
+    assert_int_equal(net.n, 2);
+    open_call("GET", "https://api.test/acme/orders?statusnamein=Nowe&page=1&pageSize=100");
+    answer_status(b, 200, "[]");
+    open_call("GET", "https://api.test/acme/statuses");
+    answer_status(b, 200, "[{\"Id\":1,\"Name\":\"Nowiutkie\"},{\"Id\":2,\"Name\":\"Zaimportowano do ERP\"},{\"Id\":4,\"Name\":\"Inne\"}]");
+    assert_false(health_ready(b->health));
+    assert_non_null(strstr(readiness(b), "xsale.new_statuses: the status 'Nowe' (id 1) is now called 'Nowiutkie'"));
+    assert_non_null(strstr(readiness(b), "(id 3) no longer exists"));
+    assert_true(xsale_client_is_new(b->x, 1));
+    assert_int_equal(xsale_client_manual(b->x), 3);
+    assert_string_equal(xsale_client_status_by_id(b->x, 4)->name, "Inne");
+    xsale_get_page(b->x, 0, 0, on_done, b);
+    turn(b, 0);
+    assert_int_equal(net.n, 1); /* not again so soon */
+    open_call("GET", "https://api.test/acme/orders?statusnamein=Nowiutkie&page=1&pageSize=100");
+    turn(b, 61 * 1000);
+    answer_status(b, 400, "{}"); /* refused as malformed: that may be why */
+    open_call("GET", "https://api.test/acme/statuses");
+    answer_status(b, 200, STATUSES);
+    assert_int_equal(net.n, 0);
+    xsale_get_order(b->x, 7, on_done, b);
+    turn(b, 0);
+    answer_status(b, 200, "{}");
+    assert_true(health_ready(b->health));
+    bench_end(b);
+}
+
 static void a_cancelled_call_is_silent_wherever_it_stands(void **state)
 {
     (void)state;
@@ -701,6 +839,10 @@ int main(void)
         cmocka_unit_test(a_put_is_never_repeated_blindly),
         cmocka_unit_test(retry_after_closes_the_quota_for_everybody),
         cmocka_unit_test(requests_keep_to_the_quota),
+        cmocka_unit_test(pages_looks_and_changes_share_the_quota_in_turn),
+        cmocka_unit_test(a_pause_that_xsale_asks_for_is_told),
+        cmocka_unit_test(another_quota_counts_from_now_on),
+        cmocka_unit_test(a_status_that_is_renamed_or_gone_is_told_and_the_ids_stay),
         cmocka_unit_test(a_cancelled_call_is_silent_wherever_it_stands),
         cmocka_unit_test(the_list_is_asked_for_as_the_configuration_says),
         cmocka_unit_test(a_status_may_travel_in_the_query),
