@@ -3,10 +3,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/backoff.h"
 
-enum { ORDERS_A_TURN = 200, AGAIN_MS = 1000, AGAIN_MOST_MS = 60 * 1000 };
+enum { ORDERS_A_TURN = 200, AGAIN_MS = 1000, AGAIN_MOST_MS = 60 * 1000, AHEAD_MOST = 16 };
+
+struct ahead { /* a page behind the one at hand */
+    struct poller *p;
+    int64_t index;
+    struct xsale_call *call; /* NULL: not asked for, or answered */
+    struct buf body;         /* answered when here */
+    bool here;
+    char request[512];
+};
 
 struct poller {
     struct loop *loop;
@@ -19,6 +29,11 @@ struct poller {
     struct xsale_call *call; /* a page under way */
     struct loop_timer timer; /* the next step */
     struct backoff backoff;
+    struct ahead ahead[AHEAD_MOST]; /* page i in i % AHEAD_MOST */
+    size_t largest;                 /* orders of a page of this poll */
+    bool full;                      /* the page at hand was as large as they come */
+    bool troubled;                  /* the page wanted has failed */
+    char request[512];              /* that brought the page at hand */
     struct buf body; /* of the page at hand; the tape looks into it */
     struct page page;
     uint32_t node; /* the order to hand out next, when have_node */
@@ -37,15 +52,34 @@ struct poller *poller_create(struct loop *l, struct xsale_client *x, const struc
         return NULL;
     *p = (struct poller){.loop = l, .x = x, .config = c, .log = log, .health = h, .ops = ops, .arg = arg};
     buf_init(&p->body, (size_t)config_int(c, "xsale.max_body"));
+    for (int i = 0; i < AHEAD_MOST; i++) {
+        p->ahead[i].p = p;
+        buf_init(&p->ahead[i].body, (size_t)config_int(c, "xsale.max_body"));
+    }
     page_init(&p->page);
     backoff_init(&p->backoff, AGAIN_MS, AGAIN_MOST_MS, (uint64_t)loop_now(l) + 3);
     return p;
+}
+
+static void drop_ahead(struct ahead *a)
+{
+    xsale_cancel(a->call);
+    a->call = NULL;
+    a->here = false;
+    buf_release(&a->body);
+}
+
+static void drop_all_ahead(struct poller *p)
+{
+    for (int i = 0; i < AHEAD_MOST; i++)
+        drop_ahead(&p->ahead[i]);
 }
 
 void poller_destroy(struct poller *p)
 {
     if (p == NULL)
         return;
+    drop_all_ahead(p);
     xsale_cancel(p->call);
     loop_timer_clear(p->loop, &p->timer);
     page_release(&p->page);
@@ -60,12 +94,18 @@ bool poller_busy(const struct poller *p)
 
 static void ask(void *arg);
 
+static size_t page_size(const struct poller *p)
+{
+    return (size_t)config_int(p->config, "xsale.page_size");
+}
+
 static void ask_again(struct poller *p, const char *why)
 {
     char doing[64];
     int64_t delay = backoff_next(&p->backoff);
     (void)snprintf(doing, sizeof doing, "asks for the page again in %" PRId64 " s", (delay + 999) / 1000); /* fits */
-    health_set(p->health, "xsale", HEALTH_DOWN, why, doing);
+    p->troubled = true;
+    health_set(p->health, "polling", HEALTH_DOWN, why, doing);
     log_event(p->log, LOG_WARN, "poll", NULL, "a page failed and is asked for again", LOG_I("page", p->index), LOG_S("why", why),
               LOG_I("again_in_ms", delay));
     loop_timer_in(p->loop, &p->timer, delay, ask, p);
@@ -77,6 +117,7 @@ static void end_poll(struct poller *p)
     bool endless = p->unsure_pages >= POLLER_UNSURE_PAGES;
     (void)snprintf(words, sizeof words, "%d pages in a row brought nothing that is known to be new: does xSale repeat its pages? (xsale.paging)", p->unsure_pages); /* fits */
     p->busy = false;
+    drop_all_ahead(p);
     buf_release(&p->body); /* between polls nothing is held */
     page_release(&p->page);
     page_init(&p->page);
@@ -86,10 +127,15 @@ static void end_poll(struct poller *p)
         p->ops->complete(p->arg); /* here too */
 }
 
+static void next_page(struct poller *p);
+
 static void end_page(struct poller *p)
 {
     bool over = p->page.count == 0 || (p->fresh == 0 && p->unsure == 0);
     p->unsure_pages = over || p->fresh > 0 ? 0 : p->unsure_pages + 1;
+    if (over && p->index == 1 && p->page.count >= page_size(p))
+        log_event(p->log, LOG_WARN, "poll", NULL, "the second page repeats the first: either there are no more orders, or xsale.page_parameter is wrong",
+                  LOG_S("request", p->request));
     if (p->ops->page != NULL)
         p->ops->page(p->arg, p->page.count);
     p->index++;
@@ -97,7 +143,7 @@ static void end_page(struct poller *p)
     if (over || p->unsure_pages >= POLLER_UNSURE_PAGES)
         end_poll(p);
     else
-        ask(p);
+        next_page(p);
 }
 
 static void hand_out(void *arg)
@@ -122,35 +168,48 @@ static void hand_out(void *arg)
 }
 
 /* The reply's text is gone after the call, and handing out may take long: it is copied. */
-static enum rc keep(struct poller *p, const struct xsale_reply *reply, struct err *e)
+static bool keep(struct buf *body, char request[static 512], const struct xsale_reply *reply)
 {
-    buf_reset(&p->body);
-    buf_put(&p->body, reply->body, reply->body_n);
-    if (buf_text(&p->body) == NULL) {
-        err_set(e, "the page has %zu bytes: out of memory, or more than xsale.max_body", reply->body_n);
-        return RC_RETRY;
+    buf_reset(body);
+    buf_put(body, reply->body, reply->body_n);
+    (void)snprintf(request, 512, "%s", reply->request); /* cut is fine */
+    return buf_text(body) != NULL;
+}
+
+static void ask_ahead(struct poller *p);
+
+/* The body of the page wanted is there. */
+static void take_page(struct poller *p)
+{
+    struct err e;
+    if (page_parse(&p->page, (const char *)p->body.p, p->body.n, config_text(p->config, "xsale.envelope"), &e) != RC_OK) {
+        err_prefix(&e, "%s", p->request);
+        ask_again(p, e.text);
+        return;
     }
-    return page_parse(&p->page, (const char *)p->body.p, p->body.n, config_text(p->config, "xsale.envelope"), e);
+    if (p->troubled)
+        health_set(p->health, "polling", HEALTH_UP, NULL, NULL);
+    p->troubled = false;
+    backoff_reset(&p->backoff);
+    p->full = p->page.count > 0 && (p->page.count >= page_size(p) || (p->index > 0 && p->page.count >= p->largest));
+    if (p->page.count > p->largest)
+        p->largest = p->page.count;
+    p->fresh = p->unsure = 0;
+    p->have_node = false;
+    ask_ahead(p);
+    hand_out(p);
 }
 
 static void on_page(void *arg, const struct xsale_reply *reply)
 {
     struct poller *p = arg;
-    struct err e;
     p->call = NULL;
-    if (reply->end != XSALE_OK) {
+    if (reply->end != XSALE_OK)
         ask_again(p, reply->words);
-        return;
-    }
-    if (keep(p, reply, &e) != RC_OK) {
-        err_prefix(&e, "page %" PRId64 " of the orders", p->index);
-        ask_again(p, e.text);
-        return;
-    }
-    backoff_reset(&p->backoff);
-    p->fresh = p->unsure = 0;
-    p->have_node = false;
-    hand_out(p);
+    else if (!keep(&p->body, p->request, reply))
+        ask_again(p, "out of memory, or a page of more than xsale.max_body");
+    else
+        take_page(p);
 }
 
 static void ask(void *arg)
@@ -161,12 +220,68 @@ static void ask(void *arg)
         ask_again(p, "out of memory");
 }
 
+/* ---- pages ahead */
+
+static void take_ahead(struct poller *p, struct ahead *a)
+{
+    struct buf body = p->body;
+    p->body = a->body;
+    a->body = body;
+    a->here = false;
+    memcpy(p->request, a->request, sizeof p->request);
+    take_page(p);
+}
+
+/* One that failed is asked for again when its turn has come: then it is said, and waited for. */
+static void on_ahead(void *arg, const struct xsale_reply *reply)
+{
+    struct ahead *a = arg;
+    struct poller *p = a->p;
+    bool wanted = a->index == p->index;
+    a->call = NULL;
+    a->here = reply->end == XSALE_OK && keep(&a->body, a->request, reply);
+    if (!wanted)
+        return;
+    if (a->here)
+        take_ahead(p, a);
+    else
+        ask_again(p, reply->end != XSALE_OK ? reply->words : "out of memory, or a page of more than xsale.max_body");
+}
+
+/* Only after a full page: a shorter one is most often the last but one, and a request costs quota. By offset nobody knows where the page after the next begins. */
+static void ask_ahead(struct poller *p)
+{
+    int64_t most = config_int(p->config, "xsale.parallel_pages");
+    if (!p->full || strcmp(config_text(p->config, "xsale.paging"), "offset") == 0)
+        return;
+    for (int64_t i = p->index + 1; i <= p->index + most; i++) {
+        struct ahead *a = &p->ahead[i % AHEAD_MOST];
+        if (a->index == i && (a->call != NULL || a->here))
+            continue;
+        if (!xsale_client_room(p->x))
+            return;
+        drop_ahead(a);
+        a->index = i;
+        a->call = xsale_get_page(p->x, i, 0, on_ahead, a); /* NULL: no memory; asked for in its turn */
+    }
+}
+
+static void next_page(struct poller *p)
+{
+    struct ahead *a = &p->ahead[p->index % AHEAD_MOST];
+    if (a->index == p->index && a->here)
+        take_ahead(p, a);
+    else if (a->index != p->index || a->call == NULL) /* else its answer is awaited */
+        ask(p);
+}
+
 void poller_start(struct poller *p)
 {
     p->busy = true;
     p->waiting = p->have_node = false;
     p->index = p->received = 0;
     p->unsure_pages = 0;
+    p->largest = 0;
     ask(p);
 }
 

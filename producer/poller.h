@@ -1,7 +1,9 @@
 /* One complete poll of the orders in the new statuses: page after page, until a page is empty or brings only orders that this poll has already brought. Of orders that cannot be
  * remembered nobody knows that: a page with such orders never ends the poll, but after POLLER_UNSURE_PAGES pages in a row without anything new the poll has failed. A page
- * that fails or is cut is asked for again as a whole; it never ends the poll. Orders are handed out one by one, a bounded number in a turn of the loop;
- * whoever takes them may make the poller wait. Memory: one page. Thread rule: the loop's thread. */
+ * that fails or is cut is asked for again as a whole; it never ends the poll (health "polling" is down meanwhile and says why). Pages are handed out in their order,
+ * order by order, a bounded number in a turn of the loop; whoever takes them may make the poller wait. After a full page up to xsale.parallel_pages further ones are
+ * asked for ahead, where pages have numbers and the quota is not used up; what was asked for past the end is dropped.
+ * Memory: one page and those ahead. Thread rule: the loop's thread. */
 #ifndef BRIDGE_PRODUCER_POLLER_H
 #define BRIDGE_PRODUCER_POLLER_H
 

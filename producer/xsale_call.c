@@ -70,8 +70,11 @@ static const char *method(const struct xsale_call *call)
 
 static void finish(struct xsale_call *call, enum xsale_end end, const struct http_reply *reply, const char *words)
 {
+    struct err request;
+    err_set(&request, "%s %s", method(call), call->path);
     struct xsale_reply out = {.end = end, .status = reply != NULL ? reply->status : 0, .body = reply != NULL ? reply->body : "",
-                              .body_n = reply != NULL ? reply->body_n : 0, .words = words};
+                              .body_n = reply != NULL ? reply->body_n : 0, .words = words,
+                              .request = request.text};
     xsale_done_fn *done = call->done;
     void *arg = call->arg;
     release_call(call);

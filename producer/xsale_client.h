@@ -40,6 +40,7 @@ struct xsale_reply { /* valid during the callback only */
     const char *body; /* body_n bytes, zero-terminated behind them; JSON by its content type only: its parser decides */
     size_t body_n;
     const char *words; /* "GET /acme/orders: HTTP 403: ..." ; "" when XSALE_OK */
+    const char *request; /* "GET /acme/orders?...", for words about an answer that turns out to be no good */
 };
 
 typedef void xsale_done_fn(void *arg, const struct xsale_reply *reply);

@@ -13,34 +13,60 @@
 /* ---- xSale, played by the test: linked instead of the real client */
 
 struct xsale_call {
+    struct xsale_call *next; /* asked for later */
     int64_t index, received;
     xsale_done_fn *done;
     void *arg;
 };
 
 static struct {
-    struct xsale_call *open;
+    struct xsale_call *open; /* oldest first */
     unsigned asked;
+    bool no_room;
 } shop;
 
 struct xsale_call *xsale_get_page(struct xsale_client *x, int64_t index, int64_t received, xsale_done_fn *done, void *arg)
 {
     (void)x;
-    assert_null(shop.open);
-    shop.open = malloc(sizeof *shop.open);
-    assert_non_null(shop.open);
-    *shop.open = (struct xsale_call){index, received, done, arg};
+    struct xsale_call *call = malloc(sizeof *call), **at = &shop.open;
+    assert_non_null(call);
+    *call = (struct xsale_call){NULL, index, received, done, arg};
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = call;
     shop.asked++;
-    return shop.open;
+    return call;
+}
+
+static struct xsale_call *take_out(struct xsale_call *call)
+{
+    struct xsale_call **at = &shop.open;
+    while (*at != call) {
+        assert_non_null(*at);
+        at = &(*at)->next;
+    }
+    *at = call->next;
+    return call;
 }
 
 void xsale_cancel(struct xsale_call *call)
 {
-    if (call == NULL)
-        return;
-    assert_ptr_equal(call, shop.open);
-    free(call);
-    shop.open = NULL;
+    if (call != NULL)
+        free(take_out(call));
+}
+
+bool xsale_client_room(const struct xsale_client *x)
+{
+    (void)x;
+    return !shop.no_room;
+}
+
+static size_t open_pages(void)
+{
+    size_t n = 0;
+    for (struct xsale_call *c = shop.open; c != NULL; c = c->next)
+        n++;
+    return n;
 }
 
 /* ---- the bench */
@@ -110,16 +136,17 @@ static void turn(struct bench *b, int64_t ms)
         loop_turn(b->loop, 0);
 }
 
-static struct bench *bench_new(void)
+static struct bench *bench_with(const char *more)
 {
     static const struct poller_ops ops = {on_order, on_page, on_complete, on_failed};
     const char *overrides[] = {"xsale.client_id=a", "xsale.client_secret=b", "xsale.username=c", "xsale.password=d", "kafka.bootstrap.servers=127.0.0.1:1",
-                               "registry.url=http://127.0.0.1:1"};
-    struct config_source source = {.overrides = overrides, .overrides_n = 6, .program = CONFIG_PRODUCER};
+                               "registry.url=http://127.0.0.1:1", more};
+    struct config_source source = {.overrides = overrides, .overrides_n = more != NULL ? 7 : 6, .program = CONFIG_PRODUCER};
     struct config_problems problems = {.count = 0};
     struct bench *b = calloc(1, sizeof *b);
     struct err e;
     assert_non_null(b);
+    assert_null(shop.open);
     memset(&shop, 0, sizeof shop);
     buf_init(&problems.text, 100000);
     assert_int_equal(config_load(&source, &b->config, &problems), RC_OK);
@@ -132,6 +159,11 @@ static struct bench *bench_new(void)
     return b;
 }
 
+static struct bench *bench_new(void)
+{
+    return bench_with(NULL);
+}
+
 static void bench_end(struct bench *b)
 {
     poller_destroy(b->p);
@@ -141,15 +173,19 @@ static void bench_end(struct bench *b)
     free(b);
 }
 
-static void reply(struct bench *b, enum xsale_end end, const char *body)
+static void reply_to(struct bench *b, struct xsale_call *call, enum xsale_end end, const char *body)
 {
-    struct xsale_call *call = shop.open;
-    struct xsale_reply r = {.end = end, .status = 200, .body = body, .body_n = strlen(body), .words = "words"};
+    struct xsale_reply r = {.end = end, .status = 200, .body = body, .body_n = strlen(body), .words = "words", .request = "GET /orders?page=7"};
     assert_non_null(call);
-    shop.open = NULL;
+    take_out(call);
     call->done(call->arg, &r);
     free(call);
     turn(b, 0);
+}
+
+static void reply(struct bench *b, enum xsale_end end, const char *body)
+{
+    reply_to(b, shop.open, end, body);
 }
 
 static void an_empty_page_ends_the_poll(void **state)
@@ -273,15 +309,95 @@ static void a_large_page_is_handed_out_over_several_turns(void **state)
         buf_printf(&page, ",{\"Id\":%d}", i);
     buf_put_text(&page, "]");
     struct xsale_call *call = shop.open;
-    struct xsale_reply r = {.end = XSALE_OK, .body = buf_text(&page), .words = ""};
+    struct xsale_reply r = {.end = XSALE_OK, .body = buf_text(&page), .words = "", .request = ""};
     r.body_n = page.n;
-    shop.open = NULL;
+    take_out(call);
     call->done(call->arg, &r);
     free(call);
     buf_release(&page); /* the poller has its own copy */
     assert_null(strstr(b->known, " 1000 "));
     turn(b, 0);
     assert_non_null(strstr(b->known, " 1000 "));
+    bench_end(b);
+}
+
+static void after_a_full_page_the_next_ones_are_asked_for_ahead_and_handed_out_in_order(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with("xsale.page_size=2");
+    assert_int_equal(open_pages(), 1); /* nobody knows yet that there are more */
+    reply(b, XSALE_OK, "[{\"Id\":1},{\"Id\":2}]");
+    assert_int_equal(open_pages(), 2);
+    assert_int_equal(shop.open->index, 1);
+    assert_int_equal(shop.open->next->index, 2);
+    reply_to(b, shop.open->next, XSALE_OK, "[{\"Id\":5},{\"Id\":6}]"); /* the later one comes first */
+    assert_string_equal(b->taken, "1 2 ");
+    assert_int_equal(open_pages(), 1);
+    reply(b, XSALE_OK, "[{\"Id\":3},{\"Id\":4}]");
+    assert_string_equal(b->taken, "1 2 3 4 5 6 ");
+    assert_int_equal(shop.open->index, 3);
+    assert_int_equal(shop.open->next->index, 4);
+    reply(b, XSALE_OK, "[{\"Id\":7}]"); /* a short page: nothing more ahead */
+    assert_int_equal(open_pages(), 1);
+    reply(b, XSALE_OK, "[]");
+    assert_int_equal(b->complete, 1);
+    assert_int_equal(shop.asked, 5);
+    poller_start(b->p);
+    reply(b, XSALE_OK, "[]"); /* nothing of the poll before is left */
+    assert_int_equal(b->complete, 2);
+    bench_end(b);
+}
+
+static void what_was_asked_for_past_the_end_is_dropped(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with("xsale.page_size=2");
+    reply(b, XSALE_OK, "[{\"Id\":1},{\"Id\":2}]");
+    reply(b, XSALE_OK, "[]");
+    assert_int_equal(b->complete, 1);
+    assert_int_equal(open_pages(), 0);
+    bench_end(b);
+}
+
+static void a_page_ahead_that_fails_is_asked_for_again_in_its_turn(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with("xsale.page_size=2");
+    reply(b, XSALE_OK, "[{\"Id\":1},{\"Id\":2}]");
+    reply_to(b, shop.open->next, XSALE_REFUSED, "");
+    assert_int_equal(open_pages(), 1);
+    reply(b, XSALE_OK, "[{\"Id\":3}]");
+    assert_int_equal(shop.open->index, 2);
+    reply(b, XSALE_OK, "[{\"Id\":4},{\"Id\":5}"); /* cut, in its turn */
+    assert_int_equal(b->complete, 0);
+    turn(b, 61 * 1000);
+    assert_int_equal(shop.open->index, 2);
+    reply(b, XSALE_OK, "[{\"Id\":4},{\"Id\":5}]");
+    reply_to(b, shop.open, XSALE_REFUSED, ""); /* awaited when it failed */
+    turn(b, 61 * 1000);
+    struct xsale_call *wanted = shop.open;
+    while (wanted != NULL && wanted->index != 3)
+        wanted = wanted->next;
+    reply_to(b, wanted, XSALE_OK, "[]");
+    assert_int_equal(b->complete, 1);
+    assert_string_equal(b->taken, "1 2 3 4 5 ");
+    bench_end(b);
+}
+
+static void nothing_is_asked_ahead_without_quota_or_by_offset(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with("xsale.page_size=2");
+    shop.no_room = true;
+    reply(b, XSALE_OK, "[{\"Id\":1},{\"Id\":2}]");
+    assert_int_equal(open_pages(), 1);
+    assert_int_equal(shop.open->index, 1);
+    bench_end(b);
+    b = bench_with("xsale.paging=offset");
+    reply(b, XSALE_OK, "[{\"Id\":1},{\"Id\":2}]");
+    reply(b, XSALE_OK, "[{\"Id\":2},{\"Id\":3}]"); /* as large as they come */
+    assert_int_equal(open_pages(), 1);
+    assert_int_equal(shop.open->received, 4);
     bench_end(b);
 }
 
@@ -293,6 +409,10 @@ int main(void)
         cmocka_unit_test(orders_that_nobody_can_remember_do_not_end_the_poll),
         cmocka_unit_test(pages_without_end_are_a_failed_poll_and_no_complete_one),
         cmocka_unit_test(a_page_that_fails_or_is_cut_is_asked_for_again_and_never_ends_the_poll),
+        cmocka_unit_test(after_a_full_page_the_next_ones_are_asked_for_ahead_and_handed_out_in_order),
+        cmocka_unit_test(what_was_asked_for_past_the_end_is_dropped),
+        cmocka_unit_test(a_page_ahead_that_fails_is_asked_for_again_in_its_turn),
+        cmocka_unit_test(nothing_is_asked_ahead_without_quota_or_by_offset),
         cmocka_unit_test(whoever_takes_the_orders_may_make_it_wait),
         cmocka_unit_test(a_large_page_is_handed_out_over_several_turns),
     };
