@@ -67,12 +67,6 @@ static void stop(void *state)
     loader_stop(s->loader);
 }
 
-static void reload(void *state)
-{
-    struct state *s = state;
-    (void)config_refresh_secrets(program_config(s->program));
-}
-
 static void release(void *state)
 {
     struct state *s = state;
@@ -104,7 +98,6 @@ static const struct program_desc desc = {
     .check = check,
     .start = start,
     .stop = stop,
-    .reload = reload,
     .release = release,
 };
 

@@ -437,7 +437,9 @@ void producer_stop(void *state)
 void producer_reload(void *state)
 {
     struct producer *p = state;
-    xsale_client_secrets_changed(p->xsale);
+    xsale_client_reload(p->xsale, config_int(p->config, "producer.requests_per_minute"));
+    if (p->tenure != NULL)
+        tenure_reload(p->tenure);
 }
 
 void producer_release(void *state)

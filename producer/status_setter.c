@@ -32,7 +32,7 @@ struct status_setter {
     const struct setter_ops *ops;
     void *arg;
     TAILQ_HEAD(, work) works;
-    size_t busy, most;
+    size_t busy;
     struct json_tape tape;
     struct order_facts *facts; /* 4 KB of warehouses: not on the stack of every callback */
     struct backoff again;
@@ -51,7 +51,6 @@ enum rc setter_create(const struct setter_parts *parts, const struct setter_ops 
     s->p = *parts;
     s->ops = ops;
     s->arg = arg;
-    s->most = (size_t)config_int(parts->config, "updater.concurrency");
     s->verified = !xsale_client_can_look(parts->xsale);
     TAILQ_INIT(&s->works);
     json_tape_init(&s->tape);
@@ -338,7 +337,7 @@ void setter_run(struct status_setter *s)
 {
     int64_t order_id = 0;
     uint64_t take = 0;
-    while (!s->stuck && s->busy < s->most && (order_id = ledger_take(s->p.ledger, loop_now(s->p.loop), &take)) != 0)
+    while (!s->stuck && s->busy < (size_t)config_int(s->p.config, "updater.concurrency") && (order_id = ledger_take(s->p.ledger, loop_now(s->p.loop), &take)) != 0)
         take_up(s, order_id, take);
 }
 

@@ -310,6 +310,13 @@ static void on_landed(void *arg, const struct flight_report *report)
     settle_soon(t);
 }
 
+void tenure_reload(struct tenure *t)
+{
+    int64_t now = loop_now(t->n.loop), next = t->poll_began + config_ms(t->n.config, "producer.poll_interval");
+    if (t->timer.armed) /* between two polls */
+        loop_timer_set(t->n.loop, &t->timer, next > now ? next : now, begin_poll, t);
+}
+
 void tenure_room(struct tenure *t)
 {
     if (!t->waiting)

@@ -52,6 +52,8 @@ void tenure_destroy(struct tenure *t);
 /* Stops polling; done once, from the loop, when everything published is acknowledged and noted (positions are committed before);
  * the tenure may be destroyed from inside it. */
 void tenure_stop(struct tenure *t, loop_fn *done, void *arg);
+/* Another producer.poll_interval counts from the beginning of the last poll. */
+void tenure_reload(struct tenure *t);
 /* The publisher has room again. */
 void tenure_room(struct tenure *t);
 

@@ -715,7 +715,7 @@ void updater_stop(void *state)
 void updater_reload(void *state)
 {
     struct updater *u = state;
-    xsale_client_secrets_changed(u->xsale); /* the program has read them again */
+    xsale_client_reload(u->xsale, config_int(u->config, "updater.requests_per_minute"));
 }
 
 void updater_release(void *state)

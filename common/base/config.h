@@ -3,7 +3,7 @@
  * BRIDGE_<SECTION>_<KEY> (dots as underscores; in librdkafka properties a real underscore is doubled), file, default.
  * Read with libini_config (whole-line comments, folded values, line numbers).
  * Values are checked when loaded: the getters below cannot fail. Asking for a key that the table does not have is a
- * programming error and aborts. Thread rule: read-only after config_load except config_refresh_secrets (loop's thread). */
+ * programming error and aborts. Thread rule: read-only after config_load except config_refresh_secrets and config_take_over (loop's thread). */
 #ifndef BRIDGE_BASE_CONFIG_H
 #define BRIDGE_BASE_CONFIG_H
 
@@ -95,6 +95,12 @@ void config_problems_sort(struct config_problems *problems, const char *file);
 
 /* Reads again the files behind <key>_file secrets whose modification changed. true: something changed. */
 bool config_refresh_secrets(struct config *c);
+
+/* SIGHUP: `now` is what the same sources give today, whole and checked. The values of keys with `reload` are taken over from it; every key of this program that
+ * differs is told, whether taken over or not (those need a restart). Texts that were asked for before live until c is destroyed, a secret's as above.
+ * RC_FATAL: memory; what was told is taken over all the same. now may be destroyed afterwards. */
+typedef void config_differs_fn(void *arg, const char *name, bool taken_over);
+enum rc config_take_over(struct config *c, struct config *now, config_differs_fn *differs, void *arg);
 
 /* Writes every key with its value and where it comes from (default, file:line, environment, -X) as an ini file;
  * secrets as ********. */

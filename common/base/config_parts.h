@@ -76,6 +76,8 @@ void config_suggest_words(const struct config_suggest *s, char *out, size_t room
 
 /* config_secret.c: reads the entry's path. RC_REJECT with words. */
 enum rc config_secret_read(struct config_entry *entry, struct err *e);
+/* What was read for `from` becomes e's. */
+void config_secret_move(struct config_entry *e, struct config_entry *from);
 void config_secret_release(struct config_entry *entry);
 
 #endif

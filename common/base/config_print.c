@@ -86,6 +86,8 @@ static void print_row(struct buf *out, const struct config_key *k)
         buf_put_text(out, "; Required.\n");
     if (k->secret)
         buf_printf(out, "; Secret; %s_file = FILE instead names a file that holds it.\n", k->key);
+    if (k->reload)
+        buf_put_text(out, "; SIGHUP takes it over.\n");
     if (strcmp(k->key, "*") == 0) {
         if (k->example != NULL)
             buf_printf(out, "; %s\n", k->example);

@@ -46,6 +46,18 @@ out:
     return rc;
 }
 
+void config_secret_move(struct config_entry *e, struct config_entry *from)
+{
+    forget(e->former);
+    e->former = e->secret;
+    e->secret = from->secret;
+    e->value = e->secret != NULL ? e->secret : "";
+    e->modified = from->modified;
+    e->inode = from->inode;
+    from->secret = NULL;
+    from->value = "";
+}
+
 void config_secret_release(struct config_entry *entry)
 {
     forget(entry->secret);

@@ -9,7 +9,7 @@
 
 #include "common/program/program_options.h"
 
-enum { EXIT_DONE = 0, EXIT_WORK = 1, EXIT_USAGE = 2, TEXT_MAX = 4 * 1024 * 1024 };
+enum { EXIT_DONE = 0, EXIT_WORK = 1, EXIT_USAGE = 2, TEXT_MAX = 4 * 1024 * 1024, PROBLEMS_TOLD = 20 };
 
 struct program {
     const struct program_desc *desc;
@@ -108,27 +108,16 @@ static void on_stop(void *arg)
     (command != NULL ? command->stop : p->desc->stop)(p->state);
 }
 
-static void on_reload(void *arg)
-{
-    struct program *p = arg;
-    bool changed = config_refresh_secrets(p->config);
-    log_fact(p->log, LOG_INFO, "program", NULL, "reloaded", LOG_S("secrets", changed ? "changed" : "unchanged"));
-    if (p->desc->reload != NULL)
-        p->desc->reload(p->state);
-}
-
 static bool put_out(FILE *to, struct buf *text)
 {
     const char *p = buf_text(text);
     return p != NULL && fputs(p, to) >= 0 && fflush(to) == 0;
 }
 
-/* Loads the configuration and checks all of it; the problems go to standard error. */
-static int load(struct program *p)
+/* Loads the configuration and checks all of it. RC_REJECT: it is wrong; every problem is in problems. RC_FATAL: memory. */
+static enum rc load_config(const struct program *p, struct config **out, struct config_problems *problems)
 {
     extern char **environ;
-    int code = EXIT_WORK;
-    struct config_problems problems = {0};
     struct config_source source = {
         .file = p->options.file,
         .overrides = p->options.overrides,
@@ -136,21 +125,75 @@ static int load(struct program *p)
         .environ_ = (const char *const *)environ,
         .program = p->desc->config_bit,
     };
+    enum rc rc = config_load_anyway(&source, out, problems);
+    if (rc == RC_FATAL)
+        return rc;
+    if (*out != NULL && p->desc->check != NULL)
+        p->desc->check(*out, problems);
+    config_problems_sort(problems, p->options.file);
+    return rc == RC_OK && problems->count == 0 && problems->text.n == 0 ? RC_OK : RC_REJECT;
+}
+
+/* At start; the problems go to standard error. */
+static int load(struct program *p)
+{
+    struct config_problems problems = {0};
     buf_init(&problems.text, TEXT_MAX);
-    enum rc rc = config_load_anyway(&source, &p->config, &problems);
-    if (rc == RC_FATAL) {
+    enum rc rc = load_config(p, &p->config, &problems);
+    int code = rc == RC_OK ? EXIT_DONE : rc == RC_REJECT ? EXIT_USAGE : EXIT_WORK;
+    if (rc == RC_FATAL)
         (void)fprintf(stderr, "%s: out of memory\n", p->desc->name);
-        goto out;
-    }
-    if (p->config != NULL && p->desc->check != NULL)
-        p->desc->check(p->config, &problems);
-    config_problems_sort(&problems, p->options.file);
-    code = rc == RC_OK && problems.count == 0 && problems.text.n == 0 ? EXIT_DONE : EXIT_USAGE;
-    if (code != EXIT_DONE && !put_out(stderr, &problems.text))
+    else if (code != EXIT_DONE && !put_out(stderr, &problems.text))
         code = EXIT_WORK;
-out:
     buf_release(&problems.text);
     return code;
+}
+
+/* ---- SIGHUP */
+
+static void set_log(struct program *p);
+
+static void on_difference(void *arg, const char *name, bool taken_over)
+{
+    struct program *p = arg;
+    log_fact(p->log, taken_over ? LOG_INFO : LOG_WARN, "program", NULL, taken_over ? "setting taken over" : "setting changed, but needs a restart",
+             LOG_S("key", name));
+}
+
+static void tell_problems(struct program *p, struct config_problems *problems)
+{
+    const char *line = buf_text(&problems->text);
+    for (unsigned i = 0; line != NULL && *line != '\0' && i < PROBLEMS_TOLD; i++) {
+        char words[600];
+        size_t n = strcspn(line, "\n");
+        (void)snprintf(words, sizeof words, "%.*s", (int)n, line); /* cut is fine */
+        log_fact(p->log, LOG_ERROR, "program", NULL, "configuration not taken over", LOG_S("why", words));
+        line += n + (line[n] == '\n');
+    }
+}
+
+/* All or nothing: a configuration that would not start changes nothing. Secrets in files are read again in any case, as every 30 s. */
+static void on_reload(void *arg)
+{
+    struct program *p = arg;
+    struct config *now = NULL;
+    struct config_problems problems = {0};
+    buf_init(&problems.text, TEXT_MAX);
+    enum rc rc = load_config(p, &now, &problems);
+    if (rc == RC_OK)
+        rc = config_take_over(p->config, now, on_difference, p);
+    if (rc == RC_REJECT)
+        tell_problems(p, &problems);
+    else if (rc == RC_FATAL)
+        log_fact(p->log, LOG_ERROR, "program", NULL, "configuration not taken over", LOG_S("why", "out of memory"));
+    config_destroy(now);
+    buf_release(&problems.text);
+    bool changed = config_refresh_secrets(p->config);
+    set_log(p);
+    log_fact(p->log, LOG_INFO, "program", NULL, "reloaded", LOG_S("configuration", rc == RC_OK ? "read" : "left as it was"),
+             LOG_S("secrets", changed ? "changed" : "unchanged"));
+    if (p->desc->reload != NULL)
+        p->desc->reload(p->state);
 }
 
 /* What ends before any work begins: --help, --version, --print-config, --check-config. */
@@ -181,19 +224,24 @@ static int position(const char *const *names, int n, const char *name)
     return i;
 }
 
-static enum rc open_log(struct program *p, struct err *e)
+static void set_log(struct program *p)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     static const char *const formats[] = {"text", "json"};
+    int level = position(levels, 4, config_text(p->config, "log.level"));
+    if (port_key(p) == NULL && level == LOG_INFO) /* a command at a terminal: its answer is what is wanted */
+        level = LOG_WARN;
+    log_set(p->log, (enum log_level)level, (enum log_format)position(formats, 2, config_text(p->config, "log.format")));
+}
+
+static enum rc open_log(struct program *p, struct err *e)
+{
     p->log = log_create(p->desc->name, STDERR_FILENO, clock_system());
     if (p->log == NULL) {
         err_set(e, "out of memory");
         return RC_FATAL;
     }
-    int level = position(levels, 4, config_text(p->config, "log.level"));
-    if (port_key(p) == NULL && level == LOG_INFO) /* a command at a terminal: its answer is what is wanted */
-        level = LOG_WARN;
-    log_set(p->log, (enum log_level)level, (enum log_format)position(formats, 2, config_text(p->config, "log.format")));
+    set_log(p);
     return RC_OK;
 }
 

@@ -1,6 +1,7 @@
 /* What every program's main shares: options, configuration, log, loop, metrics, HTTP port, signals, exit codes.
  * Common options: -c FILE, -X section.key=value, --check-config, --print-config, --version, --help.
- * First SIGTERM or SIGINT: ops->stop (drain); a second one abandons the drain. SIGHUP: ops->reload.
+ * First SIGTERM or SIGINT: ops->stop (drain); a second one abandons the drain. SIGHUP: the configuration is read again,
+ * checked whole, and the keys that the table marks `reload` take over their new values; then desc->reload.
  * Exit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage, 3 the question that a command was asked has the answer no. */
 #ifndef BRIDGE_PROGRAM_PROGRAM_H
 #define BRIDGE_PROGRAM_PROGRAM_H
@@ -57,7 +58,7 @@ struct program_desc {
     /* Builds the program on the loop; *state is its own. RC_FATAL ends with exit 1, RC_REJECT with exit 2. */
     enum rc (*start)(struct program *p, void **state, struct err *e);
     void (*stop)(void *state);   /* drain, then program_finish; must not block */
-    void (*reload)(void *state); /* may be NULL */
+    void (*reload)(void *state); /* takes over what it keeps copies of; may be NULL */
     void (*release)(void *state); /* after the loop ended; state may be NULL */
 };
 

@@ -61,6 +61,30 @@ static void put_help_options(struct buf *out, const struct program_option *optio
     }
 }
 
+static void put_help_lines(struct buf *out, const char *p, size_t n)
+{
+    put_wrapped(out, p, n, 0);
+}
+
+/* From the table, so that it cannot be wrong. */
+static void put_reload(const struct program_desc *d, struct buf *out, void (*put)(struct buf *out, const char *p, size_t n))
+{
+    struct buf words;
+    const char *comma = "";
+    buf_init(&words, 16384);
+    buf_put_text(&words, "HUP reads the configuration again. Taken over without a restart, unless something in it is wrong: ");
+    for (size_t i = 0; i < config_table_count; i++)
+        if (config_table[i].reload && (config_table[i].programs & d->config_bit) != 0) {
+            buf_printf(&words, "%s%s.%s", comma, config_table[i].section, config_table[i].key);
+            comma = ", ";
+        }
+    buf_put_text(&words, ". What else has changed is named in the log and needs a restart.");
+    const char *text = buf_text(&words);
+    if (text != NULL)
+        put(out, text, words.n);
+    buf_release(&words);
+}
+
 static void put_help_commands(const struct program_desc *d, struct buf *out)
 {
     if (d->commands_n > 0)
@@ -87,12 +111,14 @@ void program_help(const struct program_desc *d, const struct program_command *co
     buf_put_text(out, "\nOptions:\n");
     put_help_options(out, command != NULL ? command->options : d->options, command != NULL ? command->options_n : d->options_n);
     put_help_options(out, program_common_options, program_common_options_n);
-    if (one)
-        buf_put_text(out, "\nSignals: TERM and INT end the program in order, a second one at once; HUP reads changed secrets again.\n"
-                          "Exit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage.\n");
-    else
+    if (one) {
+        buf_put_text(out, "\nSignals: TERM and INT end the program in order, a second one at once.\n");
+        put_reload(d, out, put_help_lines);
+        buf_put_text(out, "Exit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage.\n");
+    } else {
         buf_printf(out, "\nExit codes: 0 done, 1 a failure at work, 2 wrong configuration or usage, 3 the answer is no.%s%s%s\n",
                    command == NULL ? "\n" : "", command == NULL ? d->name : "", command == NULL ? " COMMAND --help tells more of a command." : "");
+    }
 }
 
 /* Text of an mdoc line: a backslash is an escape there, and a dot or an apostrophe at the beginning a macro. */
@@ -116,6 +142,11 @@ static void put_roff(struct buf *out, const char *p, size_t n)
 static void put_man_paragraph(struct buf *out, const char *p, size_t n)
 {
     buf_put_text(out, ".Pp\n");
+    put_roff(out, p, n);
+}
+
+static void put_man_lines(struct buf *out, const char *p, size_t n)
+{
     put_roff(out, p, n);
 }
 
@@ -181,8 +212,8 @@ void program_man(const struct program_desc *d, struct buf *out)
         return;
     }
     buf_put_text(out, ".Sh SIGNALS\n"
-                      "TERM and INT end the program in order, a second one at once.\n"
-                      "HUP reads changed secrets again.\n"
-                      ".Sh EXIT STATUS\n"
+                      "TERM and INT end the program in order, a second one at once.\n");
+    put_reload(d, out, put_man_lines);
+    buf_put_text(out, ".Sh EXIT STATUS\n"
                       ".Bl -tag -width Ds\n.It 0\ndone\n.It 1\na failure at work\n.It 2\nwrong configuration or usage\n.El\n");
 }
