@@ -403,6 +403,43 @@ static void secrets_are_read_from_files_and_again_when_these_change(void **state
     assert_string_equal(config_text(b->config, "erp.http.authorization"), "second canary");
 }
 
+struct differences {
+    char text[512];
+};
+
+static void on_difference(void *arg, const char *name, bool taken_over)
+{
+    struct differences *d = arg;
+    size_t n = strlen(d->text);
+    (void)snprintf(d->text + n, sizeof d->text - n, "%s%s ", taken_over ? "+" : "-", name);
+}
+
+static void a_secret_that_moves_to_a_file_is_taken_over(void **state)
+{
+    struct bench *b = *state;
+    char text[1024];
+    struct differences found = {""};
+    write_bytes(b->secret, "canary1\n", 8);
+    (void)snprintf(text, sizeof text, "%s[erp.http]\nauthorization = plain\n", LEAST);
+    assert_loads(b, text);
+    struct config *c = b->config;
+    const char *before = config_text(c, "erp.http.authorization");
+    b->config = NULL;
+    (void)snprintf(text, sizeof text, "%s[erp.http]\nauthorization_file = %s\n", LEAST, b->secret);
+    assert_loads(b, text);
+    assert_int_equal(config_take_over(c, b->config, on_difference, &found), RC_OK);
+    assert_string_equal(found.text, "+erp.http.authorization ");
+    assert_string_equal(config_text(c, "erp.http.authorization"), "canary1");
+    assert_string_equal(before, "plain"); /* for those who still hold it */
+    config_destroy(b->config);
+    b->config = c;
+    write_bytes(b->secret, "canary2\n", 8);
+    struct timespec times[2] = {{1, 0}, {1, 0}};
+    assert_int_equal(utimensat(0, b->secret, times, 0), 0);
+    assert_true(config_refresh_secrets(c)); /* from now on the file's content counts */
+    assert_string_equal(config_text(c, "erp.http.authorization"), "canary2");
+}
+
 static void a_secret_of_another_program_is_not_opened(void **state)
 {
     struct bench *b = *state;
@@ -548,6 +585,7 @@ int main(void)
         TEST(folded_values_keep_their_lines),
         TEST(line_ends_and_byte_order_marks_of_windows_do_no_harm),
         TEST(secrets_are_read_from_files_and_again_when_these_change),
+        TEST(a_secret_that_moves_to_a_file_is_taken_over),
         TEST(a_secret_of_another_program_is_not_opened),
         TEST(problems_come_in_the_order_of_their_lines),
         TEST(secret_files_that_cannot_be_used_are_told),

@@ -49,6 +49,8 @@ static void release(void *state)
     (void)state;
 }
 
+static void reload(void *state);
+
 static const struct program_option options[] = {
     {"--once", NULL, "Ends at once."}, {"--hang", NULL, "Never drains."}, {"--fail", "WORDS", "Fails."}};
 static const struct program_desc desc = {
@@ -62,6 +64,7 @@ static const struct program_desc desc = {
     .check = check,
     .start = start,
     .stop = stop,
+    .reload = reload,
     .release = release,
 };
 
@@ -210,7 +213,7 @@ static void the_first_signal_drains_and_the_second_abandons(void **state)
     launch(&c, (const char *const[]){LEAST, NULL});
     await(&c, "listening");
     assert_int_equal(kill(c.pid, SIGHUP), 0);
-    await(&c, "reloaded secrets=unchanged");
+    await(&c, "reloaded configuration=read secrets=unchanged");
     assert_int_equal(kill(c.pid, SIGTERM), 0);
     assert_int_equal(end(&c), 0);
     launch(&c, (const char *const[]){"--hang", LEAST, NULL});
@@ -220,6 +223,69 @@ static void the_first_signal_drains_and_the_second_abandons(void **state)
     assert_int_equal(kill(c.pid, SIGTERM), 0);
     assert_int_equal(end(&c), 1);
     assert_non_null(strstr(c.text, "drain abandoned"));
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void reload(void *state)
+{
+    log_fact(program_log(state), LOG_ERROR, "test", NULL, "has", LOG_I("drain_ms", config_ms(program_config(state), "consumer.drain_timeout")));
+}
+
+#define FILE_LEAST "[kafka]\nbootstrap.servers = h:1\n[registry]\nurl = http://h\n[http]\nconsumer_port = 0\n"
+
+static void a_hangup_takes_over_what_can_change_and_names_the_rest(void **state)
+{
+    (void)state;
+    struct child c;
+    char path[] = "/tmp/test_program.XXXXXX";
+    assert_true(close(mkstemp(path)) == 0);
+    write_file(path, FILE_LEAST);
+    launch(&c, (const char *const[]){"-c", path, NULL});
+    await(&c, "listening");
+    write_file(path, FILE_LEAST "[consumer]\ndrain_timeout = 7s\nqueue_records = 77\n[kafka.consumer]\nfetch.wait.max.ms = 9\n[producer]\nraw = false\n");
+    assert_int_equal(kill(c.pid, SIGHUP), 0);
+    await(&c, "has drain_ms=7000");
+    assert_non_null(strstr(c.text, "info program: setting taken over key=consumer.drain_timeout"));
+    assert_non_null(strstr(c.text, "warn program: setting changed, but needs a restart key=consumer.queue_records"));
+    assert_non_null(strstr(c.text, "warn program: setting changed, but needs a restart key=kafka.consumer.fetch.wait.max.ms"));
+    assert_null(strstr(c.text, "producer.raw")); /* another program's */
+    write_file(path, FILE_LEAST "[consumer]\ndrain_timeout = 8s\nconcurrency = many\n");
+    c.n = 0;
+    memset(c.text, 0, sizeof c.text);
+    assert_int_equal(kill(c.pid, SIGHUP), 0);
+    await(&c, "has drain_ms=7000"); /* all or nothing */
+    assert_non_null(strstr(c.text, "error program: configuration not taken over why="));
+    assert_non_null(strstr(c.text, "consumer.concurrency: "));
+    write_file(path, FILE_LEAST "[log]\nlevel = error\n");
+    assert_int_equal(kill(c.pid, SIGHUP), 0);
+    await(&c, "has drain_ms=30000"); /* a key that is there no more has its default */
+    c.n = 0;
+    memset(c.text, 0, sizeof c.text);
+    assert_int_equal(kill(c.pid, SIGTERM), 0);
+    assert_int_equal(end(&c), 0);
+    assert_null(strstr(c.text, "stopping")); /* the level counts at once */
+    assert_int_equal(remove(path), 0);
+}
+
+static void help_and_man_page_name_what_a_hangup_takes_over(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 65536);
+    program_help(&desc, NULL, &out);
+    assert_non_null(strstr(buf_text(&out), "consumer.drain_timeout"));
+    assert_null(strstr(buf_text(&out), "producer.poll_interval")); /* another program's */
+    buf_reset(&out);
+    program_man(&desc, &out);
+    assert_non_null(strstr(buf_text(&out), "consumer.drain_timeout"));
+    buf_release(&out);
 }
 
 static void a_port_in_use_is_a_clear_error(void **state)
@@ -307,6 +373,8 @@ int main(void)
         cmocka_unit_test(a_configuration_is_checked_whole_and_printed),
         cmocka_unit_test(a_program_ends_with_the_code_of_its_work),
         cmocka_unit_test(the_first_signal_drains_and_the_second_abandons),
+        cmocka_unit_test(a_hangup_takes_over_what_can_change_and_names_the_rest),
+        cmocka_unit_test(help_and_man_page_name_what_a_hangup_takes_over),
         cmocka_unit_test(a_port_in_use_is_a_clear_error),
         cmocka_unit_test(a_command_takes_its_own_options_and_arguments),
         cmocka_unit_test(a_command_that_is_not_or_lacks_something_ends_with_2),
