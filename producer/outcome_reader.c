@@ -6,6 +6,10 @@
 #include "common/contract/order_key.h"
 #include "common/kafka/frame.h"
 
+/* Milliseconds since 1970 that are neither seconds nor microseconds: a publication in another unit would stand above (or below) every other one for ever. */
+static const int64_t publication_least = INT64_C(100000000000), publication_most = INT64_C(100000000000000); /* years 1973 to 5138 */
+enum { DOCUMENT_MAX = 1000 }; /* bytes; so that a row always fits */
+
 struct outcome_reader {
     struct writer_schemas *schemas;
     const char *organization;
@@ -49,6 +53,22 @@ static bool key_fits(const struct outcome *o, const struct kafka_record *rec)
     return n == rec->key_n && memcmp(key, rec->key, n) == 0;
 }
 
+/* What no schema says; NULL: it is sound. */
+static const char *fault(const struct outcome *o, const struct kafka_record *rec)
+{
+    if (!key_fits(o, rec))
+        return "the key and the outcome name different orders";
+    if (o->publication < publication_least || o->publication > publication_most)
+        return "publication is not a time in milliseconds since 1970";
+    if (o->round < 0 || o->round > o->publication)
+        return "round is later than the publication";
+    if (o->warehouse[0] != '\0' && !warehouse_name_valid(o->warehouse, strlen(o->warehouse)))
+        return "warehouse is not a name of 1 to 63 bytes without comma, slash and control characters";
+    if (o->document_id != NULL && strlen(o->document_id) > DOCUMENT_MAX)
+        return "documentId is longer than 1000 bytes";
+    return NULL;
+}
+
 static enum outcome_read decode(struct record_writer *writer, const struct kafka_record *rec, const unsigned char *avro, size_t n,
                                 struct outcome **out, struct err *e)
 {
@@ -56,9 +76,10 @@ static enum outcome_read decode(struct record_writer *writer, const struct kafka
     enum rc rc = outcome_decode(writer, avro, n, &o, e);
     if (rc != RC_OK)
         return rc == RC_FATAL ? OUTCOME_NO_MEMORY : OUTCOME_UNREADABLE;
-    if (!key_fits(o, rec)) {
+    const char *words = fault(o, rec);
+    if (words != NULL) {
         outcome_destroy(o);
-        err_set(e, "the key and the outcome name different orders");
+        err_set(e, "%s", words);
         return OUTCOME_UNREADABLE;
     }
     *out = o;
@@ -90,7 +111,12 @@ enum outcome_read outcome_reader_read(struct outcome_reader *r, const struct kaf
     case WRITER_SCHEMA_UNKNOWN:
         break;
     }
-    writer_schemas_forget(&r->wait);
+    err_set(e, "the registry does not know schema %d", (int)id);
+    if (writer_schemas_disowned(r->schemas, id)) {
+        writer_schemas_ask(r->schemas, id);
+        return OUTCOME_DISOWNED;
+    }
+    writer_schemas_forget(&r->wait); /* one at a time is waited for: soon there, as a rule */
     writer_schemas_wait(r->schemas, &r->wait, id, on_schema, r);
     return OUTCOME_NOT_NOW;
 }

@@ -11,7 +11,8 @@ struct outcome_reader;
 enum outcome_read {
     OUTCOME_READ,        /* *out owned by the caller (outcome_destroy) */
     OUTCOME_NOT_OURS,    /* of another organization */
-    OUTCOME_NOT_NOW,     /* its schema is being asked for: retry is called */
+    OUTCOME_NOT_NOW,     /* its schema is being asked for: retry is called soon, or never; look again every second */
+    OUTCOME_DISOWNED,    /* the same, and the registry's last answer was that it does not know the id */
     OUTCOME_UNREADABLE,  /* never: words say why */
     OUTCOME_NO_MEMORY
 };

@@ -9,7 +9,7 @@
 #include "common/base/backoff.h"
 #include "common/contract/order_key.h"
 
-enum { REFUSED_MS = 600000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000 };
+enum { REFUSED_MS = 600000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000, UNCHANGED_MOST = 2 };
 
 enum stage { LOOKING, PUTTING, VERIFYING };
 
@@ -37,6 +37,7 @@ struct status_setter {
     struct order_facts *facts; /* 4 KB of warehouses: not on the stack of every callback */
     struct backoff again;
     bool verified, verifying, stuck;
+    int unchanged; /* PUTs that were accepted and changed nothing, one after another */
     char words[600];
 };
 
@@ -208,11 +209,16 @@ static bool read_status(struct work *w, const struct xsale_reply *reply, int64_t
     return true;
 }
 
-/* The look after the first PUT of the process: an accepted change that changed nothing is a wrong setting. */
+/* The look after the first PUT of the process: an accepted change that changed nothing is a wrong setting; when it was only once, somebody may have set the
+ * order back in between. */
 static void verify(struct work *w, int64_t status_id)
 {
     struct status_setter *s = w->setter;
     if (status_id != wanted_id(w) && status_id == w->found_id) {
+        if (++s->unchanged < UNCHANGED_MOST) {
+            delay(w, "xSale accepted the change but still shows the old status", AGAIN_LOW_MS);
+            return;
+        }
         s->stuck = true;
         (void)snprintf(s->words, sizeof s->words,
                        "xSale accepted the change of order %" PRId64 " to status %" PRId64 " but still shows %" PRId64
@@ -339,6 +345,20 @@ void setter_run(struct status_setter *s)
     uint64_t take = 0;
     while (!s->stuck && s->busy < (size_t)config_int(s->p.config, "updater.concurrency") && (order_id = ledger_take(s->p.ledger, loop_now(s->p.loop), &take)) != 0)
         take_up(s, order_id, take);
+}
+
+void setter_drain(struct status_setter *s)
+{
+    for (struct work *w = TAILQ_FIRST(&s->works), *next = NULL; w != NULL; w = next) {
+        next = TAILQ_NEXT(w, link);
+        if (w->stage != LOOKING)
+            continue;
+        xsale_cancel(w->call);
+        ledger_give_back(s->p.ledger, w->order_id, w->take, loop_now(s->p.loop), 0);
+        TAILQ_REMOVE(&s->works, w, link);
+        s->busy--;
+        free(w);
+    }
 }
 
 size_t setter_busy(const struct status_setter *s)

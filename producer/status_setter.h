@@ -42,6 +42,8 @@ void setter_destroy(struct status_setter *s);
 
 /* Takes up what is due in the ledger, up to updater.concurrency. */
 void setter_run(struct status_setter *s);
+/* Drops the tries that have only looked so far: nothing has happened, another updater may begin anew. What may have been changed is finished. */
+void setter_drain(struct status_setter *s);
 /* Tries under way. */
 size_t setter_busy(const struct status_setter *s);
 /* Why it stands still for good (a PUT that was accepted changed nothing: a wrong setting), or the last refusal; NULL: nothing. */

@@ -5,24 +5,7 @@
 #define BRIDGE_PRODUCER_UPDATER_H
 
 #include "common/program/program.h"
-
-enum updater_metric {
-    UPDATER_OUTCOMES,
-    UPDATER_UNREADABLE,
-    UPDATER_ROWS,
-    UPDATER_CHANGES,
-    UPDATER_WAITING,
-    UPDATER_KEPT,
-    UPDATER_FINISHED,
-    UPDATER_REQUESTS,
-    UPDATER_LOGINS,
-    UPDATER_LOGINS_REFUSED,
-    UPDATER_QUOTA_WAIT,
-    UPDATER_QUOTA_WAITING,
-    UPDATER_REPEATS,
-    UPDATER_METRICS
-};
-extern const struct metric_row updater_metrics[UPDATER_METRICS];
+#include "producer/updater_metrics.h"
 
 /* For program_desc: see there. until_end is the option --until-end. */
 void updater_check(const struct config *c, struct config_problems *problems);

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { AGAIN_MS = 5000, UNREADABLE = 64 };
+enum { AGAIN_MS = 5000, UNREADABLE = 64, RECENT = 128, ASKED_MOST = 16 };
 
 struct question { /* to the registry, under way */
     struct question *next;
@@ -20,6 +20,11 @@ struct writer_schemas {
     int32_t unreadable[UNREADABLE]; /* the last ones; a forgotten one is fetched once more */
     size_t unreadable_n;
     struct record_writers writers;
+    struct {
+        int32_t id;
+        int64_t at; /* monotonic ms */
+    } recent[RECENT]; /* asked by writer_schemas_ask, as a ring */
+    size_t recent_n;
 };
 
 struct writer_schemas *writer_schemas_create(struct loop *l, struct log *log, struct registry *r)
@@ -139,4 +144,25 @@ void writer_schemas_forget(struct writer_schema_wait *w)
     w->next->prev = w->prev;
     w->prev->next = w->next;
     w->next = w->prev = NULL;
+}
+
+void writer_schemas_ask(struct writer_schemas *ws, int32_t id)
+{
+    int64_t now = loop_now(ws->loop);
+    size_t n = ws->recent_n < RECENT ? ws->recent_n : RECENT, open = 0;
+    for (size_t i = 0; i < n; i++)
+        if (ws->recent[i].id == id && now - ws->recent[i].at < AGAIN_MS)
+            return;
+    for (const struct question *q = ws->questions; q != NULL; q = q->next)
+        open++;
+    if (open >= ASKED_MOST)
+        return;
+    ws->recent[ws->recent_n % RECENT].id = id;
+    ws->recent[ws->recent_n++ % RECENT].at = now;
+    ask(ws, id);
+}
+
+bool writer_schemas_disowned(const struct writer_schemas *ws, int32_t id)
+{
+    return registry_unknown(ws->registry, id);
 }

@@ -33,5 +33,9 @@ enum writer_schema_found writer_schemas_find(struct writer_schemas *ws, int32_t 
 /* fn is called once, from the loop, when the id is no longer unknown. */
 void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w, int32_t id, loop_fn *fn, void *arg);
 void writer_schemas_forget(struct writer_schema_wait *w);
+/* Asks in the background, for whoever looks again later: an id at most once in five seconds, and not more than 16 at a time. */
+void writer_schemas_ask(struct writer_schemas *ws, int32_t id);
+/* Was "I do not know this id" the registry's last answer about it? */
+bool writer_schemas_disowned(const struct writer_schemas *ws, int32_t id);
 
 #endif
