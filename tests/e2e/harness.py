@@ -68,7 +68,7 @@ class MockKafka:
         program = os.path.join(build, "tests/mock/mock-kafka")
         check(os.access(program, os.X_OK), f"{program} is not built")
         self.process = subprocess.Popen([program, "--stdin", "--topics", ",".join(f"xsale.{t}:{n}" for t, n in TOPICS.items())],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=services.die_with_parent)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=services.die_with_parent, process_group=0)
         line = self.process.stdout.readline()
         match = re.search(r"(127\.0\.0\.1:\d+)", line)
         check(match, f"mock-kafka said {line!r}")
@@ -106,7 +106,8 @@ class Program:
         check(os.access(self.path, os.X_OK), f"{self.path} is not built")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(*more), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.stack.working,
-                                            env=self.environment, preexec_fn=services.die_with_parent)
+                                            env=self.environment, preexec_fn=services.die_with_parent,
+                                            process_group=0)     # Ctrl-C is for whoever started this, who ends it in order
         return self
 
     def run(self, *more, timeout=60):
@@ -179,10 +180,11 @@ Record = collections.namedtuple("Record", "key value headers partition offset ti
 
 
 class Stack:
-    def __init__(self, cluster="mock", build=None, xsale=(), erp=(), warehouses=("MAG-1", "MAG-2"), start=True):
+    def __init__(self, cluster="mock", build=None, xsale=(), erp=(), warehouses=("MAG-1", "MAG-2"), start=True, simulators=True):
         self.cluster, self.build = cluster, os.path.abspath(build or os.path.join(ROOT, "build", "release"))
         self.directory = tempfile.mkdtemp(prefix="bridge-e2e-")
         self.working = self.directory       # where the programs stand
+        self.kept = bool(os.environ.get("BRIDGE_KEEP"))      # the directory stays, with the logs
         self.parts, self.programs, self.schemas = [], {}, {}
         atexit.register(self.close)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # ctest and timeout end a test by it: what was started must end too
@@ -190,10 +192,10 @@ class Stack:
         if start:
             self.start_kafka()
             self.start_registry()
-        self.xsale = self.part(Simulator("xsale", *xsale))
-        self.erp = self.part(Simulator("erp", *erp))
+        self.xsale = self.part(Simulator("xsale", *xsale)) if simulators else None
+        self.erp = self.part(Simulator("erp", *erp)) if simulators else None
         self.config_file = os.path.join(self.directory, "bridge.ini")
-        self.settings = self.defaults()
+        self.settings = self.defaults() if simulators else {}
         self.write_config()
         self.producer = self.program("xsale-producer", "producer")
         self.updater = self.program("status-updater", "updater")
@@ -257,7 +259,7 @@ class Stack:
         for p in self.parts:
             p.close()
         self.parts = []
-        if not os.environ.get("BRIDGE_KEEP"):
+        if not self.kept:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def tails(self, lines=25):
@@ -301,6 +303,16 @@ class Stack:
         finally:
             consumer.close()
         return sorted(found, key=lambda r: (r.partition, r.offset))
+
+    def height(self, topic):
+        """How many records were ever written to a topic of a broker that has seen no transactions."""
+        import confluent_kafka
+        consumer = self.client()
+        try:
+            found = consumer.list_topics("xsale." + topic, 15).topics["xsale." + topic]
+            return sum(consumer.get_watermark_offsets(confluent_kafka.TopicPartition("xsale." + topic, p), 15)[1] for p in found.partitions)
+        finally:
+            consumer.close()
 
     def produce(self, topic, key, value, headers=None, partition=None):
         import confluent_kafka

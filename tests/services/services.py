@@ -91,7 +91,7 @@ class Service:
     def launch(self, command):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
-                                            preexec_fn=die_with_parent)
+                                            preexec_fn=die_with_parent, process_group=0)
         end = time.monotonic() + self.patience
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > end:

@@ -23,7 +23,7 @@ def call(url, method, path, body=None, headers=None, timeout=30):
 class Simulator:
     def __init__(self, name, *options):
         self.process = subprocess.Popen([sys.executable, os.path.join(HERE, name + ".py"), "--stdin", *map(str, options)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)
         self.name = name
         lines = dict(self.process.stdout.readline().strip().split("=", 1) for _ in range(2))
         self.url, self.control_url = lines["url"], lines["control"]
