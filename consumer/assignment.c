@@ -145,3 +145,27 @@ bool assignment_changed(const struct assignment *a)
         changed = changed || a->owned[i]->changed;
     return changed;
 }
+
+bool assignment_ended(const struct assignment *a)
+{
+    bool all = true;
+    for (size_t i = 0; i < a->n; i++)
+        all = all && a->owned[i]->ended;
+    return all;
+}
+
+bool assignment_at_end(const struct assignment *a)
+{
+    bool all = true;
+    for (size_t i = 0; i < a->n; i++)
+        all = all && a->owned[i]->at_end;
+    return all;
+}
+
+bool assignment_paused(const struct assignment *a)
+{
+    bool any = false;
+    for (size_t i = 0; i < a->n; i++)
+        any = any || a->owned[i]->paused;
+    return any;
+}

@@ -14,6 +14,7 @@ struct owned {
     size_t in_hand;            /* records */
     bool leaving;              /* revoked; drained before it goes */
     bool ended;                /* its end was reached once */
+    bool at_end;               /* and nothing came since */
     bool paused, full;         /* intake stands; because its metadata has no room */
     bool changed;              /* something to commit */
 };
@@ -42,5 +43,10 @@ void assignment_flow(struct assignment *a, struct group *g, bool stop);
 bool assignment_commit(struct assignment *a, struct group *g, void (*done)(void *arg, enum rc rc), void *arg);
 void assignment_commit_failed(struct assignment *a);
 bool assignment_changed(const struct assignment *a);
+/* The end of each partition was reached once; nothing came since. */
+bool assignment_ended(const struct assignment *a);
+bool assignment_at_end(const struct assignment *a);
+/* Does the intake of any stand? */
+bool assignment_paused(const struct assignment *a);
 
 #endif

@@ -14,4 +14,6 @@ const struct metric_row consumer_metrics[CONSUMER_METRICS] = {
     [METRIC_PAUSED] = {"xsale_bridge_erp_paused", METRIC_GAUGE, NULL, "1 while the ERP is down and only probed."},
     [METRIC_UNREADABLE_YET] = {"xsale_bridge_orders_waiting_for_schema", METRIC_GAUGE, NULL,
                                "Order records whose schema the registry does not give."},
+    [METRIC_LOOKAHEAD_KEYS] = {"xsale_bridge_lookahead_keys", METRIC_GAUGE, NULL,
+                               "Orders that stand more than once in what waits, as the look-ahead found; 0 while it is not needed."},
 };

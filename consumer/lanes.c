@@ -273,8 +273,25 @@ static struct lane_item *begin(struct lanes *l, struct lane *lane, int64_t now)
     return item;
 }
 
+/* The next one for the ERP; NULL: none now. *outdated: it is SETTLING instead. */
+static struct lane_item *choose(struct lanes *l, int64_t now, bool *outdated)
+{
+    struct lane *lane = l->ready[LIST_TRIED] != NULL ? l->ready[LIST_TRIED] : l->ready[LIST_FRESH];
+    if (lane == NULL || !gate_allows(&l->gate, l->flying, l->settings.concurrency, now))
+        return NULL;
+    if (l->gate.paused)
+        lane = probe_choose(l);
+    struct lane_item *item = lane->items;
+    *outdated = l->settings.outdated != NULL && may_be_superseded(item) && l->settings.outdated(l->settings.arg, item);
+    if (!*outdated)
+        return begin(l, lane, now);
+    item_settle(l, item);
+    return item;
+}
+
 enum lanes_turn lanes_next(struct lanes *l, int64_t now, struct lane_item **item)
 {
+    bool outdated = false;
     if (l->superseded != NULL) {
         *item = l->superseded;
         DL_DELETE(l->superseded, *item);
@@ -287,11 +304,11 @@ enum lanes_turn lanes_next(struct lanes *l, int64_t now, struct lane_item **item
         item_settle(l, *item);
         return LANES_NOTE;
     }
-    struct lane *lane = l->ready[LIST_TRIED] != NULL ? l->ready[LIST_TRIED] : l->ready[LIST_FRESH];
-    if (lane == NULL || !gate_allows(&l->gate, l->flying, l->settings.concurrency, now))
+    struct lane_item *chosen = choose(l, now, &outdated);
+    if (chosen == NULL)
         return LANES_NOTHING;
-    *item = begin(l, l->gate.paused ? probe_choose(l) : lane, now);
-    return LANES_TRY;
+    *item = chosen;
+    return outdated ? LANES_SUPERSEDED : LANES_TRY;
 }
 
 /* QUEUED, or superseded by what came behind it meanwhile. */
@@ -469,4 +486,11 @@ size_t lanes_parked(const struct lanes *l)
 size_t lanes_items(const struct lanes *l)
 {
     return l->items;
+}
+
+void lanes_each(const struct lanes *l, void (*fn)(void *arg, const struct lane_item *item), void *arg)
+{
+    for (const struct lane *lane = l->by_key; lane != NULL; lane = lane->hh.next)
+        for (const struct lane_item *item = lane->items; item != NULL; item = item->next)
+            fn(arg, item);
 }

@@ -13,8 +13,8 @@
  * and the older one not, and the older would be tried again with nothing behind it that supersedes or follows it. The price is the wait for one
  * acknowledgement, and only between loads of one order.
  *
- * Superseded: a load behind which, or before which, a newer publication of the same key and warehouse is in hand, if no try of it is open that may still
- * have loaded it (an ambiguous one stays open until a verdict).
+ * Superseded: a load behind which, or before which, a newer publication of the same key and warehouse is in hand, or known to the owner when its turn comes
+ * (`outdated`), if no try of it is open that may still have loaded it (an ambiguous one stays open until a verdict).
  * The ERP is down (FATE_PAUSE): nothing is tried but one probe at a time, in turn over those tried already; after each of them failed once more, one not
  * tried yet. The first verdict opens again. A load whose tries keep ending in FATE_PAUSE while others get their verdicts is its own trouble and parks.
  * `reject_after` counts the failures that may be the order's own fault (FATE_PARK, and an ambiguous try that parks) with verdicts about others
@@ -71,6 +71,8 @@ struct lanes_settings {
     int64_t park_min_ms, park_max_ms;  /* back-off of a parked load */
     int64_t probe_min_ms, probe_max_ms;
     uint64_t seed;                     /* of the jitter */
+    bool (*outdated)(void *arg, const struct lane_item *item); /* NULL: nothing is known of what is not in hand */
+    void *arg;
 };
 
 /* NULL: out of memory. */
@@ -89,7 +91,7 @@ enum lanes_turn {
     LANES_NOTHING,   /* until lanes_deadline, or something ends */
     LANES_TRY,       /* *item is FLYING: offer it to the ERP, then lanes_end, or lanes_refused */
     LANES_NOTE,      /* *item is SETTLING and needs no ERP: note its outcome */
-    LANES_SUPERSEDED /* *item is SETTLING: note that it is superseded */
+    LANES_SUPERSEDED /* *item is SETTLING: note that it is superseded, or outdated */
 };
 enum lanes_turn lanes_next(struct lanes *l, int64_t now, struct lane_item **item);
 
@@ -124,5 +126,7 @@ unsigned lanes_flying(const struct lanes *l);
 unsigned lanes_flying_of(const struct lanes *l, int32_t partition);
 size_t lanes_parked(const struct lanes *l);
 size_t lanes_items(const struct lanes *l); /* all but SETTLING */
+/* Calls fn for each of them, FLYING ones too. */
+void lanes_each(const struct lanes *l, void (*fn)(void *arg, const struct lane_item *item), void *arg);
 
 #endif

@@ -11,6 +11,7 @@
 #include "consumer/assignment.h"
 #include "consumer/consumer_metrics.h"
 #include "consumer/loading.h"
+#include "consumer/outlook.h"
 
 enum { COMMIT_MS = 1000, LAST_COMMIT_MS = 5000, GROUP_BYTES = 400 };
 
@@ -25,6 +26,7 @@ struct loader {
     struct schema *outcome_schema;
     struct group *group; /* NULL: not joined yet */
     struct assignment *mine;
+    struct outlook *outlook;
     char group_id[GROUP_BYTES];
     char orders[250], outcomes[250], dead_letters[250];
     const char *warehouse;
@@ -43,6 +45,13 @@ static void finish(struct loader *l, int code, const char *words)
     l->env.finished(l->env.arg, code, words);
 }
 
+/* Whether new tries may begin. */
+static void let_load(void *arg)
+{
+    struct loader *l = arg;
+    loading_stop(l->loading, l->stopping || l->drain != DRAIN_NONE || outlook_waits(l->outlook));
+}
+
 static void flow(struct loader *l)
 {
     size_t records = loading_records(l->loading), bytes = loading_bytes(l->loading);
@@ -51,6 +60,7 @@ static void flow(struct loader *l)
     else if (records <= l->queue_records / 2 && bytes <= l->queue_bytes / 2)
         l->full = false;
     assignment_flow(l->mine, l->group, l->full);
+    outlook_look(l->outlook);
 }
 
 static void on_record(void *arg, const struct kafka_record *r)
@@ -60,6 +70,7 @@ static void on_record(void *arg, const struct kafka_record *r)
     if (o == NULL || o->leaving)
         return;
     metrics_add(l->env.metrics, METRIC_RECORDS, NULL, 1);
+    o->at_end = false;
     if (l->warehouse[0] != '\0' && order_record_not_for(r, l->warehouse)) {
         offset_track_pass(o->track, r->offset);
         o->changed = true;
@@ -101,8 +112,10 @@ static void on_end(void *arg, const char *topic, int32_t partition, int64_t offs
     struct owned *o = assignment_find(l->mine, partition);
     (void)topic;
     (void)offset;
-    if (o != NULL)
-        o->ended = true;
+    if (o == NULL)
+        return;
+    o->ended = o->at_end = true;
+    outlook_look(l->outlook);
 }
 
 static void committed(void *arg, enum rc rc)
@@ -134,6 +147,7 @@ static void tick(void *arg)
 {
     struct loader *l = arg;
     commit(l);
+    outlook_look(l->outlook);
     loop_timer_in(l->env.loop, &l->tick, COMMIT_MS, tick, l);
     if (l->env.until_end && !l->stopping && all_worked_off(l)) {
         log_fact(l->env.log, LOG_INFO, "orders", NULL, "worked off", LOG_I("partitions", assignment_count(l->mine)));
@@ -157,6 +171,8 @@ static void on_assigned(void *arg, struct group_partition *parts, size_t n)
         log_fact(l->env.log, LOG_INFO, "orders", NULL, "partition assigned", LOG_I("partition", parts[i].partition),
                   LOG_I("offset", parts[i].offset));
     }
+    outlook_assigned(l->outlook);
+    let_load(l);
 }
 
 static void drain_over(struct loader *l)
@@ -173,7 +189,8 @@ static void drain_over(struct loader *l)
     l->drain = DRAIN_NONE;
     if (assignment_count(l->mine) == 0)
         l->assigned = false; /* --until-end waits for the next assignment */
-    loading_stop(l->loading, l->stopping);
+    outlook_revoked(l->outlook);
+    let_load(l);
     group_released(l->group);
 }
 
@@ -227,8 +244,8 @@ static void on_revoked(void *arg, const struct group_partition *parts, size_t n,
         log_event(l->env.log, lost ? LOG_WARN : LOG_INFO, "orders", NULL, lost ? "partition lost" : "partition revoked",
                   LOG_I("partition", parts[i].partition));
     }
-    loading_stop(l->loading, true);
     l->drain = DRAIN_WAITS;
+    let_load(l);
     if (lost) {
         drain_over(l);
         return;
@@ -245,6 +262,19 @@ static void on_progress(void *arg)
         return;
     drain_look(l);
     flow(l);
+}
+
+static void on_reopened(void *arg)
+{
+    struct loader *l = arg;
+    outlook_reopened(l->outlook);
+    let_load(l);
+}
+
+static bool on_outdated(void *arg, const void *key, size_t key_n, const char *warehouse, int64_t publication)
+{
+    const struct loader *l = arg;
+    return outlook_outdated(l->outlook, key, key_n, warehouse, publication);
 }
 
 static void on_failed(void *arg, const char *words)
@@ -310,11 +340,18 @@ static enum rc open_parts(struct loader *l, struct err *e)
         .config = env->config, .health = env->health, .metrics = env->metrics, .registry = l->registry,
         .outbox = {.loop = env->loop, .log = env->log, .publisher = l->publisher, .outcomes = l->outcomes, .dead_letters = l->dead_letters,
                    .group = l->group_id},
-        .ops = {.record_done = on_record_done, .progress = on_progress, .failed = on_failed},
+        .ops = {.record_done = on_record_done, .progress = on_progress, .failed = on_failed, .reopened = on_reopened, .outdated = on_outdated},
         .arg = l,
     };
+    struct lookahead_env ahead = {.loop = env->loop, .worker = env->worker, .config = env->config, .log = env->log, .health = env->health,
+                                  .metrics = env->metrics, .topic = l->orders, .warehouse = l->warehouse};
+    if ((l->outlook = outlook_create(&ahead, l->mine, let_load, l)) == NULL) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
     if ((rc = loading_create(&loading, &l->loading, e)) != RC_OK)
         return rc;
+    outlook_of(l->outlook, l->loading);
     return topics_create(env->loop, env->worker, env->config, env->log, env->health,
                          1u << TOPIC_ORDERS | 1u << TOPIC_OUTCOMES | 1u << TOPIC_DLQ, on_topics, l, &l->topics, e);
 }
@@ -353,6 +390,7 @@ void loader_destroy(struct loader *l)
     group_destroy(l->group);
     topics_destroy(l->topics);
     publisher_destroy(l->publisher);
+    outlook_destroy(l->outlook);
     loading_destroy(l->loading);
     registry_destroy(l->registry);
     assignment_destroy(l->mine);
@@ -370,7 +408,7 @@ void loader_stop(struct loader *l)
     if (l->stopping)
         return;
     l->stopping = true;
-    loading_stop(l->loading, true);
+    let_load(l);
     loop_timer_clear(l->env.loop, &l->tick);
     if (l->group != NULL)
         group_close(l->group, closed, l);

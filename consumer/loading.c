@@ -400,7 +400,10 @@ static void tried(void *arg, const struct erp_verdict *v)
     struct loading *l = load->owner;
     metrics_add(l->env.metrics, METRIC_TRIES, fate_name(v->fate), 1);
     metrics_observe(l->env.metrics, METRIC_LOAD_SECONDS, NULL, (double)(loop_now(l->loop) - load->item.began_at) / 1000);
+    bool paused = lanes_gate(l->lanes)->paused;
     try_over(l, load, v);
+    if (paused && !lanes_gate(l->lanes)->paused && l->env.ops.reopened != NULL)
+        l->env.ops.reopened(l->env.arg);
     pump(l);
     l->env.ops.progress(l->env.arg);
 }
@@ -505,7 +508,18 @@ void loading_schema(struct loading *l, int32_t id)
     outbox_schema(l->outbox, id);
 }
 
-static struct lanes *lanes_configured(const struct config *c, struct loop *loop)
+static bool outdated(void *arg, const struct lane_item *item)
+{
+    struct loading *l = arg;
+    return l->env.ops.outdated(l->env.arg, item->key, item->key_n, item->warehouse, item->publication);
+}
+
+void loading_each(const struct loading *l, void (*fn)(void *arg, const struct lane_item *item), void *arg)
+{
+    lanes_each(l->lanes, fn, arg);
+}
+
+static struct lanes *lanes_configured(const struct config *c, struct loading *l)
 {
     struct lanes_settings s = {
         .concurrency = (unsigned)config_int(c, "consumer.concurrency"),
@@ -514,7 +528,9 @@ static struct lanes *lanes_configured(const struct config *c, struct loop *loop)
         .park_max_ms = config_ms(c, "erp.park_max"),
         .probe_min_ms = config_ms(c, "erp.probe_min"),
         .probe_max_ms = config_ms(c, "erp.probe_max"),
-        .seed = (uint64_t)clock_wall(loop_clock(loop)),
+        .seed = (uint64_t)clock_wall(loop_clock(l->loop)),
+        .outdated = l->env.ops.outdated != NULL ? outdated : NULL,
+        .arg = l,
     };
     if (s.park_max_ms < s.park_min_ms)
         s.park_max_ms = s.park_min_ms;
@@ -546,7 +562,7 @@ enum rc loading_create(const struct loading_env *env, struct loading **out, stru
     size_t quarter = (size_t)config_int(env->config, "consumer.queue_records") / 4; /* far from what stops the intake */
     l->strangers_most = quarter < STRANGERS_MAX ? quarter : STRANGERS_MAX;           /* nor may they fill a commit's metadata */
     l->stranger_bytes_most = (size_t)config_int(env->config, "consumer.queue_bytes") / 4;
-    if ((l->lanes = lanes_configured(env->config, l->loop)) == NULL || (l->outbox = outbox_create(&env->outbox, published, l)) == NULL ||
+    if ((l->lanes = lanes_configured(env->config, l)) == NULL || (l->outbox = outbox_create(&env->outbox, published, l)) == NULL ||
         (l->views = order_views_create(l->loop, env->registry, read_held, l)) == NULL)
         goto out;
     if ((rc = erp_view_open(env->config, &l->view, e)) != RC_OK)

@@ -8,6 +8,7 @@
 #include "common/net/health.h"
 #include "common/net/metrics.h"
 #include "consumer/erp_sink.h"
+#include "consumer/lanes.h"
 #include "consumer/order_record.h"
 #include "consumer/outbox.h"
 
@@ -20,6 +21,10 @@ struct loading_ops {
     void (*progress)(void *arg);
     /* Out of memory: nothing goes on. */
     void (*failed)(void *arg, const char *words);
+    /* The ERP answers after a pause; no further try began yet, so loading_stop now holds them all back. May be NULL. */
+    void (*reopened)(void *arg);
+    /* Is a newer publication of the order known for the warehouse, though it is not in hand? NULL: never. */
+    bool (*outdated)(void *arg, const void *key, size_t key_n, const char *warehouse, int64_t publication);
 };
 
 struct loading_env { /* borrowed while it lives; struct outbox_env is copied */
@@ -41,6 +46,8 @@ void loading_schema(struct loading *l, int32_t id);
 
 /* Takes the record over. */
 void loading_take(struct loading *l, struct order_record *r);
+/* Calls fn for each load that is in hand and not settled. */
+void loading_each(const struct loading *l, void (*fn)(void *arg, const struct lane_item *item), void *arg);
 /* No new tries begin (true) or they do (false). */
 void loading_stop(struct loading *l, bool stop);
 /* Tries under way and outcomes not yet acknowledged of a partition. */

@@ -56,18 +56,14 @@ static bool is_revision(const char *text)
 
 static void headers_read(struct order_record *o)
 {
-    const char *publication = header_text(o, "publication"), *revision = header_text(o, "revision");
+    const char *revision = header_text(o, "revision");
     const char *warehouses = header_text(o, "warehouses"), *fingerprint = header_text(o, "schema"), *organization;
     size_t n;
     if (order_key_parse(o->source.key, o->source.key_n, &organization, &n, &o->order_id) && n < sizeof o->organization_text) {
         memcpy(o->organization_text, organization, n);
         memcpy(o->key, o->source.key, o->source.key_n); /* parsed, so it fits */
     }
-    if (publication != NULL) {
-        char *end;
-        long long value = strtoll(publication, &end, 10);
-        o->publication = end != publication && *end == '\0' && value > 0 && value < INT64_MAX / 2 ? value : 0;
-    }
+    o->publication = order_record_publication(&o->source);
     if (revision != NULL && is_revision(revision))
         memcpy(o->revision, revision, ORDER_REVISION_BYTES);
     if (fingerprint != NULL && is_revision(fingerprint)) /* of the same form */
@@ -166,19 +162,38 @@ void order_record_warehouses(const struct order_record *o, struct warehouse_set 
         out->n = 0;
 }
 
-bool order_record_not_for(const struct kafka_record *r, const char *warehouse)
+bool order_record_names(const struct kafka_record *r, const char *warehouse)
 {
     const struct kafka_header *h = kafka_record_header(r, "warehouses");
-    if (h == NULL || h->n == 0)
-        return false;
     size_t n = strlen(warehouse);
-    const char *p = h->value, *end = p + h->n;
+    const char *p = h != NULL ? h->value : NULL, *end = p != NULL ? p + h->n : NULL;
     while (p < end) {
         const char *comma = memchr(p, ',', (size_t)(end - p));
         const char *stop = comma != NULL ? comma : end;
         if ((size_t)(stop - p) == n && memcmp(p, warehouse, n) == 0)
-            return false;
+            return true;
         p = stop + 1;
     }
-    return true;
+    return false;
+}
+
+bool order_record_not_for(const struct kafka_record *r, const char *warehouse)
+{
+    const struct kafka_header *h = kafka_record_header(r, "warehouses");
+    return h != NULL && h->n > 0 && !order_record_names(r, warehouse);
+}
+
+int64_t order_record_publication(const struct kafka_record *r)
+{
+    const struct kafka_header *h = kafka_record_header(r, "publication");
+    const char *p = h != NULL ? h->value : NULL;
+    int64_t value = 0;
+    if (p == NULL)
+        return 0;
+    for (const char *end = p + h->n; p < end; p++) {
+        if (*p < '0' || *p > '9' || value > INT64_MAX / 20)
+            return 0;
+        value = value * 10 + (*p - '0');
+    }
+    return value < INT64_MAX / 2 ? value : 0;
 }

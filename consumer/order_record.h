@@ -44,5 +44,9 @@ enum rc order_record_decode(struct order_record *o, struct order_views *views, s
 void order_record_warehouses(const struct order_record *o, struct warehouse_set *out);
 /* Does the record's header say that it is not for this warehouse? false without that header. */
 bool order_record_not_for(const struct kafka_record *r, const char *warehouse);
+/* Does it say that it is? */
+bool order_record_names(const struct kafka_record *r, const char *warehouse);
+/* The publication that the record's header tells; 0: none, or no possible one. */
+int64_t order_record_publication(const struct kafka_record *r);
 
 #endif

@@ -201,7 +201,8 @@ const struct config_key config_table[] = {
      .doc = "How long an order waits for a schema that the registry does not know before it is rejected."},
     {.section = "consumer", .key = "lookahead", .type = CONFIG_INT, .initial = "1000000", .min = 0, .max = 100000000,
      .programs = CONFIG_CONSUMER,
-     .doc = "Keys that the look-ahead remembers."},
+     .doc = "Orders published more than once that the look-ahead remembers, 16 bytes each, so that of many that wait no outdated state is loaded. "
+            "0: no look-ahead."},
     {.section = "consumer", .key = "queue_records", .type = CONFIG_INT, .initial = "10000", .min = 1, .max = 1000000,
      .programs = CONFIG_CONSUMER,
      .doc = "Records held in memory at most."},

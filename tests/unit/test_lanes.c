@@ -467,6 +467,65 @@ static void what_cannot_be_tried_at_all_is_the_owners_and_says_nothing_about_the
     lanes_destroy(l);
 }
 
+static bool known_outdated(void *arg, const struct lane_item *item)
+{
+    return item->publication < *(const int64_t *)arg;
+}
+
+static void what_is_known_to_be_outdated_is_not_tried_unless_a_try_is_open(void **state)
+{
+    (void)state;
+    int64_t newest = 0;
+    struct lanes_settings s = settings;
+    s.outdated = known_outdated;
+    s.arg = &newest;
+    struct lane_item items[4] = {load("a/1", 10), load("a/2", 10), load("a/3", 10), load("a/4", 30)}, *item = NULL;
+    struct lanes *l = lanes_create(&s);
+    assert_non_null(l);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(lanes_push(l, &items[i]), RC_OK);
+    assert_ptr_equal(try_next(l, 0), &items[0]);
+    assert_ptr_equal(try_next(l, 0), &items[1]);
+    assert_int_equal(end(l, &items[0], FATE_PARK, false, 0), LANES_STAYS);
+    assert_int_equal(end(l, &items[1], FATE_AGAIN, true, 0), LANES_STAYS);
+    newest = 20; /* became known while they wait */
+    assert_int_equal(lanes_push(l, &items[2]), RC_OK);
+    assert_int_equal(lanes_push(l, &items[3]), RC_OK);
+    assert_int_equal(lanes_next(l, 0, &item), LANES_SUPERSEDED);
+    assert_ptr_equal(item, &items[2]);
+    assert_int_equal(item->state, LANE_SETTLING);
+    assert_ptr_equal(try_next(l, 0), &items[3]);
+    assert_ptr_equal(try_next(l, 100), &items[1]); /* what may have been loaded needs the ERP's word */
+    assert_int_equal(lanes_next(l, 2000, &item), LANES_SUPERSEDED);
+    assert_ptr_equal(item, &items[0]);
+    lanes_done(l, &items[0]);
+    lanes_done(l, &items[2]);
+    lanes_destroy(l);
+}
+
+static void a_probe_is_never_made_of_an_outdated_load(void **state)
+{
+    (void)state;
+    int64_t newest = 0;
+    struct lanes_settings s = settings;
+    s.outdated = known_outdated;
+    s.arg = &newest;
+    struct lane_item items[2] = {load("a/1", 10), load("a/2", 30)}, *item = NULL;
+    struct lanes *l = lanes_create(&s);
+    assert_non_null(l);
+    assert_int_equal(lanes_push(l, &items[0]), RC_OK);
+    assert_ptr_equal(try_next(l, 0), &items[0]);
+    end(l, &items[0], FATE_PAUSE, false, 0);
+    assert_int_equal(lanes_push(l, &items[1]), RC_OK);
+    newest = 20;
+    assert_int_equal(lanes_next(l, 500, &item), LANES_NOTHING); /* the ERP's moment has not come */
+    assert_int_equal(lanes_next(l, 1000, &item), LANES_SUPERSEDED);
+    assert_ptr_equal(item, &items[0]);
+    assert_ptr_equal(try_next(l, 1000), &items[1]);
+    lanes_done(l, &items[0]);
+    lanes_destroy(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +551,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_yet_holds_its_key),
         cmocka_unit_test(a_revoked_partition_leaves_and_its_late_ends_are_nobodys),
         cmocka_unit_test(what_cannot_be_tried_at_all_is_the_owners_and_says_nothing_about_the_erp),
+        cmocka_unit_test(what_is_known_to_be_outdated_is_not_tried_unless_a_try_is_open),
+        cmocka_unit_test(a_probe_is_never_made_of_an_outdated_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

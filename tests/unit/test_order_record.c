@@ -105,6 +105,26 @@ static void a_record_is_passed_over_by_whole_names_only(void **state)
     assert_true(not_for("XMAG-1,MAG-2", "MAG-1"));
     assert_false(not_for("", "MAG-1")); /* says nothing: read it */
     assert_false(order_record_not_for(&bare, "MAG-1"));
+    assert_false(order_record_names(&bare, "MAG-1"));
+}
+
+static int64_t publication(const char *text)
+{
+    struct kafka_header h = header("publication", text);
+    struct kafka_record r = {.topic = "t", .headers = &h, .headers_n = 1};
+    return order_record_publication(&r);
+}
+
+static void a_publication_is_a_possible_number_or_not_known(void **state)
+{
+    (void)state;
+    assert_true(publication("1795470000001") == 1795470000001);
+    assert_true(publication("") == 0);
+    assert_true(publication("-5") == 0);
+    assert_true(publication("1e3") == 0);
+    assert_true(publication("4611686018427387903") == 0); /* half of the type's range and more cannot be one more than anything */
+    assert_true(publication("99999999999999999999999") == 0);
+    assert_true(order_record_publication(&(struct kafka_record){.topic = "t"}) == 0);
 }
 
 int main(void)
@@ -114,6 +134,7 @@ int main(void)
         cmocka_unit_test(nonsense_in_key_and_headers_is_not_known),
         cmocka_unit_test(a_value_that_is_missing_or_no_frame_is_never_readable),
         cmocka_unit_test(a_record_is_passed_over_by_whole_names_only),
+        cmocka_unit_test(a_publication_is_a_possible_number_or_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
