@@ -26,7 +26,10 @@ struct telling {
 static void told(void *arg, int line, const char *words)
 {
     struct telling *t = arg;
-    config_problem(t->config, t->problems, "erp.view", "%s:%d: %s", config_text(t->config, "erp.view"), line, words);
+    if (line > 0)
+        config_problem(t->config, t->problems, "erp.view", "%s:%d: %s", config_text(t->config, "erp.view"), line, words);
+    else
+        config_problem(t->config, t->problems, "erp.view", "%s: %s", config_text(t->config, "erp.view"), words);
 }
 
 static enum rc load_order(const struct config *c, struct schema **out, struct err *e)
@@ -80,9 +83,10 @@ void erp_view_check(const struct config *c, struct config_problems *problems)
     struct err e = {0};
     if (path[0] == '\0')
         return;
-    if (schema_file_load(path, &view, &e) != RC_OK) {
+    enum rc rc = schema_file_load_told(path, told, &t, &view, &e);
+    if (rc == RC_FATAL) {
         config_problem(c, problems, "erp.view", "%s", e.text);
-    } else if (mapping_lint_view(view, told, &t) == 0) {
+    } else if (rc == RC_OK && mapping_lint_view(view, told, &t) == 0) {
         check_fits(c, view, problems);
         check_tells_publication(c, view, problems);
     }

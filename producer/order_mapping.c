@@ -114,7 +114,10 @@ static void told(void *arg, int line, const char *words)
 {
     struct telling *t = arg;
     const char *path = config_text(t->config, "producer.schema");
-    config_problem(t->config, t->problems, "producer.schema", "%s:%d: %s", path[0] != '\0' ? path : "built-in Order.avsc", line, words);
+    if (line > 0)
+        config_problem(t->config, t->problems, "producer.schema", "%s:%d: %s", path[0] != '\0' ? path : "built-in Order.avsc", line, words);
+    else
+        config_problem(t->config, t->problems, "producer.schema", "%s: %s", path[0] != '\0' ? path : "built-in Order.avsc", words);
 }
 
 /* Words that begin with the key that they are about, as order_mapping_open makes them, told where the key was set. */
@@ -138,11 +141,12 @@ static unsigned check_schema(const struct config *c, struct config_problems *pro
     struct schema *s = NULL;
     struct err e = {0};
     unsigned found = 1;
-    if (open_schema(c, &s, &e) == RC_OK) {
+    const char *path = config_text(c, "producer.schema");
+    enum rc rc = path[0] != '\0' ? schema_file_load_told(path, told, &t, &s, &e) : open_schema(c, &s, &e);
+    if (rc == RC_OK)
         found = mapping_lint(s, told, &t);
-    } else {
+    else if (rc != RC_REJECT || path[0] == '\0')
         tell(c, problems, e.text);
-    }
     schema_destroy(s);
     return found;
 }

@@ -6,7 +6,6 @@
 
 #include "common/contract/avro_peek.h"
 #include "common/contract/schema_build.h"
-#include "common/contract/schema_file.h"
 
 struct lint {
     const struct schema *schema;
@@ -29,7 +28,7 @@ static void tell(struct lint *l, const struct schema_node *record, const json_t 
     int n = vsnprintf(what, sizeof what, format, list);
     va_end(list);
     (void)snprintf(words, sizeof words, "record %.100s, field %.100s: %s", record->name, field, n < 0 ? "" : what);
-    l->fn(l->arg, schema_file_line(l->schema, place), words);
+    l->fn(l->arg, schema_line(l->schema, place), words);
     l->n++;
 }
 
@@ -50,7 +49,7 @@ static void lint_pointer(struct lint *l, const struct schema_node *record, const
     if (pointer == NULL)
         tell(l, record, f->json, f->name, "%s must be a JSON Pointer", what);
     else if ((fault = pointer_fault(pointer)) != NULL)
-        tell(l, record, f->json, f->name, "%s: '%.80s' is no JSON Pointer: %s", what, pointer, fault);
+        tell(l, record, json, f->name, "%s: '%.80s' is no JSON Pointer: %s", what, pointer, fault);
 }
 
 static void lint_join(struct lint *l, const struct schema_node *record, const struct schema_field *f, const json_t *join)

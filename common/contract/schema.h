@@ -1,6 +1,6 @@
 /* An Avro schema as a tree with everything its text says: logical types, defaults, aliases and custom attributes, which
  * avro-c drops. The text is read with jansson, linted for what avro-c accepts wrongly (duplicate fields and symbols, union
- * in union, scale > precision, a default that does not fit) and validated by avro-c. A named type may be used again by its
+ * in union, scale > precision, a default that does not fit) and validated by avro-c. U+0000 may stand in a default only. A named type may be used again by its
  * name, also inside itself; what would grow without bound (a record that holds itself, types nested deeper than 64, records
  * used again and again) is refused. Source: Avro 1.11 specification.
  * Immutable after parsing; thread rule: any thread may read. */
@@ -62,10 +62,16 @@ struct schema;
 
 /* text: n bytes of JSON. RC_OK: *out owned by the caller. RC_REJECT: not a schema; words name the place (line, or record and field). */
 enum rc schema_parse(const char *text, size_t n, struct schema **out, struct err *e);
+/* The same, and each fault is told: all that do not come from another, 50 at most. line: from 1, where the value that is wrong begins; 0: the whole. words:
+ * "record R: field f: what", in the order of the text. */
+typedef void schema_fault_fn(void *arg, int line, const char *words);
+enum rc schema_parse_told(const char *text, size_t n, schema_fault_fn *told, void *arg, struct schema **out, struct err *e);
 void schema_destroy(struct schema *s);
 
 const struct schema_node *schema_root(const struct schema *s);
 const char *schema_text(const struct schema *s);   /* as given, zero-terminated */
+/* The line, from 1, on which a value of the schema's JSON begins: a field's or a type's object, an attribute. 0: not one of it, or true, false or null. */
+int schema_line(const struct schema *s, const json_t *value);
 avro_schema_t schema_avro(const struct schema *s); /* borrowed */
 /* CRC-64-AVRO of the Parsing Canonical Form (Avro specification, "Schema Fingerprints"): survives reformatting by a registry. */
 uint64_t schema_fingerprint(const struct schema *s);

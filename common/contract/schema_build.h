@@ -3,7 +3,7 @@
 #define BRIDGE_CONTRACT_SCHEMA_BUILD_H
 
 #include "common/base/arena.h"
-#include "common/contract/schema.h"
+#include "common/contract/schema_faults.h"
 
 enum {
     SCHEMA_DEPTH = 64,       /* types inside types, also through names */
@@ -13,7 +13,8 @@ enum {
     SCHEMA_FIXED_BYTES = 1 << 20
 };
 
-/* The nodes live in the arena and borrow from json, which must live as long. RC_REJECT: words name record and field. */
-enum rc schema_build(const json_t *json, struct arena *arena, const struct schema_node **out, struct err *e);
+/* The nodes live in the arena and borrow from json, which must live as long. RC_REJECT: every fault that does not come from another is in faults, its words
+ * name record and field. RC_FATAL: memory. */
+enum rc schema_build(const json_t *json, struct arena *arena, struct schema_faults *faults, const struct schema_node **out);
 
 #endif

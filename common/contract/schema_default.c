@@ -50,7 +50,7 @@ static bool check_bytes(const struct schema_node *type, const json_t *value, str
 static bool check_symbol(const struct schema_node *type, const json_t *value, struct err *e)
 {
     for (size_t i = 0; json_is_string(value) && i < type->count; i++)
-        if (strcmp(type->symbols[i], json_string_value(value)) == 0)
+        if (strlen(type->symbols[i]) == json_string_length(value) && strcmp(type->symbols[i], json_string_value(value)) == 0)
             return true;
     return misfit(e, "a symbol of the enum");
 }

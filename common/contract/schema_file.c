@@ -27,55 +27,39 @@ static enum rc read_file(const char *path, struct buf *out, struct err *e)
     return RC_REJECT;
 }
 
-enum rc schema_file_load(const char *path, struct schema **out, struct err *e)
+enum rc schema_file_load_told(const char *path, schema_fault_fn *told, void *arg, struct schema **out, struct err *e)
 {
     struct buf text;
     buf_init(&text, FILE_BYTES);
     enum rc rc = read_file(path, &text, e);
     if (rc == RC_OK)
-        rc = schema_parse(text.p != NULL ? (const char *)text.p : "", text.n, out, e);
-    if (rc != RC_OK)
-        err_prefix(e, "%s", path);
+        rc = schema_parse_told(text.p != NULL ? (const char *)text.p : "", text.n, told, arg, out, e);
+    else if (told != NULL)
+        told(arg, 0, e->text);
     buf_release(&text);
     return rc;
 }
 
-/* How many objects begin before this one, itself included; false: it is not in there. jansson keeps members in the order of the text. */
-static bool count_objects(const json_t *in, const json_t *object, size_t *n)
+struct first {
+    int line;
+    bool found;
+};
+
+static void note(void *arg, int line, const char *words)
 {
-    const char *key;
-    json_t *member;
-    if (json_is_object(in)) {
-        ++*n;
-        if (in == object)
-            return true;
-        json_object_foreach((json_t *)in, key, member)
-            if (count_objects(member, object, n))
-                return true;
-    }
-    for (size_t i = 0; json_is_array(in) && i < json_array_size(in); i++)
-        if (count_objects(json_array_get(in, i), object, n))
-            return true;
-    return false;
+    struct first *f = arg;
+    (void)words;
+    if (!f->found)
+        *f = (struct first){line, true};
 }
 
-int schema_file_line(const struct schema *s, const json_t *object)
+enum rc schema_file_load(const char *path, struct schema **out, struct err *e)
 {
-    const json_t *root = schema_root(s)->json; /* the whole text when the schema is a record */
-    size_t wanted = 0;
-    int line = 1;
-    bool quoted = false;
-    if (root == NULL || object == NULL || !count_objects(root, object, &wanted))
-        return 0;
-    for (const char *p = schema_text(s); *p != '\0'; p++) { /* sound JSON: it was parsed */
-        if (*p == '\n')
-            line++;
-        else if (*p == '"')
-            quoted = !quoted;
-        else if (quoted && *p == '\\')
-            p++;
-        else if (!quoted && *p == '{' && --wanted == 0)
-            return line;
-    }
-    return 0;
+    struct first first = {0};
+    enum rc rc = schema_file_load_told(path, note, &first, out, e);
+    if (rc != RC_OK && first.line > 0)
+        err_prefix(e, "%s:%d", path, first.line);
+    else if (rc != RC_OK)
+        err_prefix(e, "%s", path);
+    return rc;
 }

@@ -4,9 +4,9 @@
 
 #include "common/contract/schema.h"
 
-/* RC_OK: *out owned by the caller. RC_REJECT: cannot be read, or is no sound schema; words name the file. */
+/* RC_OK: *out owned by the caller. RC_REJECT: cannot be read, or is no sound schema; words name the file, and the line of the first fault. */
 enum rc schema_file_load(const char *path, struct schema **out, struct err *e);
-/* The line, from 1, on which an object of the schema begins: a field's or a type's json. 0: not an object of it. */
-int schema_file_line(const struct schema *s, const json_t *object);
+/* As schema_parse_told, without the file's name in the words; a file that cannot be read is one fault. e must not be NULL. */
+enum rc schema_file_load_told(const char *path, schema_fault_fn *told, void *arg, struct schema **out, struct err *e);
 
 #endif

@@ -1,4 +1,6 @@
 """Wrong configuration: every error at once, with file, line and a suggestion, exit code 2; nothing is started. And what --help and --version say."""
+import pathlib
+
 from harness import check, equal, main
 
 WRONG = """[xsale]
@@ -78,6 +80,41 @@ def together(s, p):
     equal([row.split(":")[1] for row in text.splitlines()], [str(n) for n in LINES[p.program]], f"{p.name}: lines complained about, in their order:\n{text}")
 
 
+# Replacements in Order.avsc, and the line and words that each must be told with. First what makes it no schema, then what makes it no mapping.
+UNSOUND = {'"name": "foreignNumber"': ('"name": "number"', 10, "field number is given twice"),
+           '"precision": 18, "scale": 4}], "doc": "Net total."': ('"precision": 3, "scale": 4}], "doc": "Net total."', 16, "scale is larger than precision"),
+           '["null", "Contractor"], "doc": "Who receives': ('["null", "Contractor", "null"], "doc": "Who receives', 42, "two branches of the same type"),
+           '"default": [], "xsale"': ('"default": {}, "xsale"', 63, "the default must be an array")}
+UNMAPPED = {'"name": "orderId"': ('"name": "id"', 1, "field orderId: is missing"),
+            '["/Number"]': ('["Number"]', 9, "is no JSON Pointer"),
+            '"bridge": "raw"': ('"bridge": "rau"', 67, "nothing that the bridge knows")}
+
+
+def schemas(s):
+    """Every fault of a schema at once, each with its line in its own file."""
+    order = (pathlib.Path(__file__).parents[2] / "schemas" / "Order.avsc").read_text(encoding="utf-8")
+    path = pathlib.Path(s.config_file).with_name("Own.avsc")
+    for faults in (UNSOUND, UNMAPPED):
+        text = order
+        for old, (new, *_) in faults.items():
+            equal(text.count(old), 1, f"{old} in Order.avsc")
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
+        for p in (s.producer, s.updater):
+            for more in (["--check-config"], []):
+                code, said = p.run("-X", f"producer.schema={path}", *more, timeout=10)
+                equal(code, 2, f"{p.name} {more} with a wrong schema, which says {said}")
+                for _, line, words in faults.values():
+                    check(any(f"{path}:{line}: " in row and words in row for row in said.splitlines()), f"{p.name} {more}: line {line} is not told with {words}:\n{said}")
+                equal(said.count(str(path) + ":"), len(faults), f"faults told by {p.name}:\n{said}")
+    view = pathlib.Path(s.config_file).with_name("View.avsc")
+    view.write_text('{"type": "record", "name": "Order", "fields": [\n{"name": "orderId", "type": "long"},\n{"name": "orderId", "type": "long"},\n'
+                    '{"name": "x", "type": "money"}]}', encoding="utf-8")
+    code, said = s.consumers[0].run("--check-config", "-X", f"erp.view={view}", timeout=10)
+    equal(code, 2, f"a wrong view, which says {said}")
+    check(f"{view}:3: " in said and f"{view}:4: " in said, f"both faults of the view:\n{said}")
+
+
 def test(s):
     for p in (s.producer, s.updater, s.consumers[0]):
         code, text = p.run("--check-config")
@@ -88,6 +125,7 @@ def test(s):
         equal(p.run("--no-such-option")[0], 2, f"{p.name} with an unknown option")
         equal(p.run("-X", "xsale.nothing=1")[0], 2, f"{p.name} with an unknown override")
 
+    schemas(s)
     s.write_config(xsale={"manual_status": "Nowe"})
     for p in (s.producer, s.updater):
         equal(p.run("--check-config")[0], 2, f"{p.name}: statuses that are the same")

@@ -68,6 +68,14 @@ static void pointers_that_are_none_are_told_with_their_line(void **state)
     EXPECT("55: record xsale.Item, field articles: \"reference\" of a join must be a JSON Pointer\n", "\"reference\": \"/OrderItemId\", ", "");
 }
 
+static void a_pointer_is_told_where_it_stands(void **state)
+{
+    (void)state;
+    EXPECT("10: record xsale.Order, field number: \"xsale\": 'Number' is no JSON Pointer: it must be empty or begin with '/'\n"
+           "11: record xsale.Order, field number: \"xsale\": '/a~' is no JSON Pointer: a '~' must be followed by 0 or 1\n",
+           "[\"/Number\"]", "[\n\"Number\",\n\"/a~\"]");
+}
+
 static void attributes_that_mean_nothing_are_told(void **state)
 {
     (void)state;
@@ -130,7 +138,7 @@ static void a_file_that_is_no_schema_is_named_with_its_fault(void **state)
     assert_int_equal(write(fd, "{\n\"type\":\n", 10), 10);
     assert_int_equal(schema_file_load(path, &s, &e), RC_REJECT);
     assert_int_equal(strncmp(e.text, path, strlen(path)), 0);
-    assert_non_null(strstr(e.text, "line 3"));
+    assert_non_null(strstr(e.text, ":3: schema: line 3"));
     assert_int_equal(ftruncate(fd, 0), 0);
     assert_int_equal(schema_file_load(path, &s, &e), RC_REJECT);
     assert_int_equal(pwrite(fd, "\"long\"", 6, 0), 6);
@@ -152,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_built_in_order_has_nothing_wrong),
         cmocka_unit_test(pointers_that_are_none_are_told_with_their_line),
+        cmocka_unit_test(a_pointer_is_told_where_it_stands),
         cmocka_unit_test(attributes_that_mean_nothing_are_told),
         cmocka_unit_test(what_the_bridge_needs_and_was_dropped_is_told_all_at_once),
         cmocka_unit_test(a_view_is_told_about_its_own_attributes_only),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/utf8.h"
+#include "common/contract/avro_default.h"
 #include "common/contract/schema_canon.h"
 #include "common/contract/schema_default.h"
 #include "tests/unit/avro_bytes.h"
@@ -153,6 +154,111 @@ static void what_avro_c_lets_pass_is_refused_with_record_and_field(void **state)
     expect_field_refused("{\"type\":\"record\",\"name\":\"S\",\"fields\":[{\"name\":\"x\"}]}", "record a.S: field x: type is missing");
     expect_field_refused("{\"type\":\"record\",\"name\":\"S\",\"fields\":[{\"name\":\"9x\",\"type\":\"int\"}]}", "field 1: its name");
     expect_field_refused("\"R\"", "holds itself");
+}
+
+static void collect(void *arg, int line, const char *words)
+{
+    buf_printf(arg, "%d: %s\n", line, words);
+}
+
+static void expect_told(const char *text, const char *wanted)
+{
+    struct schema *s = NULL;
+    struct err e = {0};
+    struct buf told;
+    buf_init(&told, 1 << 16);
+    assert_int_equal(schema_parse_told(text, strlen(text), collect, &told, &s, &e), RC_REJECT);
+    assert_null(s);
+    assert_string_equal(buf_text(&told), wanted);
+    buf_release(&told);
+}
+
+static void every_fault_is_told_with_its_line(void **state)
+{
+    (void)state;
+    expect_told("{\"type\": \"record\", \"name\": \"R\", \"doc\": \"{[\\\"\\n\", \"n\": [1, true, -2e5,\nnull], \"fields\": [\n"
+                "{\"name\": \"a\", \"type\": \"int\"},\n"
+                "{\"name\": \"a\", \"type\": \"int\"},\n"
+                "{\"name\": \"b\", \"type\": {\"type\": \"enum\", \"name\": \"E\", \"symbols\": [\n\"A\",\n\"B\",\n\"A\",\n\"-\"]}},\n"
+                "{\"name\": \"c\", \"type\": \"E\"},\n"
+                "{\"name\": \"d\", \"type\": [\n\"null\",\n[\"int\"],\n\"null\",\n\"nope\"]},\n"
+                "{\"name\": \"e\", \"type\": {\"type\": \"bytes\", \"logicalType\": \"decimal\", \"precision\": 2, \"scale\": 3}},\n"
+                "{\"name\": \"f\", \"type\": \"int\",\n\"default\": 1.5},\n"
+                "{\"name\": \"g\", \"type\": \"int\", \"x\": null,\n\"default\": null},\n"
+                "{\"name\": \"h\",\n\"type\": true},\n"
+                "null,\n"
+                "{\"name\": \"i\", \"type\": {\"type\": \"record\", \"name\": \"S\", \"fields\": [\n"
+                "{\"name\": \"k\", \"type\": {\"type\": \"array\"}},\n"
+                "{\"name\": \"l\"}]}}\n]}",
+                "4: record R: field a is given twice\n"
+                "8: record R: field b: enum E: symbol A is given twice\n"
+                "9: record R: field b: enum E: symbol 4 is bad\n"
+                "13: record R: field d: a union stands directly in a union\n"
+                "14: record R: field d: a union has two branches of the same type\n"
+                "15: record R: field d: unknown type 'nope'\n"
+                "16: record R: field e: decimal: scale is larger than precision\n"
+                "18: record R: field f: the default must be an integer in the type's range\n"
+                "19: record R: field g: the default must be an integer in the type's range\n"
+                "21: record R: field h: a type must be a name, an array or an object with a type name\n"
+                "1: record R: field 10: its name is missing or bad\n"
+                "25: record R: field i: record S: field k: items are missing\n"
+                "26: record R: field i: record S: field l: type is missing\n");
+    expect_told("{\n\"type\": nope}", "2: column 12: invalid token near 'nope'\n");
+    expect_told("\n\n\"nope\"", "3: unknown type 'nope'\n");
+}
+
+static void of_many_faults_the_first_are_told_and_the_rest_counted(void **state)
+{
+    (void)state;
+    struct schema *s = NULL;
+    struct err e = {0};
+    struct buf text, told;
+    buf_init(&text, 1 << 16);
+    buf_init(&told, 1 << 16);
+    buf_put_text(&text, "[");
+    for (int i = 0; i < 70; i++)
+        buf_printf(&text, "%s\n\"no%d\"", i > 0 ? "," : "", i);
+    buf_put_text(&text, "]");
+    assert_int_equal(schema_parse_told(buf_text(&text), text.n, collect, &told, &s, &e), RC_REJECT);
+    assert_string_equal(e.text, "unknown type 'no0' (and 69 more)");
+    assert_non_null(strstr(buf_text(&told), "\n51: unknown type 'no49'\n"));
+    assert_null(strstr(buf_text(&told), "no50"));
+    buf_release(&text);
+    buf_release(&told);
+}
+
+static void a_zero_may_stand_in_a_default_only(void **state)
+{
+    (void)state;
+    static const char *const taken[] = {
+        "{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":18,\"scale\":4},\"default\":\"\\u0000\"",
+        "{\"type\":\"fixed\",\"name\":\"F\",\"size\":3},\"default\":\"\\u0000\\u00ff\\u0000\"",
+        "\"string\",\"default\":\"a\\u0000b\"",
+        "{\"type\":\"array\",\"items\":\"bytes\"},\"default\":[\"\\u0000\"]",
+    };
+    static const char bytes[][5] = {{2, 0}, {0, -1, 0}, {6, 'a', 0, 'b'}, {2, 2, 0, 0}};
+    static const size_t lengths[] = {2, 3, 4, 4};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        char text[400];
+        struct buf out;
+        (void)snprintf(text, sizeof text, "{\"type\":\"record\",\"name\":\"a.R\",\"fields\":[{\"name\":\"f\",\"type\":%s}]}", taken[i]);
+        struct schema *s = schema_of(text);
+        const struct schema_field *f = schema_field(schema_root(s), "f");
+        buf_init(&out, 64);
+        avro_default_put(f->type, f->initial, &out);
+        assert_int_equal(out.n, lengths[i]);
+        assert_memory_equal(out.p, bytes[i], out.n);
+        assert_string_equal(schema_text(s), text); /* as a registry gets it */
+        buf_release(&out);
+        schema_destroy(s);
+    }
+    expect_field_refused("\"int\",\"default\":\"\\u0000\"", "integer");
+    expect_field_refused("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"]},\"default\":\"A\\u0000\"", "a symbol of the enum");
+    expect_field_refused("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"],\"default\":\"A\\u0000b\"}", "no symbol");
+    expect_refused("{\"type\":\"record\",\"name\":\"R\\u0000x\",\"fields\":[]}", "U+0000 may stand in a default only");
+    expect_refused("{\"type\":\"int\",\"logicalType\":\"da\\u0000te\"}", "U+0000 may stand in a default only");
+    expect_refused("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"f\",\"type\":\"int\",\"xsale\":[\"/a\\u0000\"]}]}", "U+0000 may stand in a default only");
+    expect_refused("{\"a\\u0000\":1}", "line 1"); /* jansson's own */
 }
 
 static void a_default_must_fit_its_type(void **state)
@@ -324,6 +430,9 @@ int main(void)
         cmocka_unit_test(names_follow_their_namespaces),
         cmocka_unit_test(what_is_no_json_is_refused_with_its_line),
         cmocka_unit_test(what_avro_c_lets_pass_is_refused_with_record_and_field),
+        cmocka_unit_test(every_fault_is_told_with_its_line),
+        cmocka_unit_test(of_many_faults_the_first_are_told_and_the_rest_counted),
+        cmocka_unit_test(a_zero_may_stand_in_a_default_only),
         cmocka_unit_test(a_default_must_fit_its_type),
         cmocka_unit_test(default_bytes_are_characters_up_to_ff),
         cmocka_unit_test(what_grows_without_bound_is_refused),
