@@ -13,11 +13,11 @@
 
 struct registry;
 
-/* c: borrowed while the client lives; registry.username and registry.password are read for each request. RC_FATAL: registry.ca_file cannot be
- * read, memory. */
 /* Adds a line per problem; no network. */
 void registry_check(const struct config *c, struct config_problems *problems);
 
+/* c: borrowed while the client lives; registry.username and registry.password are read for each request. RC_FATAL: registry.ca_file cannot be
+ * read, memory. */
 enum rc registry_create(struct loop *l, const struct config *c, struct log *log, struct health *h, struct registry **out, struct err *e);
 /* Open questions get no answer. Not from inside a callback. */
 void registry_destroy(struct registry *r);
