@@ -198,14 +198,23 @@ class Erp:
         raise Refused(404, "no such control")
 
 
+CONTROL = """  GET    /_sim/documents               all; ?body=1: with what was loaded
+  GET    /_sim/summary                 counts, and what no careful ERP would have seen (violations)
+  GET    /_sim/in_hand                 what is being loaded at this moment; /_sim/log: every load with its answer
+  POST   /_sim/refuse                  {"orders": [100001], "articles": ["CODE"], "words": "...", "allow_orders": [], "allow_articles": []}
+  POST   /_sim/settings                {"latency": 0.5, "slow": {"100042": 8}}: seconds of every load, and of single orders
+  POST   /_sim/restore                 {"since": ms}: a backup from before that moment
+"""
+
+
 def main():
-    p = options(__doc__)
+    p = options(__doc__, CONTROL)
     p.add_argument("--latency", type=float, default=0, help="seconds that every load takes")
-    p.add_argument("--first-document", type=int, default=1)
+    p.add_argument("--first-document", type=int, default=1, help="number of the first document")
     p.add_argument("--authorization", default="", help="value of the header Authorization that is demanded")
-    p.add_argument("--refuse-order", type=int, action="append", default=[])
-    p.add_argument("--refuse-article", action="append", default=[])
-    p.add_argument("--refuse-words", default="Nieznany towar")
+    p.add_argument("--refuse-order", type=int, action="append", default=[], metavar="ID", help="refused with 422; may be given several times")
+    p.add_argument("--refuse-article", action="append", default=[], metavar="CODE", help="every order with it is refused with 422; may be given several times")
+    p.add_argument("--refuse-words", default="Nieznany towar", help="of the refusal")
     args = p.parse_args()
     erp = Erp(args)
     run(Server(erp.handle, erp.control, args.seed), args)

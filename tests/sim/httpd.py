@@ -329,11 +329,30 @@ class Server:
         return "\r\n".join(head).encode("utf-8") + b"\r\n\r\n" + reply.body
 
 
-def options(description):
-    p = argparse.ArgumentParser(description=description)
-    p.add_argument("--port", type=int, default=0, help="0: a free one")
+CONTROL = """The two addresses are printed at the start: url=... of the service, control=... of the control port, which always answers. Control, of every simulator:
+  GET    /_sim/requests                how often each route was asked
+  POST   /_sim/down, /_sim/up          the service's port is closed, opened again
+  GET, POST, DELETE /_sim/faults       what goes wrong, for example
+         curl -d '{"route": "^GET", "kind": "status", "status": 503, "retry_after": 5, "count": 3}' $control/_sim/faults
+         kind: status, hang, cut, drip, html, garbage, close, length, redirect, latency; more fields: tests/sim/httpd.py, class Faults
+and of this one:
+"""
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Every default is shown, and the texts keep their lines."""
+
+    def _get_help_string(self, action):
+        shown = action.default not in ("", [], None) and not isinstance(action.default, bool)
+        return super()._get_help_string(action) if shown else action.help
+
+
+def options(description, control):
+    """control: a line for each path of the simulator's own."""
+    p = argparse.ArgumentParser(description=description, epilog=CONTROL + control, formatter_class=Help)
+    p.add_argument("--port", type=int, default=0, help="of the service; 0: a free one")
     p.add_argument("--stdin", action="store_true", help="end when standard input closes")
-    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--seed", type=int, default=1, help="of what is random")
     return p
 
 

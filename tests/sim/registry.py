@@ -276,10 +276,15 @@ class Registry:
         raise Refused(404, "no such control")
 
 
+CONTROL = """  GET    /_sim/state                   subjects, schemas, and how often each was fetched
+  POST   /_sim/state                   {"forget": true, "firstId": 100, "readOnly": true}: what a rebuilt registry does
+"""
+
+
 def main():
-    p = options(__doc__)
-    p.add_argument("--compatibility", default="BACKWARD_TRANSITIVE", choices=sorted(LEVELS))
-    p.add_argument("--first-id", type=int, default=1)
+    p = options(__doc__, CONTROL)
+    p.add_argument("--compatibility", default="BACKWARD_TRANSITIVE", choices=sorted(LEVELS), help="of subjects without a level of their own")
+    p.add_argument("--first-id", type=int, default=1, help="of the first schema")
     p.add_argument("--user", default="", help="NAME:PASSWORD that every request must carry")
     args = p.parse_args()
     registry = Registry(args)

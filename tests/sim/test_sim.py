@@ -4,7 +4,9 @@ import base64
 import http.client
 import json
 import os
+import re
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -371,6 +373,16 @@ class Life(unittest.TestCase):
             end(s)
             self.assertEqual(s.process.wait(5), 0)
             s.close()
+
+    def test_help_names_every_default_and_every_control(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        for name in ("xsale", "erp", "registry"):
+            with open(os.path.join(here, name + ".py"), encoding="utf-8") as f:
+                source = f.read()
+            paths = set(re.findall(r'"(/_sim/\w+)"', source)) | {"/_sim/" + n for n in re.findall(r"def control_(\w+)", source) if n not in ("unknown", "order")}
+            text = subprocess.run([sys.executable, os.path.join(here, name + ".py"), "--help"], stdout=subprocess.PIPE, text=True, timeout=60).stdout
+            self.assertEqual([p for p in sorted(paths) if p not in text], [], f"controls that --help of {name}.py does not name")
+            self.assertIn("(default: 0)", text)
 
 
 if __name__ == "__main__":

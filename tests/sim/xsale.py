@@ -314,31 +314,43 @@ class Xsale:
         return Reply(200, {"tokens": list(self.tokens), "logins": self.logins})
 
 
+CONTROL = """  POST   /_sim/generate                {"count": 500, "first": 100001, "status": "Nowe", "warehouses": [["MAG-1"], ["MAG-1", "MAG-2"]], "pad": 0}
+  GET    /_sim/orders                  ids and statuses of all; /_sim/counts: how many in each status; /_sim/changes: every change of a status
+  POST   /_sim/orders/ID/status        {"status": "Nowe"}: what a person does
+  POST   /_sim/orders/ID/edit          {"replace": [["from", "to"]]}
+  POST   /_sim/orders/ID/raw           any bytes as an order; ?status=NAME
+  POST   /_sim/orders/ID/delete
+  GET    /_sim/orders/ID/source        the exact bytes; /_sim/sources: of all, in base64
+  GET    /_sim/statuses, /_sim/tokens
+  POST   /_sim/settings                {"life": [access, id], "change_status": false, "expire": true, "password": "..."}
+"""
+
+
 def main():
-    p = options(__doc__)
+    p = options(__doc__, CONTROL)
     p.add_argument("--organization", default="acme", help="one or more, comma separated")
-    p.add_argument("--client-id", default="abc")
-    p.add_argument("--client-secret", default="simulated-client-secret")
-    p.add_argument("--username", default="erp@example.pl")
-    p.add_argument("--password", default="simulated-password")
-    p.add_argument("--audience", default="https://api.xsale.ai")
-    p.add_argument("--scope", default="openid profile email xsale production")
-    p.add_argument("--access-life", type=float, default=86400)
-    p.add_argument("--id-life", type=float, default=36000)
+    p.add_argument("--client-id", default="abc", help="demanded of a login, as the five below")
+    p.add_argument("--client-secret", default="simulated-client-secret", help="see --client-id")
+    p.add_argument("--username", default="erp@example.pl", help="see --client-id")
+    p.add_argument("--password", default="simulated-password", help="see --client-id")
+    p.add_argument("--audience", default="https://api.xsale.ai", help="see --client-id")
+    p.add_argument("--scope", default="openid profile email xsale production", help="see --client-id")
+    p.add_argument("--access-life", type=float, default=86400, help="seconds that an access token lives")
+    p.add_argument("--id-life", type=float, default=36000, help="seconds that an id token lives")
     p.add_argument("--status-base", type=int, default=11, help="id of the first status; ids differ per account")
-    p.add_argument("--array-style", default="repeat", choices=["repeat", "comma", "brackets", "indexed"])
-    p.add_argument("--paging", default="page", choices=["page", "offset"])
-    p.add_argument("--page-parameter", default="")
-    p.add_argument("--page-size-parameter", default="")
-    p.add_argument("--page-first", type=int, default=1)
-    p.add_argument("--page-cap", type=int, default=100)
+    p.add_argument("--array-style", default="repeat", choices=["repeat", "comma", "brackets", "indexed"], help="how arrays are understood in a query")
+    p.add_argument("--paging", default="page", choices=["page", "offset"], help="how pages are asked for")
+    p.add_argument("--page-parameter", default="", help="empty: page, in offset paging offset")
+    p.add_argument("--page-size-parameter", default="", help="empty: pageSize, in offset paging limit")
+    p.add_argument("--page-first", type=int, default=1, help="number of the first page")
+    p.add_argument("--page-cap", type=int, default=100, help="orders that a page holds at most")
     p.add_argument("--ignore-filter", action="store_true", help="the filters by status are read and have no effect: every order is listed")
     p.add_argument("--repeat-last-page", action="store_true", help="a page past the end brings the last one again")
-    p.add_argument("--order", default="asc", choices=["asc", "desc"])
+    p.add_argument("--order", default="asc", choices=["asc", "desc"], help="of the list, by id")
     p.add_argument("--envelope", default="", help="key of the array in an object; empty: the body is the array")
-    p.add_argument("--change-status", default="body", choices=["body", "query"])
-    p.add_argument("--change-status-field", default="StatusId")
-    p.add_argument("--allow-query", action="append", default=[], metavar="NAME=VALUE")
+    p.add_argument("--change-status", default="body", choices=["body", "query"], help="where the new status is looked for")
+    p.add_argument("--change-status-field", default="StatusId", help="its name there")
+    p.add_argument("--allow-query", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the list that is accepted and ignored; may be given several times")
     args = p.parse_args()
     args.page_parameter = args.page_parameter or ("page" if args.paging == "page" else "offset")
     args.page_size_parameter = args.page_size_parameter or ("pageSize" if args.paging == "page" else "limit")
