@@ -6,7 +6,30 @@
 
 __extension__ typedef unsigned __int128 wide_t;
 
-enum { DIGITS_MAX = 38 };
+enum { DIGITS_MAX = 38, FEW_DIGITS = 18 };
+
+/* Of ten. */
+static const uint64_t power[] = {1u,
+                                 10u,
+                                 100u,
+                                 1000u,
+                                 10000u,
+                                 100000u,
+                                 1000000u,
+                                 10000000u,
+                                 100000000u,
+                                 1000000000u,
+                                 10000000000u,
+                                 100000000000u,
+                                 1000000000000u,
+                                 10000000000000u,
+                                 100000000000000u,
+                                 1000000000000000u,
+                                 10000000000000000u,
+                                 100000000000000000u,
+                                 1000000000000000000u,
+                                 10000000000000000000u};
+
 
 /* A number's text taken apart: digits (with a point somewhere in them) and the power of ten of the last digit. */
 struct number {
@@ -86,6 +109,73 @@ static bool parse_number(const char *text, size_t n, struct number *out)
     return p == end;
 }
 
+/* Digits of a number of at most 8 characters all at once: those behind the point are counted. Source of the three products: Lemire, "Quickly parsing eight digits". */
+static bool parse_short(const char *text, size_t n, uint64_t *out, int *behind)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t w = 0;
+    uint32_t low, high;
+    if (n >= 4) { /* two words that overlap */
+        memcpy(&low, text, 4);
+        memcpy(&high, text + n - 4, 4);
+        w = low | (uint64_t)high << (8 * (n - 4));
+    } else {
+        w = (uint64_t)(unsigned char)text[0] | (uint64_t)(unsigned char)text[n / 2] << (8 * (n / 2)) | (uint64_t)(unsigned char)text[n - 1] << (8 * (n - 1));
+    }
+    w = (w << (64 - 8 * n)) ^ ((ones * '0') << (64 - 8 * n)); /* the last character at the top; what is not there is a leading zero */
+    uint64_t strange = (((w & ones * 0x7f) + ones * 0x76) | w) & ones * 0x80;
+    *behind = 0;
+    if (strange != 0) {
+        unsigned at = (unsigned)__builtin_ctzll(strange) - 7; /* bits below the first that is no digit */
+        if ((strange & (strange - 1)) != 0 || (w >> at & 0xff) != ('.' ^ '0') || at == 56 || at == 64 - 8 * n)
+            return false;
+        *behind = (int)(7 - at / 8);
+        w = (w & ~(UINT64_MAX << at)) << 8 | (w & UINT64_MAX << at << 8);
+    }
+    w = w * 10 + (w >> 8);
+    *out = (((w & 0x000000FF000000FFu) * 0x000F424000000064u) + ((w >> 16 & 0x000000FF000000FFu) * 0x0000271000000001u)) >> 32;
+    return true;
+#else
+    (void)text, (void)n, (void)out, (void)behind;
+    return false;
+#endif
+}
+
+static bool parse_long(const char *text, size_t n, uint64_t *out, int *behind)
+{
+    const char *p = text, *end = text + n, *point = NULL;
+    uint64_t v = 0;
+    for (; p < end && (is_digit(*p) || (*p == '.' && point == NULL && p > text)); p++) {
+        if (*p == '.')
+            point = p;
+        else
+            v = v * 10 + (uint64_t)(*p - '0');
+    }
+    *out = v;
+    *behind = point != NULL ? (int)(p - point - 1) : 0;
+    return p == end && (point == NULL || point + 1 < end);
+}
+
+bool decimal_parse_few(const char *text, size_t n, int precision, int scale, int64_t *out)
+{
+    bool negative = n > 0 && text[0] == '-';
+    uint64_t v;
+    int behind;
+    text += negative;
+    n -= negative;
+    if (n - 1 >= FEW_DIGITS || (text[0] == '0' && n > 1 && text[1] != '.'))
+        return false;
+    if (!(n <= 8 && parse_short(text, n, &v, &behind)) && !parse_long(text, n, &v, &behind))
+        return false;
+    int zeros = scale - behind;
+    if (zeros < 0 || precision > FEW_DIGITS || zeros > precision || v >= power[precision - zeros])
+        return false; /* with more digits than that the product would have more than precision; else it is below 10^18 */
+    v *= power[zeros];
+    *out = negative ? -(int64_t)v : (int64_t)v;
+    return true;
+}
+
 enum rc decimal_parse(const char *text, size_t n, int precision, int scale, decimal_t *out, struct err *e)
 {
     struct number d;
@@ -121,6 +211,14 @@ enum rc decimal_parse(const char *text, size_t n, int precision, int scale, deci
 size_t decimal_to_bytes(decimal_t v, unsigned char out[DECIMAL_BYTES])
 {
     size_t n = 1;
+    if (v == (int64_t)v) { /* hardly an amount is longer */
+        uint64_t few = (uint64_t)v, magnitude = v < 0 ? ~few : few;
+        n = (size_t)(64 - __builtin_clzll(magnitude | 1)) / 8 + 1;
+        few <<= 64 - 8 * n;
+        for (size_t i = 0; i < 8; i++)
+            out[i] = (unsigned char)(few >> (56 - 8 * i));
+        return n;
+    }
     for (decimal_t rest = v; rest > 127 || rest < -128; rest /= 256, n++)
         if (rest < 0) /* the division rounds towards zero, the representation towards minus infinity */
             rest -= 255;
@@ -141,27 +239,7 @@ static wide_t power_of_ten(int n)
 /* What nearly all amounts are: at most 8 bytes. false: the long way must decide. */
 static bool from_few_bytes(const unsigned char *p, size_t n, int precision, decimal_t *out)
 {
-    static const uint64_t power[] = {1u,
-                                     10u,
-                                     100u,
-                                     1000u,
-                                     10000u,
-                                     100000u,
-                                     1000000u,
-                                     10000000u,
-                                     100000000u,
-                                     1000000000u,
-                                     10000000000u,
-                                     100000000000u,
-                                     1000000000000u,
-                                     10000000000000u,
-                                     100000000000000u,
-                                     1000000000000000u,
-                                     10000000000000000u,
-                                     100000000000000000u,
-                                     1000000000000000000u,
-                                     10000000000000000000u};
-    if (n == 0 || n > 8 || precision < 0 || precision >= (int)(sizeof power / sizeof power[0]))
+    if (n == 0 || n > 8 || precision < 0 || precision > FEW_DIGITS + 1)
         return false;
     uint64_t u = p[0] >= 0x80 ? UINT64_MAX : 0;
     for (size_t i = 0; i < n; i++)

@@ -23,13 +23,15 @@
 
 enum json_type { JSON_TAPE_NULL, JSON_TAPE_FALSE, JSON_TAPE_TRUE, JSON_TAPE_NUMBER, JSON_TAPE_STRING, JSON_TAPE_ARRAY, JSON_TAPE_OBJECT };
 
+enum { JSON_TAPE_ESCAPED = 1 /* a backslash in it */, JSON_TAPE_FOREIGN = 2 /* a byte that is no ASCII: only such a string can be bad UTF-8 */ };
+
 struct json_node {
     uint32_t start, end; /* byte range in the text; strings with their quotes */
     uint32_t next;       /* index of the node behind this one and all inside it */
     uint32_t count;      /* members of an object, elements of an array */
     uint16_t height;     /* nesting below: 0 for scalars, 1 for a flat container; saturates */
     uint8_t type;        /* enum json_type */
-    uint8_t escaped;     /* string with a backslash in it */
+    uint8_t flags;       /* of a string: JSON_TAPE_ESCAPED, JSON_TAPE_FOREIGN */
 };
 /* Children of an array follow it directly; of an object: key, value, key, value ... */
 
@@ -52,7 +54,11 @@ uint32_t json_tape_member(const struct json_tape *t, uint32_t object, const char
 /* Whether a string node (a key too) means exactly these n bytes; false for any other node, and for a bad escape. */
 bool json_tape_equals(const struct json_tape *t, uint32_t node, const char *text, size_t n);
 /* null or "": a value that says nothing. */
-bool json_tape_blank(const struct json_tape *t, uint32_t node);
+static inline bool json_tape_blank(const struct json_tape *t, uint32_t node)
+{
+    const struct json_node *at = &t->nodes[node];
+    return at->type == JSON_TAPE_NULL || (at->type == JSON_TAPE_STRING && at->end - at->start == 2);
+}
 /* JSON Pointer (RFC 6901) below a node; UINT32_MAX: nothing there. "" is the node itself. A step of more than 256 bytes finds nothing. */
 uint32_t json_tape_pointer(const struct json_tape *t, uint32_t node, const char *pointer);
 /* The same; *twice is set when a key on the way is there more than once, so that it does not say which value is meant. */

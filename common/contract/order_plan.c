@@ -359,13 +359,32 @@ static enum rc compile_record(struct compiler *c, const struct schema_node *type
 
 static enum rc finish_value(struct compiler *c, const struct order_value *v);
 
+static enum order_shape shape_of(const struct order_field *f)
+{
+    if (f->bridge != ORDER_BRIDGE_NONE)
+        return ORDER_SHAPE_HOLE;
+    if (f->sources_n == 0)
+        return ORDER_SHAPE_DEFAULT;
+    if (f->same)
+        return ORDER_SHAPE_SAME;
+    if (f->role == ORDER_ROLE_WAREHOUSE)
+        return ORDER_SHAPE_WAREHOUSE;
+    if (f->role == ORDER_ROLE_ARTICLE_WAREHOUSE)
+        return ORDER_SHAPE_ARTICLE_WAREHOUSE;
+    if (f->value.kind == ORDER_ARRAY)
+        return ORDER_SHAPE_ARRAY;
+    return f->value.kind == ORDER_RECORD ? ORDER_SHAPE_RECORD : ORDER_SHAPE_SCALAR;
+}
+
 /* Tables can only be built when every join has put its pointers into the scopes. */
 static enum rc finish_record(struct compiler *c, const struct order_record *r)
 {
     enum rc rc = r->own_scope ? order_scope_finish(r->scope, &c->plan->arena, c->e) : RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < r->fields_n; i++)
+    for (size_t i = 0; rc == RC_OK && i < r->fields_n; i++) {
+        r->fields[i].shape = shape_of(&r->fields[i]);
         if (r->fields[i].sources_n > 0)
             rc = finish_value(c, &r->fields[i].value);
+    }
     return rc;
 }
 

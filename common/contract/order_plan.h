@@ -52,6 +52,18 @@ enum order_role {
     ORDER_ROLE_ARTICLE_WAREHOUSE
 };
 
+/* What the walk does with a field, said once. */
+enum order_shape {
+    ORDER_SHAPE_HOLE, /* the bridge fills it in afterwards */
+    ORDER_SHAPE_DEFAULT,
+    ORDER_SHAPE_SAME, /* a record made of the same object */
+    ORDER_SHAPE_WAREHOUSE,
+    ORDER_SHAPE_ARTICLE_WAREHOUSE,
+    ORDER_SHAPE_ARRAY,
+    ORDER_SHAPE_RECORD, /* from the first pointer that says something */
+    ORDER_SHAPE_SCALAR  /* the same */
+};
+
 struct order_symbol {
     const char *text;
     size_t n;
@@ -91,6 +103,7 @@ struct order_field {
     size_t initial_n;
     enum order_bridge bridge;
     enum order_role role;
+    enum order_shape shape;
     bool required, changing; /* changing: "volatile" */
     bool same;               /* a record made of the same object */
 };

@@ -39,7 +39,7 @@ bool order_put_take(struct order_walk *w, uint32_t node, const char **p, size_t 
         *n = s->end - s->start;
         return s->type == JSON_TAPE_NUMBER;
     }
-    if (s->escaped) {
+    if ((s->flags & JSON_TAPE_ESCAPED) != 0) {
         buf_reset(&w->scratch);
         *why = "bad UTF-8, a bad escape, a lone surrogate or U+0000 in a text";
         if (json_tape_string(w->tape, node, &w->scratch, &e) != RC_OK)
@@ -51,17 +51,22 @@ bool order_put_take(struct order_walk *w, uint32_t node, const char **p, size_t 
     *why = "bad UTF-8 in a text";
     *p = start + 1;
     *n = s->end - s->start - 2;
-    return utf8_check(*p, *n) == *n;
+    return (s->flags & JSON_TAPE_FOREIGN) == 0 || utf8_check(*p, *n) == *n;
 }
 
-static enum rc put_text(struct order_walk *w, uint32_t node)
+static enum rc put_text(struct order_walk *w, const struct order_value *v, uint32_t node)
 {
+    const struct json_tape *t = w->tape;
     const char *p, *why;
     size_t n;
     if (!order_put_take(w, node, &p, &n, &why))
         return reject(w, why);
-    order_put_bytes(w, p, n);
-    return RC_OK;
+    bool in_text = (order_put_node(w, node)->flags & JSON_TAPE_ESCAPED) == 0;
+    unsigned char *to = order_put_begin(w, v, 10 + n + ORDER_PUT_SLACK);
+    if (to == NULL)
+        return RC_OK;
+    to = order_put_varint(to, (int64_t)n);
+    return order_put_end(w, order_put_copy(to, p, n, in_text ? (size_t)(t->text + t->text_n - p) : 0));
 }
 
 static enum rc put_symbol(struct order_walk *w, const struct order_value *v, uint32_t node)
@@ -71,10 +76,8 @@ static enum rc put_symbol(struct order_walk *w, const struct order_value *v, uin
     if (!order_put_take(w, node, &p, &n, &why))
         return reject(w, why);
     for (size_t i = 0; i < v->symbols_n; i++)
-        if (v->symbols[i].n == n && memcmp(v->symbols[i].text, p, n) == 0) {
-            order_put_long(w, v->symbols[i].index);
-            return RC_OK;
-        }
+        if (v->symbols[i].n == n && memcmp(v->symbols[i].text, p, n) == 0)
+            return order_put_integral(w, v, v->symbols[i].index);
     return reject(w, "none of the values that the mapping knows");
 }
 
@@ -88,13 +91,12 @@ static enum rc put_decimal(struct order_walk *w, const struct order_value *v, ui
         return reject(w, "must be a number");
     if (decimal_parse(p, n, v->precision, v->scale, &d, &e) != RC_OK)
         return reject(w, e.text);
-    unsigned char *to = order_put_room(w, 1 + DECIMAL_BYTES);
+    unsigned char *to = order_put_begin(w, v, 1 + DECIMAL_BYTES);
     if (to == NULL)
         return RC_OK;
     n = decimal_to_bytes(d, to + 1);
     to[0] = (unsigned char)(n * 2); /* a length up to 16, zig-zag */
-    w->body.n += n + 1;
-    return RC_OK;
+    return order_put_end(w, to + 1 + n);
 }
 
 static enum rc put_integer(struct order_walk *w, const struct order_value *v, uint32_t node)
@@ -105,8 +107,7 @@ static enum rc put_integer(struct order_walk *w, const struct order_value *v, ui
         return reject(w, e.text);
     if (v->kind == ORDER_INT && (number < INT32_MIN || number > INT32_MAX))
         return reject(w, "not an integer of 32 bits");
-    order_put_long(w, number);
-    return RC_OK;
+    return order_put_integral(w, v, number);
 }
 
 static enum rc put_time(struct order_walk *w, const struct order_value *v, uint32_t node)
@@ -123,24 +124,24 @@ static enum rc put_time(struct order_walk *w, const struct order_value *v, uint3
     enum rc rc = v->kind == ORDER_MOMENT ? zone_parse_moment(w->zone, p, n, &number, &e) : zone_parse_date(p, n, &days, &e);
     if (rc != RC_OK)
         return reject(w, e.text);
-    order_put_long(w, v->kind == ORDER_MOMENT ? number : days);
-    return RC_OK;
+    return order_put_integral(w, v, v->kind == ORDER_MOMENT ? number : days);
 }
 
-static enum rc put_boolean(struct order_walk *w, uint32_t node)
+static enum rc put_boolean(struct order_walk *w, const struct order_value *v, uint32_t node)
 {
     enum json_type type = (enum json_type)order_put_node(w, node)->type;
     if (type != JSON_TAPE_TRUE && type != JSON_TAPE_FALSE)
         return reject(w, "must be true or false");
+    order_put_branch(w, v);
     order_put_byte(w, type == JSON_TAPE_TRUE ? 1 : 0);
     return RC_OK;
 }
 
-enum rc order_put_scalar(struct order_walk *w, const struct order_value *v, uint32_t node)
+enum rc order_put_any_scalar(struct order_walk *w, const struct order_value *v, uint32_t node)
 {
     switch (v->kind) {
     case ORDER_BOOLEAN:
-        return put_boolean(w, node);
+        return put_boolean(w, v, node);
     case ORDER_INT:
     case ORDER_LONG:
         return put_integer(w, v, node);
@@ -150,7 +151,7 @@ enum rc order_put_scalar(struct order_walk *w, const struct order_value *v, uint
     case ORDER_DECIMAL:
         return put_decimal(w, v, node);
     case ORDER_TEXT:
-        return put_text(w, node);
+        return put_text(w, v, node);
     case ORDER_ENUM:
         return put_symbol(w, v, node);
     case ORDER_RECORD:

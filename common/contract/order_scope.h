@@ -7,6 +7,8 @@
 #include "common/base/err.h"
 #include "common/contract/json_tape.h"
 
+enum { ORDER_SCOPE_SEEN = 64 };
+
 #define ORDER_SCOPE_NONE UINT32_MAX        /* not there */
 #define ORDER_SCOPE_TWICE (UINT32_MAX - 1) /* there more than once */
 
@@ -19,12 +21,15 @@ struct order_key {
     int64_t index; /* what the step means in an array; -1: nothing */
     struct order_keys *below;
     struct order_key *next;
+    uint64_t begin[2], mask[2]; /* of the name, as far as 16 bytes hold it */
 };
 
 struct order_keys {
     struct order_key *first;
     struct order_key **table; /* open addressing, mask + 1 places */
     uint32_t mask;
+    struct order_key *seen[ORDER_SCOPE_SEEN]; /* the keys of the object before, in its order: the next one is mostly the same; NULL: none that is wanted */
+    uint64_t factor; /* of the hash: found so that no two keys want one place, if there is such a one */
 };
 
 struct order_scope {

@@ -14,7 +14,7 @@ static enum rc put_record(struct order_walk *w, const struct order_record *r, ui
 enum rc order_walk_init(struct order_walk *w, struct order_plan *plan, struct err *e)
 {
     *w = (struct order_walk){.plan = plan};
-    buf_init(&w->body, ORDER_BYTES_MAX);
+    buf_init(&w->body, ORDER_BYTES_MAX + ORDER_PUT_SLACK);
     buf_init(&w->scratch, ORDER_BYTES_MAX);
     w->ends = calloc(plan->order->fields_n + 1, sizeof *w->ends);
     w->joined = calloc(plan->joins + 1, sizeof *w->joined);
@@ -65,12 +65,13 @@ static enum rc put_array(struct order_walk *w, const struct order_value *v, uint
     return rc;
 }
 
-/* A value that says something. */
+/* A value that says something, and its branch. */
 static enum rc put_present(struct order_walk *w, const struct order_value *v, uint32_t node)
 {
-    if (v->kind == ORDER_RECORD)
-        return put_record(w, v->record, node);
-    return v->kind == ORDER_ARRAY ? put_array(w, v, node) : order_put_scalar(w, v, node);
+    if (v->kind != ORDER_RECORD && v->kind != ORDER_ARRAY)
+        return order_put_scalar(w, v, node);
+    order_put_branch(w, v);
+    return v->kind == ORDER_RECORD ? put_record(w, v->record, node) : put_array(w, v, node);
 }
 
 /* An element of an array: there is no other place to look and no default. */
@@ -82,8 +83,6 @@ static enum rc put_value(struct order_walk *w, const struct order_value *v, uint
         order_put_byte(w, v->null_branch);
         return RC_OK;
     }
-    if (v->nullable)
-        order_put_byte(w, v->value_branch);
     return put_present(w, v, node);
 }
 
@@ -133,7 +132,7 @@ static void put_warehouse(struct order_walk *w, const struct order_field *f, con
         order_put_bytes(w, name, strlen(name));
 }
 
-static const struct order_source *pick(const struct order_walk *w, const struct order_field *f, const struct order_scope *scope, uint32_t *node)
+static inline const struct order_source *pick(const struct order_walk *w, const struct order_field *f, const struct order_scope *scope, uint32_t *node)
 {
     for (size_t i = 0; i < f->sources_n; i++) {
         *node = f->sources[i].join == NULL ? scope->values[f->sources[i].slot] : NONE;
@@ -342,8 +341,7 @@ static enum rc put_array_field(struct order_walk *w, const struct order_field *f
             return order_put_reject(w, s->pointer, "must be an array");
         if (s->join == NULL && order_put_node(w, node)->count == 0)
             continue;
-        if (f->value.nullable)
-            order_put_byte(w, f->value.value_branch);
+        order_put_branch(w, &f->value);
         if (s->join != NULL)
             return put_joined(w, f, s->join, first, n);
         order_put_push(w, s->pointer, NONE, false);
@@ -377,29 +375,57 @@ static enum rc put_same(struct order_walk *w, const struct order_field *f, uint3
     return put_record(w, f->value.record, node);
 }
 
-static enum rc put_field(struct order_walk *w, const struct order_field *f, const struct order_scope *scope, uint32_t node)
+static inline enum rc put_scalar_field(struct order_walk *w, const struct order_field *f, const struct order_scope *scope)
 {
-    if (f->bridge != ORDER_BRIDGE_NONE)
-        return RC_OK; /* a hole */
-    if (f->sources_n == 0)
-        return put_missing(w, f);
-    if (f->same)
-        return put_same(w, f, node);
-    if (f->role == ORDER_ROLE_WAREHOUSE)
-        return put_own_warehouse(w, f);
-    if (f->role == ORDER_ROLE_ARTICLE_WAREHOUSE)
-        return put_article_warehouse(w, f, scope);
-    if (f->value.kind == ORDER_ARRAY)
-        return put_array_field(w, f, scope);
+    uint32_t node;
     const struct order_source *s = pick(w, f, scope, &node);
     if (s == NULL)
         return put_missing(w, f);
-    if (f->value.nullable)
-        order_put_byte(w, f->value.value_branch);
     order_put_push(w, s->pointer, NONE, false);
-    enum rc rc = put_present(w, &f->value, node);
+    enum rc rc = order_put_scalar(w, &f->value, node);
     order_put_pop(w);
     return rc;
+}
+
+static enum rc put_record_field(struct order_walk *w, const struct order_field *f, const struct order_scope *scope)
+{
+    uint32_t node;
+    const struct order_source *s = pick(w, f, scope, &node);
+    if (s == NULL)
+        return put_missing(w, f);
+    order_put_branch(w, &f->value);
+    order_put_push(w, s->pointer, NONE, false);
+    enum rc rc = put_record(w, f->value.record, node);
+    order_put_pop(w);
+    return rc;
+}
+
+static enum rc put_other_field(struct order_walk *w, const struct order_field *f, const struct order_scope *scope, uint32_t node)
+{
+    switch (f->shape) {
+    case ORDER_SHAPE_HOLE:
+        return RC_OK;
+    case ORDER_SHAPE_DEFAULT:
+        return put_missing(w, f);
+    case ORDER_SHAPE_SAME:
+        return put_same(w, f, node);
+    case ORDER_SHAPE_WAREHOUSE:
+        return put_own_warehouse(w, f);
+    case ORDER_SHAPE_ARTICLE_WAREHOUSE:
+        return put_article_warehouse(w, f, scope);
+    case ORDER_SHAPE_ARRAY:
+        return put_array_field(w, f, scope);
+    case ORDER_SHAPE_RECORD:
+        return put_record_field(w, f, scope);
+    case ORDER_SHAPE_SCALAR:
+        return put_scalar_field(w, f, scope);
+    }
+    return reject(w, "cannot be mapped");
+}
+
+static inline enum rc put_field(struct order_walk *w, const struct order_field *f, const struct order_scope *scope, uint32_t node)
+{
+    return f->shape == ORDER_SHAPE_SCALAR ? put_scalar_field(w, f, scope) : put_other_field(w, f, scope, node);
 }
 
 static enum rc bind(struct order_walk *w, const struct order_record *r, uint32_t node)
@@ -458,9 +484,12 @@ enum rc order_walk_encode(struct order_walk *w, int64_t order_id)
             rc = put_field(w, &r->fields[i], r->scope, w->order);
         w->ends[i] = w->body.n;
     }
-    if (rc == RC_OK && w->plan->joins > 0)
+    bool joined = false;
+    for (size_t i = 0; i < w->plan->joins; i++)
+        joined = joined || w->joined[i].built;
+    if (rc == RC_OK && joined)
         rc = check_joins(w, r);
-    if (rc == RC_OK && buf_failed(&w->body))
+    if (rc == RC_OK && (buf_failed(&w->body) || w->body.n > ORDER_BYTES_MAX))
         return reject(w, "larger than 16 MB as a record");
     return rc;
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/contract/decimal.h"
@@ -158,6 +159,39 @@ static void bytes_out_of_bounds_are_refused(void **state)
     }
 }
 
+static void a_short_number_is_what_the_long_way_makes_of_it(void **state)
+{
+    static const char characters[] = "0123456789.-+eE x";
+    static const char *const plain[] = {"0", "7", "-7", "0.5", "249.99", "-0.05", "12345678", "1234.567", "1.234567", "123456.7", "999999999999999999", "0.000000000000001", "123456789.123"};
+    uint32_t random = 7;
+    decimal_t wanted;
+    int64_t v;
+    struct err e;
+    (void)state;
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        size_t n = strlen(plain[i]);
+        size_t point = strcspn(plain[i], ".");
+        assert_true(decimal_parse_few(plain[i], n, 18, point < n ? (int)(n - point - 1) : 0, &v));
+    }
+    for (int round = 0; round < 500000; round++) {
+        char *text = malloc(12); /* of exactly its size, so that ASan sees a byte read too many */
+        size_t n = (random >> 8) % 12;
+        assert_non_null(text);
+        char *at = text + 12 - n;
+        for (size_t i = 0; i < n; i++) {
+            random = random * 1664525u + 1013904223u;
+            at[i] = characters[(random >> 12) % 4 > 0 ? (random >> 16) % 10 : (random >> 16) % (sizeof characters - 1)];
+        }
+        random = random * 1664525u + 1013904223u;
+        int precision = 1 + (int)((random >> 16) % 20), scale = (int)((random >> 24) % 20);
+        if (decimal_parse_few(at, n, precision, scale, &v)) {
+            if (decimal_parse(at, n, precision, scale, &wanted, &e) != RC_OK || wanted != v)
+                fail_msg("%.*s with %d digits, %d behind the point", (int)n, at, precision, scale);
+        }
+        free(text);
+    }
+}
+
 static void words_never_hold_the_value(void **state)
 {
     struct err e;
@@ -179,6 +213,7 @@ int main(void)
         cmocka_unit_test(bytes_are_the_shortest_and_come_back),
         cmocka_unit_test(the_largest_decimals_survive_their_bytes),
         cmocka_unit_test(bytes_out_of_bounds_are_refused),
+        cmocka_unit_test(a_short_number_is_what_the_long_way_makes_of_it),
         cmocka_unit_test(words_never_hold_the_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,10 +128,102 @@ static void strings_end_where_they_end_whatever_their_length(void **state)
         text[n + 2] = text[n + 3] = '"';
         json_tape_init(&t);
         assert_int_equal(parse_n(&t, text, n + 4, &copy), RC_OK);
-        assert_true(t.nodes[0].escaped);
+        assert_true((t.nodes[0].flags & JSON_TAPE_ESCAPED) != 0);
         json_tape_release(&t);
         free(copy);
     }
+}
+
+static void a_string_says_whether_all_of_it_is_ascii(void **state)
+{
+    struct json_tape t;
+    char *copy, text[64];
+    (void)state;
+    for (size_t n = 0; n < 40; n++)
+        for (size_t at = 0; at < sizeof text; at++) {
+            memset(text, 'x', sizeof text);
+            text[0] = '[';
+            text[1] = text[n + 2] = '"';
+            text[n + 3] = ',';
+            text[n + 4] = text[sizeof text - 2] = '"';
+            text[sizeof text - 1] = ']';
+            if (text[at] != 'x')
+                continue;
+            text[at] = '\xc5';
+            json_tape_init(&t);
+            assert_int_equal(parse_n(&t, text, sizeof text, &copy), RC_OK);
+            assert_int_equal(t.nodes[1].flags, at < n + 2 ? JSON_TAPE_FOREIGN : 0);
+            assert_int_equal(t.nodes[2].flags, at < n + 2 ? 0 : JSON_TAPE_FOREIGN);
+            json_tape_release(&t);
+            free(copy);
+        }
+}
+
+static void expect_words(const char *text, const char *words)
+{
+    struct json_tape t;
+    struct err e;
+    json_tape_init(&t);
+    assert_int_equal(json_tape_parse(&t, text, strlen(text), &e), RC_REJECT);
+    assert_string_equal(e.text, words);
+    json_tape_release(&t);
+}
+
+static void words_tell_the_fault_and_its_byte_however_the_text_ends(void **state)
+{
+    static const struct {
+        const char *text, *closed, *open; /* words for the text with the end of a container behind it, and with a blank behind that */
+    } row[] = {
+        {"[[1", "JSON: the text ends inside an array at byte 4", "JSON: the text ends inside an array at byte 5"},
+        {"{\"a\":{\"b\":[", "JSON: the text ends inside an object at byte 12", "JSON: the text ends inside an object at byte 13"},
+        {"[\"a", "JSON: the text ends inside a string at byte 4", "JSON: the text ends inside a string at byte 5"},
+        {"[1, 2 3", "JSON: no comma or end behind a value at byte 6", "JSON: no comma or end behind a value at byte 6"},
+        {"[-", "JSON: bad number at byte 2", "JSON: bad number at byte 2"},
+        {"[1.", "JSON: bad number at byte 3", "JSON: bad number at byte 3"},
+        {"[2e+", "JSON: bad number at byte 4", "JSON: bad number at byte 4"},
+        {"[ 01", "JSON: number with a leading zero at byte 2", "JSON: number with a leading zero at byte 2"},
+        {"[tru", "JSON: unknown word at byte 1", "JSON: unknown word at byte 1"},
+        {"[1,", "JSON: no value where one must be at byte 3", "JSON: no value where one must be at byte 3"},
+        {"[{\"a\" ", "JSON: no colon behind a key at byte 6", "JSON: no colon behind a key at byte 6"},
+        {"[{1", "JSON: no key where one must be at byte 2", "JSON: no key where one must be at byte 2"},
+        {"[1]", "JSON: more text behind the value at byte 3", "JSON: more text behind the value at byte 3"},
+    };
+    char text[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        (void)snprintf(text, sizeof text, "%s]", row[i].text);
+        expect_words(text, row[i].closed);
+        (void)snprintf(text, sizeof text, "%s] ", row[i].text);
+        expect_words(text, row[i].open);
+    }
+}
+
+/* The text in other surroundings: blanks at its end, and as a part of another. */
+static void a_text_makes_the_same_nodes_however_it_ends(void **state)
+{
+    static const char *const texts[] = {"{}", "[]", "[[],{}]", "{\"a\":{\"b\":[1,2,{\"c\":null}],\"d\":[]},\"e\":-1.5e+3}", "[1,[2,[3,[4],5],6],[[]],7]",
+                                        "[{\"a\":\"\u0144\\n\"},true ,{ \"b\" : 0 } ]"};
+    struct json_tape a, b;
+    struct err e;
+    char text[100];
+    (void)state;
+    json_tape_init(&a);
+    json_tape_init(&b);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        (void)snprintf(text, sizeof text, "%s\n", texts[i]);
+        assert_int_equal(json_tape_parse(&a, texts[i], strlen(texts[i]), &e), RC_OK);
+        assert_int_equal(json_tape_parse(&b, text, strlen(text), &e), RC_OK);
+        assert_int_equal(a.n, b.n);
+        for (size_t n = 0; n < a.n; n++)
+            assert_memory_equal(&a.nodes[n], &b.nodes[n], sizeof a.nodes[n]);
+    }
+    assert_int_equal(json_tape_parse(&a, texts[4], strlen(texts[4]), &e), RC_OK);
+    assert_int_equal(a.nodes[0].count, 4);
+    assert_int_equal(a.nodes[2].count, 3);
+    assert_int_equal(a.nodes[4].count, 3);
+    assert_int_equal(a.nodes[6].count, 1);
+    json_tape_release(&a);
+    json_tape_release(&b);
 }
 
 static void a_tape_is_used_again_without_growing(void **state)
@@ -294,6 +387,9 @@ int main(void)
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(strings_end_where_they_end_whatever_their_length),
         cmocka_unit_test(a_tape_is_used_again_without_growing),
+        cmocka_unit_test(a_string_says_whether_all_of_it_is_ascii),
+        cmocka_unit_test(words_tell_the_fault_and_its_byte_however_the_text_ends),
+        cmocka_unit_test(a_text_makes_the_same_nodes_however_it_ends),
         cmocka_unit_test(members_are_found_also_by_escaped_keys),
         cmocka_unit_test(pointers_follow_rfc_6901),
         cmocka_unit_test(a_pointer_tells_when_a_key_on_its_way_is_there_twice),
