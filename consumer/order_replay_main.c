@@ -2,6 +2,7 @@
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/registry.h"
 #include "common/program/program.h"
+#include "consumer/replay_explain.h"
 #include "consumer/replay_rewind.h"
 #include "consumer/replay_tail.h"
 
@@ -14,6 +15,20 @@ static void check(const struct config *c, struct config_problems *problems)
 int main(int argc, char **argv)
 {
     const struct program_command commands[] = {
+        {.name = "explain",
+         .arguments = "ORDER",
+         .arguments_min = 1,
+         .arguments_max = 1,
+         .summary = "tell the life of one order",
+         .description = "Reads every topic and tells what happened to one order: when it was published and what changed from one publication to the next, what each "
+                        "warehouse's ERP answered, which status was set or why it was left alone, and what it waits for now. ORDER is its id, its number or the shop's own "
+                        "(foreign) number.\n\n"
+                        "Shows the order's content where it changed, which may be personal data. Exit code 3: no such order, or several.",
+         .options = replay_explain_options,
+         .options_n = replay_explain_options_n,
+         .start = replay_explain_start,
+         .stop = replay_explain_stop,
+         .release = replay_explain_release},
         {.name = "rewind",
          .summary = "set a group of erp-consumer back, so that orders are loaded again",
          .description = "For an ERP that was restored from a backup: its erp-consumer's group is set to an earlier moment and loads every order since then again, under "

@@ -1,0 +1,69 @@
+"""order-replay explain: an order's life by its id and by the shop's number: published, refused, corrected, retried, loaded; what it waits for while an ERP is
+away; what changed between two publications, named field by field."""
+import json
+import os
+import subprocess
+
+from harness import IMPORTED, MANUAL, NEW, check, equal, main, wait
+
+REFUSED = 100003        # of MAG-1 and MAG-2
+
+
+def explain(s, *arguments):
+    r = subprocess.run([os.path.join(s.build, "consumer/order-replay"), "explain", "-c", s.config_file, *arguments], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", cwd=s.working, timeout=90)
+    return r.returncode, r.stdout, r.stderr
+
+
+def life(s, *arguments):
+    code, out, err = explain(s, *arguments, "--json")
+    equal(code, 0, f"code of explain {arguments}, which says {err}")
+    return json.loads(out)
+
+
+def test(s):
+    s.generate(6, refused=[REFUSED])
+    s.start(s.producer, s.updater, s.consumers[0])
+    wait("the refused order is in manual handling", 60, lambda: s.statuses()[REFUSED] == MANUAL)
+    code, out, err = explain(s, str(REFUSED))
+    equal(code, 0, f"code, and it says {err}")
+    check("outcome      MAG-1: REJECTED" in out and "Nieznany towar" in out, f"the refusal: {out}")
+    check("now: waiting for MAG-2 since " in out, f"what it waits for: {out}")
+    equal(life(s, str(REFUSED))["waitingFor"], ["MAG-2"], "what it waits for")
+
+    s.start(s.consumers[1])
+    s.settled()
+    first = life(s, str(REFUSED))
+    equal((first["waitingFor"], first["settled"]), ([], True), "the end of the first round")
+    s.erp.post("refuse", {"allow_articles": ["ZAKAZANY-01"]})
+    s.xsale.post(f"orders/{REFUSED}/edit", {"warehouses": s.mix(REFUSED)})
+    s.xsale.post(f"orders/{REFUSED}/status", {"status": NEW})
+    wait("the retry is imported", 60, lambda: s.statuses()[REFUSED] == IMPORTED)
+    second = life(s, str(REFUSED))
+    check(second["publication"] > first["publication"], "a newer publication")
+    published = [v for v in second["events"] if v["kind"] == "published"]
+    equal(len(published), 2, "publications")
+    equal(published[0]["changes"], [], "changes of the first")
+    check(any(c.startswith("/items/") for c in published[1]["changes"]), f"changes of the second: {published[1]['changes']}")
+    times = [v["time"] for v in second["events"]]
+    equal(times, sorted(times), "the order of events")
+    kinds = {v["kind"] for v in second["events"]}
+    check({"published", "outcome", "status", "dead letter", "state"} <= kinds, f"kinds: {kinds}")
+
+    with_number = next(json.loads(v) for v in tail_orders(s) if v)["value"]
+    equal(life(s, with_number["number"])["order"], f"acme/{with_number['orderId']}", "the order with that number")
+    code, out, err = explain(s, "NO-SUCH-NUMBER")
+    equal(code, 3, "code for an unknown number")
+    check("no record of order NO-SUCH-NUMBER" in err, f"it says {err}")
+    equal([explain(s, *a)[0] for a in ([], ["1", "2"], ["1", "--from", "x"])], [2, 2, 2], "codes of wrong usage")
+    s.stop()
+
+
+def tail_orders(s):
+    r = subprocess.run([os.path.join(s.build, "consumer/order-replay"), "tail", "-c", s.config_file, "--topic", "orders", "--json", "--limit", "1"],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=s.working, timeout=90)
+    return r.stdout.split("\n")
+
+
+if __name__ == "__main__":
+    main(test, __doc__)
