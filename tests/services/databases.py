@@ -52,7 +52,7 @@ class Database(Service):
 
 class PostgreSQL(Database):
     kind = "postgresql"
-    statement = ("SELECT import_order(:organization, :order_id, :warehouse, :revision, :publication, :withdrawn, :order_json)")
+    statement = "SELECT import_order(:organization, :order_id, :warehouse, :revision, :publication, :withdrawn, :order_json)"
     withdraw = statement
 
     def __init__(self, port=None, **settings):
@@ -135,6 +135,11 @@ class MariaDB(Database):
 class SQLite:
     """A file; there is no server to start or stop."""
     kind = "sqlite"
+    statement = ("WITH o AS (SELECT :organization AS organization, :order_id AS order_id, :warehouse AS warehouse, :revision AS revision, :publication AS publication, "
+                 ":withdrawn AS withdrawn, :order_json AS order_json) INSERT INTO xsale_import SELECT * FROM o WHERE true RETURNING (SELECT x.document_id "
+                 "FROM xsale_order x WHERE x.organization = xsale_import.organization AND x.order_id = xsale_import.order_id "
+                 "AND x.warehouse = xsale_import.warehouse)")
+    withdraw = statement
 
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="bridge-sqlite-")
