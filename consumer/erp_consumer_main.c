@@ -1,4 +1,5 @@
 /* erp-consumer: loads orders from Kafka into the ERP and says what became of each. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,13 +7,15 @@
 #include "common/kafka/registry.h"
 #include "common/program/program.h"
 #include "consumer/consumer_metrics.h"
+#include "consumer/erp_check.h"
 #include "consumer/erp_sink.h"
 #include "consumer/erp_view.h"
 #include "consumer/loader.h"
 
 struct state {
     struct program *program;
-    struct loader *loader;
+    struct loader *loader;   /* NULL with --check-erp */
+    struct erp_check *check; /* NULL without */
 };
 
 /* A warehouse that no order can name would wait for ever. */
@@ -46,6 +49,14 @@ static void finished(void *arg, int code, const char *words)
     program_finish(s->program, code, words);
 }
 
+static enum rc start_check(struct state *s, struct err *e)
+{
+    struct program *p = s->program;
+    struct erp_check_env env = {.loop = program_loop(p), .config = program_config(p), .log = program_log(p), .out = stdout,
+                                .order = program_option_value(p, "--check-order"), .finished = finished, .arg = s};
+    return erp_check_create(&env, &s->check, e);
+}
+
 static enum rc start(struct program *p, void **state, struct err *e)
 {
     struct state *s = calloc(1, sizeof *s);
@@ -55,6 +66,12 @@ static enum rc start(struct program *p, void **state, struct err *e)
     }
     s->program = p;
     *state = s;
+    if (program_option_value(p, "--check-erp") != NULL)
+        return start_check(s, e);
+    if (program_option_value(p, "--check-order") != NULL) {
+        err_set(e, "--check-order is for --check-erp");
+        return RC_REJECT;
+    }
     struct loader_env env = {.loop = program_loop(p), .worker = program_worker(p), .config = program_config(p), .log = program_log(p),
                              .health = program_health(p), .metrics = program_metrics(p),
                              .until_end = program_option_value(p, "--until-end") != NULL, .finished = finished, .arg = s};
@@ -64,7 +81,10 @@ static enum rc start(struct program *p, void **state, struct err *e)
 static void stop(void *state)
 {
     struct state *s = state;
-    loader_stop(s->loader);
+    if (s->check != NULL)
+        program_finish(s->program, ERP_CHECK_FAILED, "interrupted");
+    else
+        loader_stop(s->loader);
 }
 
 static void release(void *state)
@@ -73,11 +93,16 @@ static void release(void *state)
     if (s == NULL)
         return;
     loader_destroy(s->loader);
+    erp_check_destroy(s->check);
     free(s);
 }
 
 static const struct program_option options[] = {
     {"--until-end", NULL, "Work off what is there, then end."},
+    {"--check-erp", NULL, "Offer a test order to the configured ERP in every way that the bridge may offer one (twice, edited, older, withdrawn, late), and say "
+                          "line by line whether the ERP keeps its part of the promise: exit code 3 if not. Neither Kafka nor a registry is needed. What is loaded is "
+                          "withdrawn at the end, where withdrawals are passed on."},
+    {"--check-order", "FILE", "The order for --check-erp, as xSale sends it, with articles that the ERP knows; its id is replaced."},
 };
 
 static const struct program_desc desc = {
@@ -91,6 +116,7 @@ static const struct program_desc desc = {
                    "idempotency key.",
     .config_bit = CONFIG_CONSUMER,
     .port_key = "http.consumer_port",
+    .quiet_option = "--check-erp",
     .options = options,
     .options_n = sizeof options / sizeof *options,
     .metrics = consumer_metrics,

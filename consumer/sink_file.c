@@ -45,6 +45,7 @@ struct job {
     char part[PART_BYTES];
     int directory;         /* -1: not open */
     int error;             /* errno; 0: done */
+    bool absent;           /* done, and there is no document: it is withdrawn */
     enum fate_cause cause; /* of the error */
     char bytes[];
 };
@@ -197,7 +198,7 @@ static bool file_remove(int directory, const char *name)
 
 /* The newest publication wins, whether it is a document or a withdrawal. What is there already may be of a process that was killed before it
  * flushed the directory, so the caller flushes it in any case. */
-static bool apply(const struct job *j)
+static bool apply(struct job *j)
 {
     const struct erp_load *l = &j->load;
     bool same, same_marker;
@@ -207,6 +208,7 @@ static bool apply(const struct job *j)
     int64_t withdrawn = file_publication(j->directory, j->marker, l, &same_marker);
     if (errno != 0)
         return false;
+    j->absent = l->publication < withdrawn && loaded < 0;
     if (l->publication < loaded || l->publication < withdrawn)
         return true;
     if (l->withdrawn ? same_marker && loaded < 0 : same && withdrawn < 0)
@@ -320,7 +322,7 @@ static void look_done(void *arg, bool ran)
 static void job_done(void *arg, bool ran)
 {
     struct job *j = arg;
-    struct erp_verdict v = {.fate = FATE_LOADED, .document_id = j->name, .retry_after_ms = -1, .words = "written"};
+    struct erp_verdict v = {.fate = FATE_LOADED, .document_id = j->absent ? NULL : j->name, .retry_after_ms = -1, .words = "written"};
     struct err words;
     if (j->error != 0) {
         const struct fate_row *row = fate_of(j->cause, j->error);

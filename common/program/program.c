@@ -76,7 +76,9 @@ const char *program_argument(const struct program *p, size_t i)
 
 static const char *port_key(const struct program *p)
 {
-    return p->options.command != NULL ? p->options.command->port_key : p->desc->port_key;
+    if (p->options.command != NULL)
+        return p->options.command->port_key;
+    return p->desc->quiet_option != NULL && program_option_value(p, p->desc->quiet_option) != NULL ? NULL : p->desc->port_key;
 }
 
 void program_finish(struct program *p, int code, const char *words)

@@ -46,6 +46,7 @@ struct program_desc {
     const char *description; /* for --help and the man page: paragraphs separated by an empty line */
     unsigned config_bit;   /* CONFIG_CONSUMER ... */
     const char *port_key;  /* "http.consumer_port" */
+    const char *quiet_option; /* given, it serves no HTTP and logs as a command without port_key does; NULL: none does so */
     const struct program_option *options; /* own options, options_n, besides the common ones */
     size_t options_n;
     const struct program_command *commands; /* commands_n; 0: the program is one command itself. Else start, stop and release are NULL */

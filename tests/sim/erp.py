@@ -111,9 +111,10 @@ class Erp:
         d = self.documents.setdefault(name, Document(name))
         if publication < d.publication:
             self.violations.append({"what": "older after newer", "key": "/".join(map(str, name)), "publication": publication})
-            return self.answer(200, d, "older: nothing changed")
+            if not self.args.careless:
+                return self.answer(200, d, "older: nothing changed")
         self.judge(order, name)
-        if d.id is None or (d.withdrawn and publication > d.publication):
+        if self.careless(d, publication):
             d.id, self.next_id = f"ZK/2026/{self.next_id}", self.next_id + 1
             self.created += 1
             status, words = 201, "loaded"
@@ -129,6 +130,11 @@ class Erp:
         d.loads += 1
         d.at = int(time.time() * 1000)
         return self.answer(status, d, words)
+
+    def careless(self, d, publication):
+        """Is it to be a new document? --careless: what an ERP that does not keep its part would do."""
+        return (d.id is None and not (d.withdrawn and publication < d.publication) or (d.withdrawn and publication > d.publication)
+                or self.args.careless == "doubles" or (self.args.careless == "late" and d.withdrawn))
 
     def judge(self, order, name):
         articles = [a.get("code") for i in order["items"] for a in i.get("articles") or []]
@@ -210,6 +216,7 @@ CONTROL = """  GET    /_sim/documents               all; ?body=1: with what was 
 def main():
     p = options(__doc__, CONTROL)
     p.add_argument("--latency", type=float, default=0, help="seconds that every load takes")
+    p.add_argument("--careless", choices=("", "doubles", "late"), default="", help="break the promise: a document for every load; a load after its withdrawal")
     p.add_argument("--first-document", type=int, default=1, help="number of the first document")
     p.add_argument("--authorization", default="", help="value of the header Authorization that is demanded")
     p.add_argument("--refuse-order", type=int, action="append", default=[], metavar="ID", help="refused with 422; may be given several times")
