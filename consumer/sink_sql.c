@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include <utlist.h>
 
@@ -12,7 +13,7 @@
 #include "consumer/sql_check.h"
 #include "consumer/sql_session.h"
 
-enum { LOAD, WITHDRAW, LOOK }; /* the first two: places of the statements */
+enum { LOAD, WITHDRAW, LOOK, CLOSE }; /* the first two: places of the statements. CLOSE: psqlodbc waits for the server, so it is the thread's too */
 enum { GRACE_MS = 2000, CLOSE_MS = 2000, STUCK_MORE = 16 };
 enum { JOB_RUNS, JOB_ENDED, JOB_LEFT }; /* JOB_LEFT: nobody waits for it; its thread destroys the session */
 
@@ -78,7 +79,8 @@ static void job_unref(struct job *j)
 /* Nobody waits for its end. In the thread, unless that never got it. */
 static void job_left(struct job *j)
 {
-    sql_session_destroy(j->session);
+    if (j->what != CLOSE)
+        sql_session_destroy(j->session);
     (void)atomic_fetch_sub(&stuck, 1);
     job_unref(j);
 }
@@ -87,7 +89,9 @@ static void job_left(struct job *j)
 static void job_run(void *arg)
 {
     struct job *j = arg;
-    if (j->what == LOOK)
+    if (j->what == CLOSE)
+        sql_session_destroy(j->session);
+    else if (j->what == LOOK)
         sql_session_look(j->session, j->connection, &j->end);
     else
         sql_session_run(j->session, j->connection, (size_t)j->what, &j->values, &j->end);
@@ -314,7 +318,7 @@ static void job_done(void *arg, bool ran)
 }
 
 /* Leaves the slot's thread and its session to themselves. Returns the job, or NULL: it has just ended, and its done will tell. */
-static struct job *leave(struct slot *t, int64_t wait_ms)
+static struct job *leave(struct slot *t)
 {
     struct job *j = t->job;
     int runs = JOB_RUNS;
@@ -323,7 +327,7 @@ static struct job *leave(struct slot *t, int64_t wait_ms)
         (void)atomic_fetch_sub(&stuck, 1);
         return NULL;
     }
-    (void)worker_give_up(t->worker, wait_ms);
+    (void)worker_give_up(t->worker, 0);
     t->worker = NULL;
     t->session = NULL;
     t->job = NULL;
@@ -335,7 +339,7 @@ static void watch_over(void *arg)
 {
     struct slot *t = arg;
     struct sink_sql *s = t->sink;
-    struct job *j = leave(t, 0);
+    struct job *j = leave(t);
     struct erp_verdict v = {.fate = FATE_PAUSE, .ambiguous = true, .retry_after_ms = -1, .words = "no answer from the database, the connection hangs and is left behind"};
     if (j == NULL)
         return;
@@ -445,16 +449,41 @@ static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, 
     return RC_OK;
 }
 
-/* Threads that run are given CLOSE_MS together; what they hold of the sink is copied where it outlives it. */
+/* Gives the slot's thread its last job: to close the connection. */
+static void slot_bid_farewell(struct slot *t)
+{
+    struct job *j = job_create(t->sink, CLOSE);
+    if (j == NULL)
+        return; /* the process ends, and the connection with it */
+    j->session = t->session;
+    atomic_store(&j->refs, 2);
+    if (worker_submit(t->worker, job_run, job_done, j) == RC_OK) {
+        t->job = j;
+        return;
+    }
+    atomic_store(&j->refs, 1);
+    job_unref(j);
+}
+
+/* false: the time is over before the job is. */
+static bool job_wait(const struct slot *t, int64_t until)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    while (atomic_load(&t->job->state) == JOB_RUNS && loop_now(t->sink->env.loop) < until)
+        (void)nanosleep(&pause, NULL); /* cut short by a signal: fine */
+    return atomic_load(&t->job->state) != JOB_RUNS;
+}
+
+/* What runs may end until then, and the connection be closed; else the thread is left behind with both. */
 static void slot_close(struct slot *t, int64_t until)
 {
-    struct sink_sql *s = t->sink;
-    int64_t left = until - loop_now(s->env.loop);
-    loop_timer_clear(s->env.loop, &t->watch);
-    struct job *j = t->job != NULL ? leave(t, left > 0 ? left : 0) : NULL;
-    job_unref(j);
-    worker_destroy(t->worker); /* idle, or its job has just ended */
-    sql_session_destroy(t->session);
+    if (t->worker == NULL)
+        return;
+    if (t->job != NULL && t->job->what != CLOSE && job_wait(t, until))
+        slot_bid_farewell(t);
+    if (t->job != NULL && !job_wait(t, until))
+        job_unref(leave(t));
+    worker_destroy(t->worker); /* all its jobs have ended; NULL: left behind */
 }
 
 static void sink_close(struct erp_sink *sink)
@@ -472,6 +501,11 @@ static void sink_close(struct erp_sink *sink)
         job_unref(j);
     }
     int64_t until = loop_now(s->env.loop) + CLOSE_MS;
+    for (size_t i = 0; i < s->slots_n; i++) {
+        loop_timer_clear(s->env.loop, &s->slots[i].watch);
+        if (s->slots[i].worker != NULL && s->slots[i].job == NULL)
+            slot_bid_farewell(&s->slots[i]);
+    }
     for (size_t i = 0; i < s->slots_n; i++)
         slot_close(&s->slots[i], until);
     if (atomic_load(&stuck) > 0)

@@ -51,6 +51,9 @@ def outages(s, consumer, db, work):
     work(f"{db.kind} was stopped")
     send(db, signal.SIGSTOP)
     wait_down("frozen")
+    equal(consumer.stop(), 0, f"exit code of {consumer.name}, whose database is frozen")
+    consumer.start()
+    wait_down("still frozen")
     send(db, signal.SIGCONT)
     work(f"{db.kind} was frozen")
 
@@ -76,7 +79,7 @@ def test(s):
         consumer.start()
         work(f"{consumer.name} was killed")
     for consumer, db in zip(s.consumers, dbs):
-        if db.kind != "sqlite":
+        if db.kind == ("mariadb" if s.cluster == "real" else "postgresql"):
             outages(s, consumer, db, work)
     feed.end.set()
     feed.join()
