@@ -1,5 +1,5 @@
 /* Client of a Confluent-compatible schema registry: POST /subjects/{subject} (look up), POST /subjects/{subject}/versions (register),
- * POST /compatibility/subjects/{subject}/versions, PUT /config/{subject}, GET /schemas/ids/{id}. Schemas by id are fetched once and cached for the
+ * POST /compatibility/subjects/{subject}/versions, GET and PUT /config/{subject}, GET /config, GET /schemas/ids/{id}. Schemas by id are fetched once and cached for the
  * life of the process. Where registry.url is empty nobody is asked: ids come from a fixed table (registry_local.h) and work without network.
  * Source: Confluent Schema Registry API reference. health name "registry". Thread rule: the loop's thread. */
 #ifndef BRIDGE_KAFKA_REGISTRY_H
@@ -25,8 +25,8 @@ void registry_destroy(struct registry *r);
 /* rc: RC_OK with id > 0; RC_FATAL: incompatible, refused, not permitted: words say why. An absent registry is tried again until it is there. */
 typedef void registry_id_fn(void *arg, enum rc rc, int32_t id, const char *words);
 /* The id of our schema under "<topic>-value": looked up; when it is not there, checked against all versions and registered. A subject that gets a
- * version is set to BACKWARD_TRANSITIVE: before the check, a new one after its first version; where that is not possible (the right, the registry) a
- * warning says so and the level that is there counts. Incompatible: each reason of the registry is logged; one that names none is offered the schema
+ * version is set to BACKWARD_TRANSITIVE (FULL_TRANSITIVE where forward was asked for; a level as strict stays) before the check, a new one after its first
+ * version; where that is not possible (the right, the registry) a warning says so and the level that is there counts. Incompatible: each reason of the registry is logged; one that names none is offered the schema
  * once more, under the level just set, to hear it. done never from inside. s: borrowed during the call. Then the schema is in the cache under its
  * id. RC_FATAL: memory; without a registry also a topic that is not ours, or a second schema for one. */
 enum rc registry_register(struct registry *r, const char *topic, const struct schema *s, registry_id_fn *done, void *arg, struct err *e);

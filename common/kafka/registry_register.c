@@ -26,7 +26,8 @@ struct registry_registration {
     int32_t id;            /* registered, or known without asking; 0: not yet */
     bool offered;          /* it was sent to be registered, whatever came back: found by a later look-up it is ours too */
     bool level_settled;    /* set, or told that it cannot be */
-    bool level_set;
+    bool level_set;        /* by us or before us: nothing that does not fit may be registered */
+    const char *level;     /* to be set; NULL: not known yet */
     struct err verdict;    /* incompatible, no reason named; "" when not so */
     int level_failures;
     struct http_call *call;
@@ -35,8 +36,6 @@ struct registry_registration {
     registry_id_fn *done;
     void *arg;
 };
-
-static const char level[] = "BACKWARD_TRANSITIVE";
 
 static void registration_free(struct registry_registration *g)
 {
@@ -74,7 +73,7 @@ static void on_again(void *arg)
 {
     struct registry_registration *g = arg;
     g->verdict.text[0] = '\0';
-    registration_ask(g, g->id > 0 ? REGISTRY_LEVEL : REGISTRY_LOOK_UP);
+    registration_ask(g, g->id > 0 ? REGISTRY_LEVEL_NOW : REGISTRY_LOOK_UP);
 }
 
 static void registration_retry(struct registry_registration *g, int64_t retry_after_ms, const char *why)
@@ -99,26 +98,56 @@ static void after_level(struct registry_registration *g)
     registration_end(g, RC_OK, g->id, "");
 }
 
-static void on_level(void *arg, const struct http_reply *reply)
+/* The level is neither known to be there nor set. */
+static void level_failed(struct registry_registration *g, enum rc rc, const struct http_reply *reply, const char *why)
 {
-    struct registry_registration *g = arg;
-    struct log *log = g->registry->log;
-    struct err e = {""};
-    enum rc rc = registry_reply_level(reply, (const char *)g->subject.p, g->subject.n, &e);
-    g->call = NULL;
     if (rc == RC_RETRY && ++g->level_failures < LEVEL_TRIES) {
-        registration_retry(g, reply->retry_after_ms, e.text);
+        registration_retry(g, reply->retry_after_ms, why);
         return;
     }
     bool not_yet = rc == RC_REJECT && reply->status == 404 && g->id == 0; /* perhaps once the subject has a version */
-    if (rc == RC_OK)
-        log_fact(log, LOG_INFO, "registry", NULL, "compatibility level set", LOG_S("subject", buf_text(&g->subject)), LOG_S("level", level));
-    else if (!not_yet)
-        log_fact(log, LOG_WARN, "registry", NULL, "compatibility level not set", LOG_S("subject", buf_text(&g->subject)),
-                 LOG_S("wanted", level), LOG_S("why", e.text));
-    g->level_set = rc == RC_OK;
+    if (!not_yet)
+        log_fact(g->registry->log, LOG_WARN, "registry", NULL, "compatibility level not set", LOG_S("subject", buf_text(&g->subject)),
+                 LOG_S("wanted", g->level != NULL ? g->level : "BACKWARD_TRANSITIVE"), LOG_S("why", why));
     g->level_settled = !not_yet;
     after_level(g);
+}
+
+static void level_is(struct registry_registration *g, const char *level, const char *words)
+{
+    log_fact(g->registry->log, LOG_INFO, "registry", NULL, words, LOG_S("subject", buf_text(&g->subject)), LOG_S("level", level));
+    g->level_set = g->level_settled = true;
+    after_level(g);
+}
+
+static void on_level(void *arg, const struct http_reply *reply)
+{
+    struct registry_registration *g = arg;
+    struct err e = {""};
+    enum rc rc = registry_reply_level(reply, (const char *)g->subject.p, g->subject.n, &e);
+    g->call = NULL;
+    if (rc == RC_OK)
+        level_is(g, g->level, "compatibility level set");
+    else
+        level_failed(g, rc, reply, e.text);
+}
+
+/* It is raised only: whoever set a stricter one meant it. */
+static void on_level_now(void *arg, const struct http_reply *reply)
+{
+    struct registry_registration *g = arg;
+    struct err e = {""};
+    const char *now = NULL;
+    enum rc rc = registry_reply_level_now(reply, (const char *)g->subject.p, g->subject.n, &now, &g->level, &e);
+    g->call = NULL;
+    if (rc == RC_REJECT && reply->status == 404 && g->step == REGISTRY_LEVEL_NOW)
+        registration_ask(g, REGISTRY_LEVEL_GLOBAL);
+    else if (rc != RC_OK)
+        level_failed(g, rc, reply, e.text);
+    else if (g->level == NULL)
+        level_is(g, now, "compatibility level kept");
+    else
+        registration_ask(g, REGISTRY_LEVEL);
 }
 
 static void on_id(struct registry_registration *g, int32_t id)
@@ -128,7 +157,7 @@ static void on_id(struct registry_registration *g, int32_t id)
              LOG_S("subject", buf_text(&g->subject)), LOG_I("id", id));
     g->id = id;
     if (g->offered && !g->level_settled)
-        registration_ask(g, REGISTRY_LEVEL);
+        registration_ask(g, REGISTRY_LEVEL_NOW);
     else
         after_level(g);
 }
@@ -175,7 +204,7 @@ static void on_registered(void *arg, const struct http_reply *reply)
     }
     switch (next) {
     case REGISTRY_STEP:
-        registration_ask(g, step == REGISTRY_LEVEL && g->level_settled ? REGISTRY_COMPATIBLE : step);
+        registration_ask(g, step == REGISTRY_LEVEL_NOW && g->level_settled ? REGISTRY_COMPATIBLE : step);
         break;
     case REGISTRY_DONE:
         on_id(g, id);
@@ -195,28 +224,34 @@ static void on_registered(void *arg, const struct http_reply *reply)
 static void registration_ask(struct registry_registration *g, enum registry_step step)
 {
     static const struct {
-        const char *method, *before, *after;
+        const char *method, *before, *after; /* after NULL: the subject is not in the path */
+        http_done_fn *done;
     } formats[] = {
-        [REGISTRY_LOOK_UP] = {"POST", "/subjects/", ""},
-        [REGISTRY_LEVEL] = {"PUT", "/config/", ""},
-        [REGISTRY_COMPATIBLE] = {"POST", "/compatibility/subjects/", "/versions?verbose=true"},
-        [REGISTRY_COMPATIBLE_LATEST] = {"POST", "/compatibility/subjects/", "/versions/latest?verbose=true"},
-        [REGISTRY_REGISTER] = {"POST", "/subjects/", "/versions"},
+        [REGISTRY_LOOK_UP] = {"POST", "/subjects/", "", on_registered},
+        [REGISTRY_LEVEL_NOW] = {"GET", "/config/", "?defaultToGlobal=true", on_level_now},
+        [REGISTRY_LEVEL_GLOBAL] = {"GET", "/config", NULL, on_level_now},
+        [REGISTRY_LEVEL] = {"PUT", "/config/", "", on_level},
+        [REGISTRY_COMPATIBLE] = {"POST", "/compatibility/subjects/", "/versions?verbose=true", on_registered},
+        [REGISTRY_COMPATIBLE_LATEST] = {"POST", "/compatibility/subjects/", "/versions/latest?verbose=true", on_registered},
+        [REGISTRY_REGISTER] = {"POST", "/subjects/", "/versions", on_registered},
     };
-    bool setting = step == REGISTRY_LEVEL;
+    bool asking = step == REGISTRY_LEVEL_NOW || step == REGISTRY_LEVEL_GLOBAL;
     struct err e = {""};
     struct buf path, level_body;
     buf_init(&path, REGISTRY_URL_MAX);
     buf_init(&level_body, REGISTRY_URL_MAX);
     buf_put_text(&path, formats[step].before);
-    buf_put(&path, g->subject.p, g->subject.n);
-    buf_put_text(&path, formats[step].after);
-    buf_printf(&level_body, "{\"compatibility\":\"%s\"}", level);
+    if (formats[step].after != NULL) {
+        buf_put(&path, g->subject.p, g->subject.n);
+        buf_put_text(&path, formats[step].after);
+    }
+    buf_printf(&level_body, "{\"compatibility\":\"%s\"}", g->level != NULL ? g->level : "");
     const char *text = buf_failed(&level_body) ? NULL : buf_text(&path);
+    const struct buf *body = asking ? NULL : step == REGISTRY_LEVEL ? &level_body : &g->body;
     g->step = step;
     g->offered |= step == REGISTRY_REGISTER;
     if (text != NULL)
-        g->call = registry_ask(g->registry, formats[step].method, text, setting ? &level_body : &g->body, setting ? on_level : on_registered, g, &e);
+        g->call = registry_ask(g->registry, formats[step].method, text, body, formats[step].done, g, &e);
     else
         err_set(&e, "registry: out of memory");
     if (g->call == NULL)

@@ -175,6 +175,34 @@ static void explain_incompatible(const char *subject, size_t subject_n, const js
             latest ? "latest version" : "versions that are there", n > 0 ? j.text : "the registry names no reason", more);
 }
 
+enum rc registry_reply_level_now(const struct http_reply *reply, const char *subject, size_t subject_n, const char **now, const char **wanted, struct err *e)
+{
+    static const struct {
+        const char *now, *wanted;
+    } levels[] = {
+        {"NONE", "BACKWARD_TRANSITIVE"},        {"BACKWARD", "BACKWARD_TRANSITIVE"}, {"BACKWARD_TRANSITIVE", NULL}, {"FORWARD", "FULL_TRANSITIVE"},
+        {"FORWARD_TRANSITIVE", "FULL_TRANSITIVE"}, {"FULL", "FULL_TRANSITIVE"},       {"FULL_TRANSITIVE", NULL},
+    };
+    char what[300];
+    bool ok = reply->end == HTTP_REPLIED && reply->status == 200;
+    json_t *root = read_object(reply);
+    const char *level = json_string_value(json_object_get(root, "compatibilityLevel"));
+    enum rc rc = may_pass(reply) ? RC_RETRY : RC_REJECT;
+    for (size_t i = 0; ok && level != NULL && i < sizeof levels / sizeof *levels; i++)
+        if (strcmp(levels[i].now, level) == 0) {
+            *now = levels[i].now;
+            *wanted = levels[i].wanted;
+            rc = RC_OK;
+        }
+    (void)snprintf(what, sizeof what, "compatibility level of %.*s", (int)subject_n, subject);
+    if (rc != RC_OK && (ok || reply->status == 404 || reply->status == 405 || reply->status == 422))
+        err_set(e, "registry: %s: HTTP %d, it cannot be read here", what, reply->status);
+    else if (rc != RC_OK)
+        explain(reply, root, what, e);
+    json_decref(root);
+    return rc;
+}
+
 enum rc registry_reply_level(const struct http_reply *reply, const char *subject, size_t subject_n, struct err *e)
 {
     char what[300];
@@ -213,7 +241,7 @@ static enum registry_next judge(const struct http_reply *reply, const json_t *ro
         return REGISTRY_STEP;
     }
     if (missing && at != REGISTRY_REGISTER) { /* without a subject there is nothing to be compatible with */
-        *step = at == REGISTRY_COMPATIBLE_LATEST || error_code(root) == CODE_NO_SUBJECT ? REGISTRY_REGISTER : REGISTRY_LEVEL;
+        *step = at == REGISTRY_COMPATIBLE_LATEST || error_code(root) == CODE_NO_SUBJECT ? REGISTRY_REGISTER : REGISTRY_LEVEL_NOW;
         return REGISTRY_STEP;
     }
     char what[300];

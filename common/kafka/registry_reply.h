@@ -5,9 +5,9 @@
 #include "common/contract/schema.h"
 #include "common/net/http_client.h"
 
-/* Registering a schema: look up; not there, but other versions are: set the subject's compatibility level; compatible with all of them, or where the
- * registry has no such question with the latest? ; register. */
-enum registry_step { REGISTRY_LOOK_UP, REGISTRY_LEVEL, REGISTRY_COMPATIBLE, REGISTRY_COMPATIBLE_LATEST, REGISTRY_REGISTER };
+/* Registering a schema: look up; not there, but other versions are: what is the subject's compatibility level, or the registry's own where the subject has
+ * none? set it where that is weaker; compatible with all versions, or where the registry has no such question with the latest? ; register. */
+enum registry_step { REGISTRY_LOOK_UP, REGISTRY_LEVEL_NOW, REGISTRY_LEVEL_GLOBAL, REGISTRY_LEVEL, REGISTRY_COMPATIBLE, REGISTRY_COMPATIBLE_LATEST, REGISTRY_REGISTER };
 
 enum registry_next {
     REGISTRY_STEP,  /* go on with *step */
@@ -16,10 +16,14 @@ enum registry_next {
     REGISTRY_FATAL  /* never; needs an operator */
 };
 
-/* The reply to *step, not to REGISTRY_LEVEL, for a subject (subject_n bytes, as it stands in the path). Words in e for REGISTRY_RETRY and
+/* The reply to *step, to none of the level's, for a subject (subject_n bytes, as it stands in the path). Words in e for REGISTRY_RETRY and
  * REGISTRY_FATAL. */
 enum registry_next registry_reply_step(const struct http_reply *reply, const char *subject, size_t subject_n, enum registry_step *step,
                                        int32_t *id, struct err *e);
+
+/* The reply to GET /config/{subject} or GET /config. RC_OK: *wanted is the level to set, the weakest that is BACKWARD_TRANSITIVE and no weaker than the one
+ * that is there (*now, one of a table of ours); NULL: that is it already. RC_REJECT: it cannot be told here. RC_RETRY: perhaps later. Words in e unless RC_OK. */
+enum rc registry_reply_level_now(const struct http_reply *reply, const char *subject, size_t subject_n, const char **now, const char **wanted, struct err *e);
 
 /* The reply to PUT /config/{subject}. RC_OK: the level is set. RC_REJECT: not possible here (the right is missing, the registry has no such call).
  * RC_RETRY: perhaps later. Words in e unless RC_OK. */

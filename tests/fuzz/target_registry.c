@@ -57,6 +57,13 @@ static void check_level(const struct http_reply *reply)
 {
     struct err e = {""};
     enum rc rc = registry_reply_level(reply, "xsale.orders-value", 18, &e);
+    struct err now_e = {""};
+    const char *now = NULL, *wanted = NULL;
+    enum rc now_rc = registry_reply_level_now(reply, "xsale.orders-value", 18, &now, &wanted, &now_e);
+    FUZZ_CHECK((now_rc == RC_OK) == (now != NULL) && now_rc != RC_FATAL, "a level that is known, or words");
+    FUZZ_CHECK(now_rc == RC_RETRY || reply->end == HTTP_REPLIED, "no reply is asked again");
+    if (now_rc != RC_OK)
+        check_words(&now_e);
     size_t told = 0, n = registry_reply_reasons(reply, check_reason, &told);
     FUZZ_CHECK(n >= told && (n <= 20 ? n == told : told == 20), "every reason is told");
     FUZZ_CHECK(rc != RC_FATAL, "a level does not stop the program");

@@ -11,6 +11,7 @@ import json
 import random
 import re
 import signal
+import ssl
 import sys
 import time
 import urllib.parse
@@ -128,6 +129,7 @@ class Server:
         self.answers = {}           # status -> count
         self.server = self.control_server = None
         self.port = 0
+        self.tls = None             # ssl.SSLContext: the port speaks TLS
         self.writers = set()
         self.max_in_flight = self.in_flight = 0
 
@@ -139,7 +141,7 @@ class Server:
     async def up(self):
         if self.server is None:
             self.server = await asyncio.start_server(lambda r, w: self._serve(r, w, False), "127.0.0.1", self.port,
-                                                     limit=HEAD_BYTES, backlog=512)
+                                                     limit=HEAD_BYTES, backlog=512, ssl=self.tls)
             self.port = self.server.sockets[0].getsockname()[1]
 
     async def down(self):
@@ -151,7 +153,7 @@ class Server:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
 
     @property
     def control_url(self):
@@ -353,10 +355,14 @@ def options(description, control):
     p.add_argument("--port", type=int, default=0, help="of the service; 0: a free one")
     p.add_argument("--stdin", action="store_true", help="end when standard input closes")
     p.add_argument("--seed", type=int, default=1, help="of what is random")
+    p.add_argument("--certificate", help="PEM file of certificate and key: the port speaks TLS")
     return p
 
 
 async def _run(server, args, background):
+    if args.certificate:
+        server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.tls.load_cert_chain(args.certificate)
     await server.start(args.port)
     print(f"url={server.url}", flush=True)
     print(f"control={server.control_url}", flush=True)

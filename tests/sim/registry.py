@@ -147,7 +147,8 @@ class Registry:
     def __init__(self, args):
         self.level, self.levels = args.compatibility, {}
         self.by_id, self.by_text, self.subjects = {}, {}, {}     # subjects: name -> [(version, id)]
-        self.next_id, self.user, self.read_only = args.first_id, args.user, False
+        self.next_id, self.read_only = args.first_id, False
+        self.wanted = f"Bearer {args.token}" if args.token else "Basic " + base64.b64encode(args.user.encode()).decode() if args.user else ""
         self.fetched = {}
 
     def parse(self, body):
@@ -200,7 +201,7 @@ class Registry:
         raise error(404, 40402, f"Version {version} not found.")
 
     async def handle(self, q):
-        if self.user and q.header("authorization") != "Basic " + base64.b64encode(self.user.encode()).decode():
+        if self.wanted and q.header("authorization") != self.wanted:
             raise error(401, 40101, "Unauthorized")
         reply = Reply(200, self.answer(q, [p for p in q.path.split("/") if p]))
         reply.headers["Content-Type"] = CONTENT
@@ -286,6 +287,7 @@ def main():
     p.add_argument("--compatibility", default="BACKWARD_TRANSITIVE", choices=sorted(LEVELS), help="of subjects without a level of their own")
     p.add_argument("--first-id", type=int, default=1, help="of the first schema")
     p.add_argument("--user", default="", help="NAME:PASSWORD that every request must carry")
+    p.add_argument("--token", default="", help="bearer token that every request must carry")
     args = p.parse_args()
     registry = Registry(args)
     run(Server(registry.handle, registry.control, args.seed), args)

@@ -19,6 +19,7 @@
 #define INCOMPATIBLE JSON("200 OK", "78", "{\"is_compatible\":false,\"messages\":[\"field a was removed\",\"field b was added\"]}")
 #define NO_REASON    JSON("200 OK", "23", "{\"is_compatible\":false}")
 #define LONG_SCHEMA  JSON("200 OK", "21", "{\"schema\":\"\\\"long\\\"\"}")
+#define LEVEL_NOW    JSON("200 OK", "33", "{\"compatibilityLevel\":\"BACKWARD\"}")
 #define LEVEL_SET    JSON("200 OK", "39", "{\"compatibility\":\"BACKWARD_TRANSITIVE\"}")
 #define NO_CALL      "HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"
 #define NOT_FOUND    "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
@@ -210,6 +211,7 @@ static void expect_request(struct world *w, size_t at, const char *line)
 }
 
 #define LOOK_UP_LINE    "POST /base/subjects/xsale.orders-value HTTP/1.1\r\n"
+#define LEVEL_NOW_LINE  "GET /base/config/xsale.orders-value?defaultToGlobal=true HTTP/1.1\r\n"
 #define LEVEL_LINE      "PUT /base/config/xsale.orders-value HTTP/1.1\r\n"
 #define COMPATIBLE_LINE "POST /base/compatibility/subjects/xsale.orders-value/versions?verbose=true HTTP/1.1\r\n"
 #define LATEST_LINE     "POST /base/compatibility/subjects/xsale.orders-value/versions/latest?verbose=true HTTP/1.1\r\n"
@@ -218,15 +220,16 @@ static void expect_request(struct world *w, size_t at, const char *line)
 static void a_first_schema_is_registered_without_a_comparison_and_then_the_level_is_set(void **state)
 {
     struct world *w = *state;
-    const struct script_row rows[] = {{NO_SUBJECT, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}};
-    struct got *g = register_with(w, rows, 3);
+    const struct script_row rows[] = {{NO_SUBJECT, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 4);
     assert_int_equal(g->rc, RC_OK);
     assert_int_equal(g->id, 7);
-    assert_int_equal(script_requests(w->server), 3);
+    assert_int_equal(script_requests(w->server), 4);
     expect_request(w, 1, REGISTER_LINE);
-    expect_request(w, 2, LEVEL_LINE);
-    assert_non_null(strstr(w->server->requests[2], "\r\n\r\n{\"compatibility\":\"BACKWARD_TRANSITIVE\"}"));
-    assert_non_null(strstr(w->server->requests[2], "Authorization: Basic dTpw\r\n"));
+    expect_request(w, 2, LEVEL_NOW_LINE);
+    expect_request(w, 3, LEVEL_LINE);
+    assert_non_null(strstr(w->server->requests[3], "\r\n\r\n{\"compatibility\":\"BACKWARD_TRANSITIVE\"}"));
+    assert_non_null(strstr(w->server->requests[3], "Authorization: Basic dTpw\r\n"));
     assert_int_equal(logged(w, "compatibility level set"), 1);
     assert_int_equal(logged(w, "not set"), 0);
     assert_true(health_ready(w->health));
@@ -236,15 +239,16 @@ static void a_new_version_is_compared_with_all_under_the_level_before_it_is_regi
 {
     struct world *w = *state;
     const struct script_row rows[] = {
-        {NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
-    struct got *g = register_with(w, rows, 4);
+        {NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 5);
     assert_int_equal(g->id, 7);
-    assert_int_equal(script_requests(w->server), 4);
+    assert_int_equal(script_requests(w->server), 5);
     expect_request(w, 0, LOOK_UP_LINE);
-    expect_request(w, 1, LEVEL_LINE);
-    expect_request(w, 2, COMPATIBLE_LINE);
-    expect_request(w, 3, REGISTER_LINE);
-    assert_non_null(strstr(w->server->requests[2], "\r\n\r\n{\"schema\":\"{\\\"type\\\":\\\"record\\\""));
+    expect_request(w, 1, LEVEL_NOW_LINE);
+    expect_request(w, 2, LEVEL_LINE);
+    expect_request(w, 3, COMPATIBLE_LINE);
+    expect_request(w, 4, REGISTER_LINE);
+    assert_non_null(strstr(w->server->requests[3], "\r\n\r\n{\"schema\":\"{\\\"type\\\":\\\"record\\\""));
 }
 
 static void a_registry_that_compares_with_one_version_only_is_asked_for_the_latest(void **state)
@@ -252,13 +256,13 @@ static void a_registry_that_compares_with_one_version_only_is_asked_for_the_late
     static const char *const missing[] = {NOT_FOUND, NO_CALL};
     struct world *w = *state;
     for (size_t i = 0; i < 2; i++) {
-        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {missing[i], SCRIPT_KEEP},
+        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {missing[i], SCRIPT_KEEP},
                                           {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
-        struct got *g = register_with(w, rows, 5);
+        struct got *g = register_with(w, rows, 6);
         assert_int_equal(g->id, 7);
-        assert_int_equal(script_requests(w->server), 5);
-        expect_request(w, 3, LATEST_LINE);
-        expect_request(w, 4, REGISTER_LINE);
+        assert_int_equal(script_requests(w->server), 6);
+        expect_request(w, 4, LATEST_LINE);
+        expect_request(w, 5, REGISTER_LINE);
         if (i == 0) {
             (void)teardown(state);
             assert_int_equal(setup(state), 0);
@@ -273,18 +277,76 @@ static void a_level_that_cannot_be_set_is_told_once_and_does_not_stop(void **sta
     struct world *w = *state;
     for (size_t i = 0; i < 8; i++) {
         const char *refusal = refusals[i / 2];
-        const struct script_row first[] = {{NO_SUBJECT, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}, {refusal, SCRIPT_KEEP}};
-        const struct script_row later[] = {{NO_SCHEMA, SCRIPT_KEEP}, {refusal, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP},
-                                           {refusal, SCRIPT_KEEP}};
+        const struct script_row first[] = {{NO_SUBJECT, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {refusal, SCRIPT_KEEP}};
+        const struct script_row later[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {refusal, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP},
+                                           {ID_7, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {refusal, SCRIPT_KEEP}};
         bool again = i % 2 == 1 && refusal == refusals[1]; /* the subject may have been missing only */
-        struct got *g = i % 2 == 0 ? register_with(w, first, 3) : register_with(w, later, 5);
+        struct got *g = i % 2 == 0 ? register_with(w, first, 4) : register_with(w, later, 7);
         assert_int_equal(g->rc, RC_OK);
         assert_int_equal(g->id, 7);
-        assert_int_equal(script_requests(w->server), i % 2 == 0 ? 3 : again ? 5 : 4);
+        assert_int_equal(script_requests(w->server), i % 2 == 0 ? 4 : again ? 7 : 5);
         assert_int_equal(logged(w, "compatibility level not set"), 1);
         assert_int_equal(logged(w, i / 2 == 0 ? "HTTP 403" : "it cannot be set here"), 1);
         assert_true(health_ready(w->health));
         if (i < 7) {
+            (void)teardown(state);
+            assert_int_equal(setup(state), 0);
+        }
+    }
+}
+
+static void a_level_is_never_lowered(void **state)
+{
+    static const struct {
+        const char *now, *set; /* set NULL: kept */
+    } levels[] = {{"BACKWARD_TRANSITIVE", NULL}, {"FULL_TRANSITIVE", NULL}, {"NONE", "BACKWARD_TRANSITIVE"}, {"FULL", "FULL_TRANSITIVE"},
+                  {"FORWARD", "FULL_TRANSITIVE"}, {"FORWARD_TRANSITIVE", "FULL_TRANSITIVE"}};
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        char now[200], wanted[80];
+        (void)snprintf(now, sizeof now, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n{\"compatibilityLevel\":\"%s\"}", 25 + strlen(levels[i].now), levels[i].now);
+        const struct script_row kept[] = {{NO_SCHEMA, SCRIPT_KEEP}, {now, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+        const struct script_row set[] = {{NO_SCHEMA, SCRIPT_KEEP}, {now, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+        struct got *g = levels[i].set == NULL ? register_with(w, kept, 4) : register_with(w, set, 5);
+        assert_int_equal(g->id, 7);
+        assert_int_equal(script_requests(w->server), levels[i].set == NULL ? 4 : 5);
+        assert_int_equal(logged(w, "compatibility level kept"), levels[i].set == NULL);
+        (void)snprintf(wanted, sizeof wanted, "{\"compatibility\":\"%s\"}", levels[i].set != NULL ? levels[i].set : "");
+        if (levels[i].set != NULL)
+            assert_non_null(strstr(w->server->requests[2], wanted));
+        if (i + 1 < sizeof levels / sizeof *levels) {
+            (void)teardown(state);
+            assert_int_equal(setup(state), 0);
+        }
+    }
+}
+
+static void a_subject_without_a_level_has_the_registrys(void **state)
+{
+    struct world *w = *state;
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP},  {JSON("404 No", "20", "{\"error_code\":40408}"), SCRIPT_KEEP},
+                                      {JSON("200 OK", "40", "{\"compatibilityLevel\":\"FULL_TRANSITIVE\"}"), SCRIPT_KEEP},
+                                      {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 5);
+    assert_int_equal(g->id, 7);
+    expect_request(w, 1, LEVEL_NOW_LINE);
+    expect_request(w, 2, "GET /base/config HTTP/1.1\r\n");
+    expect_request(w, 3, COMPATIBLE_LINE);
+    assert_int_equal(logged(w, "compatibility level kept"), 1);
+}
+
+static void a_level_that_cannot_be_read_is_not_set(void **state)
+{
+    static const char *const replies[] = {JSON("403 Forbidden", "0", ""), NO_CALL, JSON("200 OK", "28", "{\"compatibilityLevel\":\"ODD\"}"), LONG_SCHEMA};
+    struct world *w = *state;
+    for (size_t i = 0; i < 4; i++) {
+        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {replies[i], SCRIPT_KEEP}, {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
+        struct got *g = register_with(w, rows, 4);
+        assert_int_equal(g->id, 7);
+        assert_int_equal(script_requests(w->server), 4);
+        assert_int_equal(logged(w, "compatibility level not set"), 1);
+        assert_int_equal(logged(w, i == 0 ? "HTTP 403" : "it cannot be read here"), 1);
+        if (i < 3) {
             (void)teardown(state);
             assert_int_equal(setup(state), 0);
         }
@@ -310,8 +372,8 @@ static void a_level_that_fails_is_tried_three_times(void **state)
     turn_until(w, &w->got[0], 400);
     assert_int_equal(w->got[0].id, 7);
     assert_int_equal(script_requests(w->server), 5); /* registered once only */
-    expect_request(w, 3, LEVEL_LINE);
-    expect_request(w, 4, LEVEL_LINE);
+    expect_request(w, 3, LEVEL_NOW_LINE);
+    expect_request(w, 4, LEVEL_NOW_LINE);
     assert_int_equal(logged(w, "compatibility level not set"), 1);
     assert_true(health_ready(w->health));
 
@@ -331,26 +393,26 @@ static void a_schema_registered_under_a_lost_reply_gets_its_level_too(void **sta
 {
     struct world *w = *state;
     const struct script_row rows[] = {{NO_SUBJECT, SCRIPT_KEEP}, {"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"id\":7", SCRIPT_CLOSE},
-                                      {ID_7, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}};
-    begin(w, rows, 4);
+                                      {ID_7, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}};
+    begin(w, rows, 5);
     assert_int_equal(registry_register(w->registry, "xsale.orders", w->schema, on_id, &w->got[0], &w->e), RC_OK);
     turn_until(w, &w->got[0], 400);
     assert_int_equal(w->got[0].id, 7);
-    assert_int_equal(script_requests(w->server), 4);
+    assert_int_equal(script_requests(w->server), 5);
     expect_request(w, 2, LOOK_UP_LINE);
-    expect_request(w, 3, LEVEL_LINE);
+    expect_request(w, 4, LEVEL_LINE);
 }
 
 static void an_incompatible_schema_is_not_registered(void **state)
 {
     struct world *w = *state;
-    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {INCOMPATIBLE, SCRIPT_KEEP}};
-    struct got *g = register_with(w, rows, 3);
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {INCOMPATIBLE, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 4);
     assert_int_equal(g->rc, RC_FATAL);
     assert_non_null(strstr(g->words, "versions that are there: field a was removed; field b was added"));
     assert_int_equal(logged(w, "reason=\"field a was removed\""), 1);
     assert_int_equal(logged(w, "reason=\"field b was added\""), 1);
-    assert_int_equal(script_requests(w->server), 3);
+    assert_int_equal(script_requests(w->server), 4);
     assert_false(health_ready(w->health));
 }
 
@@ -363,8 +425,8 @@ static void reasons_are_bounded_and_counted(void **state)
         n += (size_t)snprintf(body + n, sizeof body - n, ",\"%0500d\"", i);
     n += (size_t)snprintf(body + n, sizeof body - n, "]}");
     (void)snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", n, body);
-    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {NOT_FOUND, SCRIPT_KEEP}, {reply, SCRIPT_KEEP}};
-    struct got *g = register_with(w, rows, 4);
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {NOT_FOUND, SCRIPT_KEEP}, {reply, SCRIPT_KEEP}};
+    struct got *g = register_with(w, rows, 5);
     assert_int_equal(g->rc, RC_FATAL);
     assert_non_null(strstr(g->words, "latest version: first line; "));
     assert_non_null(strstr(g->words, " more"));
@@ -374,12 +436,12 @@ static void reasons_are_bounded_and_counted(void **state)
 static void a_reason_that_only_the_refusal_to_register_names_is_told(void **state)
 {
     struct world *w = *state;
-    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {NO_REASON, SCRIPT_KEEP},
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {NO_REASON, SCRIPT_KEEP},
                                       {JSON("409 No", "45", "{\"error_code\":409,\"message\":\"b at /fields/1\"}"), SCRIPT_KEEP}};
-    struct got *g = register_with(w, rows, 4);
+    struct got *g = register_with(w, rows, 5);
     assert_int_equal(g->rc, RC_FATAL);
-    assert_int_equal(script_requests(w->server), 4);
-    expect_request(w, 3, REGISTER_LINE);
+    assert_int_equal(script_requests(w->server), 5);
+    expect_request(w, 4, REGISTER_LINE);
     assert_non_null(strstr(g->words, "versions that are there: b at /fields/1"));
     assert_false(health_ready(w->health));
 }
@@ -389,10 +451,10 @@ static void an_incompatible_schema_stays_so_whatever_follows(void **state)
     static const char *const then[] = {ID_7, BUSY, NOT_FOUND, JSON("403 Forbidden", "0", "")};
     struct world *w = *state;
     for (size_t i = 0; i < 4; i++) {
-        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {NO_REASON, SCRIPT_KEEP}, {then[i], SCRIPT_KEEP}};
-        struct got *g = register_with(w, rows, 4);
+        const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {NO_REASON, SCRIPT_KEEP}, {then[i], SCRIPT_KEEP}};
+        struct got *g = register_with(w, rows, 5);
         assert_int_equal(g->rc, RC_FATAL);
-        assert_int_equal(script_requests(w->server), 4);
+        assert_int_equal(script_requests(w->server), 5);
         assert_non_null(strstr(g->words, "the registry names no reason"));
         assert_null(registry_cached(w->registry, 7));
         if (i < 3) {
@@ -423,14 +485,14 @@ static void an_incompatible_schema_is_not_offered_where_the_level_is_not_ours(vo
 static void a_level_is_set_once_however_often_the_rest_is_tried(void **state)
 {
     struct world *w = *state;
-    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {BUSY, SCRIPT_KEEP}, {NO_SCHEMA, SCRIPT_KEEP},
+    const struct script_row rows[] = {{NO_SCHEMA, SCRIPT_KEEP}, {LEVEL_NOW, SCRIPT_KEEP}, {LEVEL_SET, SCRIPT_KEEP}, {BUSY, SCRIPT_KEEP}, {NO_SCHEMA, SCRIPT_KEEP},
                                       {COMPATIBLE, SCRIPT_KEEP}, {ID_7, SCRIPT_KEEP}};
-    begin(w, rows, 6);
+    begin(w, rows, 7);
     assert_int_equal(registry_register(w->registry, "xsale.orders", w->schema, on_id, &w->got[0], &w->e), RC_OK);
     turn_until(w, &w->got[0], 400);
     assert_int_equal(w->got[0].id, 7);
-    assert_int_equal(script_requests(w->server), 6);
-    expect_request(w, 4, COMPATIBLE_LINE);
+    assert_int_equal(script_requests(w->server), 7);
+    expect_request(w, 5, COMPATIBLE_LINE);
 }
 
 static void a_refusal_is_final_and_explained(void **state)
@@ -777,6 +839,9 @@ int main(void)
         TEST(a_new_version_is_compared_with_all_under_the_level_before_it_is_registered),
         TEST(a_registry_that_compares_with_one_version_only_is_asked_for_the_latest),
         TEST(a_level_that_cannot_be_set_is_told_once_and_does_not_stop),
+        TEST(a_level_is_never_lowered),
+        TEST(a_subject_without_a_level_has_the_registrys),
+        TEST(a_level_that_cannot_be_read_is_not_set),
         TEST(a_level_that_fails_is_tried_three_times),
         TEST(a_schema_registered_under_a_lost_reply_gets_its_level_too),
         TEST(reasons_are_bounded_and_counted),

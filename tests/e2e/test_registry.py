@@ -1,0 +1,129 @@
+"""The registry away: known ids go on, unknown ones wait. The registry behind TLS: with a CA of one's own it is reached, with user name and password or with a
+token; a certificate of somebody else, for another name or out of date is refused with the reason in /readyz, and not a byte of a request is sent."""
+import io
+import json
+import pathlib
+import struct
+import subprocess
+
+import fastavro
+
+from harness import IMPORTED, Simulator, call, check, equal, main, wait
+
+NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+
+
+class Authority:
+    def __init__(self, directory, name):
+        self.directory, self.name, self.file = directory, name, directory / f"{name}.pem"
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", f"/CN={name}",
+                     "-keyout", self.key, "-out", self.file)
+
+    @property
+    def key(self):
+        return self.directory / f"{self.name}.key"
+
+    def openssl(self, *words):
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, timeout=60, cwd=self.directory)
+
+    def issue(self, name, names=NAMES, until=None):
+        """-> a PEM file of a certificate and its key"""
+        request, certificate, key = (self.directory / f"{name}.{e}" for e in ("csr", "crt", "key"))
+        extensions, database, config = self.directory / f"{name}.ext", self.directory / f"{name}.db", self.directory / f"{name}.cnf"
+        extensions.write_text(names)
+        database.write_text("")
+        config.write_text(f"[ca]\ndefault_ca=c\n[c]\ndatabase={database}\nrand_serial=yes\nnew_certs_dir={self.directory}\ndefault_md=sha256\n"
+                          "unique_subject=no\npolicy=p\n[p]\ncommonName=supplied\n")
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        dates = ["-startdate", "20200101000000Z", "-enddate", until] if until else ["-days", "30"]
+        self.openssl("ca", "-batch", "-notext", "-config", config, "-cert", self.file, "-keyfile", self.key, "-extfile", extensions, *dates,
+                     "-in", request, "-out", certificate)
+        both = self.directory / f"{name}.both"
+        both.write_text(certificate.read_text() + key.read_text())
+        return both
+
+
+    def itself(self):
+        both = self.directory / f"{self.name}.both"
+        both.write_text(self.file.read_text() + self.key.read_text())
+        return both
+
+
+def registry_of(p):
+    """What /readyz says of the registry; {} while it says nothing."""
+    body = p.http("/readyz")[1]
+    return json.loads(body)["dependencies"].get("registry", {}) if body else {}
+
+
+def refused(s, name, certificate, words, authority):
+    sim = s.part(Simulator("registry", "--certificate", certificate))
+    s.write_config(registry={"url": sim.url, "ca_file": authority.file, "username": "u", "password": "p"})
+    s.producer.start()
+    wait(f"{name}: the registry is down", 30, lambda: registry_of(s.producer).get("state") == "down", 0.1)
+    error = registry_of(s.producer)["error"]
+    check(any(w in error for w in words), f"{name}: /readyz says {error!r}, wanted one of {words}")
+    equal(sim.get("requests")["routes"], {}, f"{name}: requests that reached it")
+    s.stop(s.producer)
+    sim.close()
+
+
+def accepted(s, name, certificate, options, settings, authority):
+    sim = s.part(Simulator("registry", "--certificate", certificate, *options))
+    s.write_config(registry={"url": sim.url, "ca_file": authority.file, **settings})
+    s.producer.start()
+    wait(f"{name}: the registry is up", 30, lambda: registry_of(s.producer).get("state") == "up", 0.1)
+    wait(f"{name}: the schemas are registered", 30, lambda: "xsale.orders-value" in sim.get("state")["subjects"], 0.1)
+    s.stop(s.producer)
+    return sim
+
+
+def away(s):
+    """While the registry is away ids that are known go on; one that is not holds its order until it is back."""
+    s.generate(6)
+    s.start()
+    s.settled()
+    one = s.consumers[0]
+    order = next(r for r in s.records("orders") if "MAG-1" in r.headers["warehouses"].decode())
+    later = json.loads((pathlib.Path(__file__).parents[2] / "schemas" / "Order.avsc").read_text(encoding="utf-8"))
+    later["fields"].append({"name": "later", "type": "string", "default": ""})
+    status, _, body = call(s.registry.url, "POST", "/subjects/xsale.orders-value/versions", json.dumps({"schema": json.dumps(later)}),
+                           {"Content-Type": "application/vnd.schemaregistry.v1+json"})
+    equal(status, 200, f"registering a later version, which says {body}")
+    number, publication = json.loads(body)["id"], int(order.headers["publication"]) + 5
+    value = {**order.value, "publication": publication, "later": "x"}
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(later), value)
+    fetched = s.registry.get("state")["fetched"]
+    s.registry.down()
+    headers = {**order.headers, "publication": str(publication).encode()}
+    del headers["schema"]
+    s.produce("orders", order.key, struct.pack(">bI", 0, number) + out.getvalue(), list(headers.items()), partition=order.partition)
+    wait("the order of an unknown id is held", 30, lambda: one.dependencies().get("schema") == "down" or one.dependencies().get("registry") == "down", 0.1)
+    more = s.generate(6, first=200001)
+    wait("orders of known ids go on", 60, lambda: s.all_alive() and {s.statuses()[i] for i in more} == {IMPORTED}, 0.2)
+    held = lambda: [r for r in s.records("order-outcomes", decode=False) if r.key == order.key]
+    before = len(held())
+    s.registry.up()
+    wait("the order is loaded once the registry is back", 60, lambda: s.all_alive() and len(held()) > before, 0.2)
+    equal({r.value["result"] for r in s.records("order-outcomes") if r.key == order.key}, {"IMPORTED"}, "outcomes of that order")
+    check(str(number) not in fetched, "the id was unknown before")
+    s.stop()
+
+
+def test(s):
+    away(s)
+    directory = pathlib.Path(s.directory)
+    ours, other = Authority(directory, "ours"), Authority(directory, "other")
+    good = ours.issue("good")
+    refused(s, "a certificate of another CA", other.issue("foreign"), ["certificate", "issuer"], ours)
+    refused(s, "a certificate that signs itself", other.itself(), ["certificate", "self"], ours)
+    refused(s, "a certificate for another host", ours.issue("elsewhere", "subjectAltName=DNS:elsewhere.example"), ["localhost", "name"], ours)
+    refused(s, "a certificate out of date", ours.issue("expired", until="20210101000000Z"), ["expired"], ours)
+    accepted(s, "user name and password", good, ["--user", "u:p"], {"username": "u", "password": "p"}, ours)
+    for key in ("username", "password"):
+        del s.settings["registry"][key]
+    accepted(s, "a token", good, ["--token", "t0ken"], {"token": "t0ken"}, ours)
+
+
+if __name__ == "__main__":
+    main(test, __doc__, clusters=("mock",))
