@@ -81,7 +81,7 @@ def newer():
         {"name": "shop", "type": ["null", shop], "default": None, "xsale": ["/Shop"]},
         {"name": "note", "type": "string", "default": "żółć"}]
     record_of(s, "Item")["fields"].insert(0, {"name": "gift", "type": "boolean", "default": False, "xsale": ["/Gift"]})
-    record_of(s, "Article")["fields"].append({"name": "margin", "type": decimal_type(38, 10), "default": "\u0001", "xsale": ["/Margin"]})
+    record_of(s, "Article")["fields"].append({"name": "margin", "type": decimal_type(38, 10), "default": "\u0000", "xsale": ["/Margin"]})
     return s
 
 
