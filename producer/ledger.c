@@ -79,7 +79,8 @@ static bool is_open(const struct ledger *l, int32_t partition)
 /* Puts the entry where it belongs after any change. */
 static void entry_list(struct ledger *l, struct entry *e)
 {
-    bool due = kept_row_waits(e->row) && !e->busy && is_open(l, e->partition);
+    /* Only what the topic has: a successor that knows less would set an older publication's status after us. */
+    bool due = kept_row_waits(e->row) && !e->busy && e->written == e->version && is_open(l, e->partition);
     if (!due) {
         entry_unlist(l, e);
         return;
@@ -260,13 +261,16 @@ void ledger_drop_partition(struct ledger *l, int32_t partition)
 
 /* What the bridge set, or may have set, in this round, as a newer publication takes it over (a publication of an earlier round passes on nothing).
  * before: the older row, NULL: none, or in the digest. */
-static enum ledger_wanted inherited(const struct ledger_row *before, const struct ledger_digest_entry *d, int64_t round)
+static enum ledger_wanted inherited(const struct ledger_row *before, const struct ledger_digest_entry *d, int64_t round, bool withdrawn)
 {
     if (before != NULL) {
         if (before->publication < round)
             return LEDGER_NONE;
-        if (before->settled_at == 0 && (before->wanted == LEDGER_MANUAL || before->status_set == LEDGER_NONE))
-            return before->wanted; /* its PUT may have happened */
+        /* Its PUT may have happened. When either status may stand there: the manual one is what the next publication must be able to overwrite, the
+         * imported one what a withdrawal must. */
+        enum ledger_wanted first = withdrawn ? LEDGER_IMPORTED : LEDGER_MANUAL;
+        if (before->settled_at == 0 && before->wanted != LEDGER_NONE && before->status_set != first)
+            return before->wanted == first || before->status_set == LEDGER_NONE ? before->wanted : before->status_set;
         return before->status_set;
     }
     return d->publication >= round ? (enum ledger_wanted)(d->flags & SET_MASK) : LEDGER_NONE;
@@ -295,6 +299,8 @@ static bool take_result(struct ledger *l, const struct outcome *o, const char *r
     if (r != NULL && (o->result == OUTCOME_SUPERSEDED ||
                       (r->result == o->result && same_text(r->document_id, o->document_id) && same_text(r->reason, reason))))
         return false; /* SUPERSEDED never replaces a verdict; the same verdict again says nothing */
+    if (r != NULL && o->at < r->at && r->result != OUTCOME_SUPERSEDED)
+        return false; /* an older verdict, read again after a crash or moved here late: the last one counts */
     if (r == NULL) {
         if (l->view.results_n == KEPT_RESULTS_MAX || strlen(o->warehouse) >= sizeof r->warehouse)
             return false;
@@ -321,6 +327,12 @@ static bool row_complete(const struct ledger_row *r)
     return true;
 }
 
+/* Nothing is left of the order, but xSale may show it as imported, because we said so. */
+static bool withdrawn_from_under_us(const struct ledger_row *r)
+{
+    return r->complete && r->withdrawn && r->status_set == LEDGER_IMPORTED;
+}
+
 /* The join: which status the verdicts ask for. */
 static void join(struct ledger_row *r, int64_t now_ms)
 {
@@ -333,8 +345,8 @@ static void join(struct ledger_row *r, int64_t now_ms)
         if (got[OUTCOME_IMPORTED])
             want = LEDGER_IMPORTED;
     }
-    if (r->complete && want == LEDGER_NONE && r->withdrawn && r->status_set == LEDGER_IMPORTED)
-        want = LEDGER_MANUAL; /* withdrawn from under the status that we set */
+    if (want == LEDGER_NONE && withdrawn_from_under_us(r))
+        want = LEDGER_MANUAL;
     if (r->complete && want == LEDGER_NONE && r->wanted == LEDGER_NONE && !got[OUTCOME_SUPERSEDED] && r->settled_at == 0) {
         r->settled_at = now_ms;
         r->closed = true;
@@ -387,7 +399,7 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
     const struct ledger_row *before = e != NULL ? open_row(l, e) : NULL;
     bool fresh = e == NULL || o->publication > newest;
     if (fresh)
-        begin_row(l, o, inherited(before, &d, o->round != 0 ? o->round : o->publication));
+        begin_row(l, o, inherited(before, &d, o->round != 0 ? o->round : o->publication, o->withdrawn));
     if (!take_outcome(l, o, keep_reason) && !fresh) {
         shrink(l, e);
         return LEDGER_SAME;
@@ -424,6 +436,7 @@ void ledger_written(struct ledger *l, int64_t order_id, uint64_t version, int64_
         return;
     e->written = version;
     e->offset = offset;
+    entry_list(l, e);
     shrink(l, e);
 }
 
@@ -455,6 +468,12 @@ int64_t ledger_take(struct ledger *l, int64_t mono_ms, uint64_t *take)
     e->busy = true;
     e->taken = *take = ++l->takes;
     return e->id;
+}
+
+bool ledger_holds(struct ledger *l, int64_t order_id, uint64_t take)
+{
+    const struct entry *e = entry_find(l, order_id);
+    return e != NULL && e->busy && e->taken == take;
 }
 
 void ledger_give_back(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms, int64_t delay_ms)
@@ -504,8 +523,15 @@ void ledger_note_set(struct ledger *l, int64_t order_id, int64_t round, enum led
     if (row == NULL || row->round != round || row->status_set == set)
         return;
     row->status_set = set;
-    if (keep(l, e)) /* no memory: a newer publication takes over what was wanted instead */
-        e->version++;
+    if (row->wanted == LEDGER_NONE && withdrawn_from_under_us(row)) { /* the withdrawal crossed an older publication's PUT */
+        row->wanted = LEDGER_MANUAL;
+        row->settled_at = 0;
+        row->closed = false;
+    }
+    if (!keep(l, e)) /* no memory: a newer publication takes over what was wanted instead */
+        return;
+    e->version++;
+    entry_list(l, e);
 }
 
 bool ledger_settle(struct ledger *l, int64_t order_id, int64_t publication, enum ledger_wanted wanted, const char *found, const char *note,

@@ -44,14 +44,16 @@ enum rc ledger_restore_whole(struct ledger *l, int64_t order_id, const struct le
 
 /* The whole row of an unfinished order and its version (rises with each change); NULL: none is kept. */
 const struct ledger_row *ledger_row_of(struct ledger *l, int64_t order_id, uint64_t *version);
-/* The row of this version is in the topic at offset: a finished one shrinks. */
+/* The row of this version is in the topic at offset: it may be acted upon, and a finished one shrinks. */
 void ledger_written(struct ledger *l, int64_t order_id, uint64_t version, int64_t offset);
 
 /* These three go by monotonic milliseconds; the other functions' now_ms is since 1970.
- * ledger_take: the order whose status waits longest to be set, marked busy until the take is given back; 0: none is due. */
+ * ledger_take: the order whose status waits longest to be set and whose row is in the topic as it is here, marked busy until the take is given back; 0: none is due. */
 int64_t ledger_take(struct ledger *l, int64_t mono_ms, uint64_t *take);
 /* Not busy any more; tried again at mono_ms + delay_ms. A take of a row that was dropped meanwhile changes nothing. */
 void ledger_give_back(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms, int64_t delay_ms);
+/* Does the take still hold the order? Not when its row was dropped meanwhile, be it read back since: what the try found is of no use then. */
+bool ledger_holds(struct ledger *l, int64_t order_id, uint64_t take);
 /* ms until ledger_take would give one; -1: never by itself. */
 int64_t ledger_due_in(const struct ledger *l, int64_t mono_ms);
 

@@ -21,6 +21,8 @@ struct work {
     enum stage stage;
     int64_t order_id, publication, round;
     uint64_t take; /* of the ledger */
+    bool noted;    /* the row says something new */
+    bool verifies; /* the process waits for what becomes of its PUT */
     bool refused_gone; /* the PUT said that there is no such order: only a look can tell */
     enum ledger_wanted wanted;
     char found[128];
@@ -81,12 +83,29 @@ static void order_name(const struct work *w, char out[ORDER_KEY_BYTES])
         out[0] = '\0';
 }
 
+static bool holds(const struct work *w)
+{
+    return ledger_holds(w->setter->p.ledger, w->order_id, w->take);
+}
+
 /* Is what the try is about still what the ledger wants? */
 static bool still_wanted(const struct work *w)
 {
     uint64_t version = 0;
+    if (!holds(w))
+        return false;
     const struct ledger_row *row = ledger_row_of(w->setter->p.ledger, w->order_id, &version);
     return row != NULL && row->publication == w->publication && row->wanted == w->wanted && row->settled_at == 0;
+}
+
+static void drop(struct work *w)
+{
+    struct status_setter *s = w->setter;
+    TAILQ_REMOVE(&s->works, w, link);
+    s->busy--;
+    if (w->verifies)
+        s->verifying = false;
+    free(w);
 }
 
 /* Ends the try; the order is free for the next one after delay_ms, at once when something else is wanted of it meanwhile. */
@@ -94,15 +113,19 @@ static void finish(struct work *w, enum setter_result result, int64_t delay_ms)
 {
     struct status_setter *s = w->setter;
     int64_t order_id = w->order_id;
+    bool changed = (result != SETTER_DELAYED || w->noted) && holds(w);
     ledger_give_back(s->p.ledger, order_id, w->take, loop_now(s->p.loop), still_wanted(w) ? delay_ms : 0);
-    TAILQ_REMOVE(&s->works, w, link);
-    s->busy--;
-    if (w->stage == VERIFYING || w->stage == PUTTING)
-        s->verifying = false;
-    free(w);
-    if (result != SETTER_DELAYED)
+    drop(w);
+    if (changed)
         s->ops->changed(s->arg, order_id);
     s->ops->done(s->arg, order_id, result);
+}
+
+static void note_set(struct work *w)
+{
+    w->noted = true;
+    if (holds(w))
+        ledger_note_set(w->setter->p.ledger, w->order_id, w->round, w->wanted);
 }
 
 static void settle(struct work *w, enum setter_result result, const char *note)
@@ -110,7 +133,7 @@ static void settle(struct work *w, enum setter_result result, const char *note)
     struct status_setter *s = w->setter;
     char order[ORDER_KEY_BYTES];
     order_name(w, order);
-    bool now = ledger_settle(s->p.ledger, w->order_id, w->publication, w->wanted, w->found[0] != '\0' ? w->found : NULL, note,
+    bool now = holds(w) && ledger_settle(s->p.ledger, w->order_id, w->publication, w->wanted, w->found[0] != '\0' ? w->found : NULL, note,
                              clock_wall(loop_clock(s->p.loop)));
     log_fact(s->p.log, LOG_INFO, "status", order, now ? "status settled" : "status set, but the order has moved on meanwhile",
              LOG_S("wanted", w->wanted == LEDGER_IMPORTED ? "imported" : "manual"), LOG_S("found", w->found),
@@ -166,7 +189,7 @@ static void put(struct work *w)
         finish(w, SETTER_DELAYED, s->stuck ? REFUSED_MS : AGAIN_LOW_MS);
         return;
     }
-    s->verifying = !s->verified;
+    w->verifies = s->verifying = !s->verified;
     w->stage = PUTTING;
     w->call = xsale_put_status(s->p.xsale, w->order_id, wanted_id(w), on_put, w);
     if (w->call == NULL)
@@ -273,7 +296,7 @@ static void on_look(void *arg, const struct xsale_reply *reply)
     uint64_t version = 0;
     switch (ledger_decide(ledger_row_of(s->p.ledger, w->order_id, &version), seen(s, status_id))) {
     case LEDGER_SETTLED_ALREADY:
-        ledger_note_set(s->p.ledger, w->order_id, w->round, w->wanted);
+        note_set(w);
         settle(w, SETTER_ALREADY, NULL);
         break;
     case LEDGER_PUT:
@@ -296,7 +319,7 @@ static void on_put(void *arg, const struct xsale_reply *reply)
     switch (reply->end) {
     case XSALE_OK:
         backoff_reset(&s->again);
-        ledger_note_set(s->p.ledger, w->order_id, w->round, w->wanted);
+        note_set(w);
         if (!s->verified) {
             look(w, VERIFYING);
             return;
@@ -320,9 +343,23 @@ static void on_put(void *arg, const struct xsale_reply *reply)
     }
 }
 
+/* A try that outlived its row: the partition was lost and came back meanwhile. */
+static bool still_busy(const struct status_setter *s, int64_t order_id)
+{
+    const struct work *w = NULL;
+    TAILQ_FOREACH(w, &s->works, link)
+        if (w->order_id == order_id)
+            return true;
+    return false;
+}
+
 static void take_up(struct status_setter *s, int64_t order_id, uint64_t take)
 {
     uint64_t version = 0;
+    if (still_busy(s, order_id)) {
+        ledger_give_back(s->p.ledger, order_id, take, loop_now(s->p.loop), AGAIN_LOW_MS);
+        return;
+    }
     const struct ledger_row *row = ledger_row_of(s->p.ledger, order_id, &version);
     struct work *w = calloc(1, sizeof *w);
     if (w == NULL || row == NULL) {
@@ -355,9 +392,7 @@ void setter_drain(struct status_setter *s)
             continue;
         xsale_cancel(w->call);
         ledger_give_back(s->p.ledger, w->order_id, w->take, loop_now(s->p.loop), 0);
-        TAILQ_REMOVE(&s->works, w, link);
-        s->busy--;
-        free(w);
+        drop(w);
     }
 }
 

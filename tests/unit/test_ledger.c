@@ -22,10 +22,20 @@ static struct outcome says(int64_t order, int64_t publication, int64_t round, co
     return o;
 }
 
-static enum ledger_noted note(struct ledger *l, struct outcome o)
+static enum ledger_noted note_only(struct ledger *l, struct outcome o)
 {
     int64_t offset = -1;
     return ledger_note(l, &o, 3, true, NOW, &offset);
+}
+
+/* And its row is in the topic, at a place that does not matter. */
+static enum ledger_noted note(struct ledger *l, struct outcome o)
+{
+    uint64_t version = 0;
+    enum ledger_noted noted = note_only(l, o);
+    if (noted == LEDGER_CHANGED && ledger_row_of(l, o.order_id, &version) != NULL)
+        ledger_written(l, o.order_id, version, -1);
+    return noted;
 }
 
 static struct ledger *begin(void)
@@ -298,6 +308,78 @@ static void nothing_is_taken_up_before_its_partition_was_read_back(void **state)
     ledger_destroy(l);
 }
 
+static void nothing_is_taken_up_before_its_row_is_in_the_topic(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    assert_int_equal(note_only(l, says(7, 1000, 1000, "MAG-1", OUTCOME_REJECTED)), LEDGER_CHANGED);
+    assert_int_equal(take(l, 0), 0);
+    acknowledge(l, 7, 40);
+    assert_int_equal(take(l, 0), 7);
+    ledger_destroy(l);
+}
+
+static void a_take_ends_with_its_row(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    uint64_t number = 0;
+    assert_int_equal(note(l, says(7, 1000, 1000, "MAG-1", OUTCOME_REJECTED)), LEDGER_CHANGED);
+    assert_int_equal(ledger_take(l, 0, &number), 7);
+    assert_true(ledger_holds(l, 7, number));
+    ledger_drop_partition(l, 3);
+    assert_false(ledger_holds(l, 7, number));
+    assert_int_equal(note(l, says(7, 1000, 1000, "MAG-1", OUTCOME_REJECTED)), LEDGER_CHANGED);
+    assert_false(ledger_holds(l, 7, number));
+    ledger_destroy(l);
+}
+
+static void an_older_verdict_that_comes_again_changes_nothing(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    struct outcome old = says(7, 1000, 1000, "MAG-1", OUTCOME_REJECTED), now = says(7, 1000, 1000, "MAG-1", OUTCOME_IMPORTED);
+    now.at = old.at + 1;
+    assert_int_equal(note(l, old), LEDGER_CHANGED);
+    assert_int_equal(note(l, now), LEDGER_CHANGED);
+    assert_int_equal(note(l, old), LEDGER_SAME); /* read again after a crash */
+    assert_int_equal(row_of(l, 7)->results[0].result, OUTCOME_IMPORTED);
+    old.at = now.at;
+    assert_int_equal(note(l, old), LEDGER_CHANGED); /* as late: the topic's order counts */
+    ledger_destroy(l);
+}
+
+static void a_put_that_a_withdrawal_crossed_is_taken_back(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    struct outcome gone[2] = {says(7, 2000, 1000, "MAG-1", OUTCOME_WITHDRAWN), says(7, 2000, 1000, "MAG-2", OUTCOME_WITHDRAWN)};
+    assert_int_equal(note(l, says(7, 1000, 1000, "MAG-1", OUTCOME_REJECTED)), LEDGER_CHANGED);
+    ledger_note_set(l, 7, 1000, LEDGER_MANUAL);
+    assert_true(ledger_settle(l, 7, 1000, LEDGER_MANUAL, NULL, NULL, NOW));
+    struct outcome later = says(7, 1000, 1000, "MAG-1", OUTCOME_IMPORTED);
+    later.at++;
+    assert_int_equal(note(l, later), LEDGER_CHANGED);
+    assert_int_equal(note(l, says(7, 1000, 1000, "MAG-2", OUTCOME_IMPORTED)), LEDGER_CHANGED); /* the imported status is wanted, the manual one was set */
+    for (int i = 0; i < 2; i++) {
+        gone[i].withdrawn = true;
+        assert_int_equal(note(l, gone[i]), LEDGER_CHANGED);
+    }
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_MANUAL); /* either may stand there now */
+    assert_false(row_of(l, 7)->closed);
+    ledger_destroy(l);
+
+    l = begin(); /* the answer to the PUT comes after the withdrawal */
+    assert_int_equal(note(l, says(7, 1000, 1000, "MAG-1", OUTCOME_IMPORTED)), LEDGER_CHANGED);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(note(l, gone[i]), LEDGER_CHANGED);
+    assert_true(row_of(l, 7)->closed);
+    ledger_note_set(l, 7, 1000, LEDGER_IMPORTED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_MANUAL);
+    assert_false(row_of(l, 7)->closed);
+    ledger_destroy(l);
+}
+
 static void a_late_row_of_an_older_publication_changes_nothing(void **state)
 {
     (void)state;
@@ -401,6 +483,10 @@ int main(void)
         cmocka_unit_test(the_oldest_comes_first_and_a_delayed_one_later),
         cmocka_unit_test(what_a_ledger_row_says_is_wanted_is_taken_up_after_a_restart),
         cmocka_unit_test(nothing_is_taken_up_before_its_partition_was_read_back),
+        cmocka_unit_test(nothing_is_taken_up_before_its_row_is_in_the_topic),
+        cmocka_unit_test(a_take_ends_with_its_row),
+        cmocka_unit_test(an_older_verdict_that_comes_again_changes_nothing),
+        cmocka_unit_test(a_put_that_a_withdrawal_crossed_is_taken_back),
         cmocka_unit_test(a_late_row_of_an_older_publication_changes_nothing),
         cmocka_unit_test(a_delay_is_of_the_publication_that_was_refused),
         cmocka_unit_test(an_order_refused_by_the_producer_goes_to_manual_handling),
