@@ -46,6 +46,7 @@ void letters_destroy(struct outcome_letters *ls)
     struct letter *l = NULL;
     while (ls != NULL && (l = LIST_FIRST(&ls->waiting)) != NULL) {
         LIST_REMOVE(l, link);
+        intake_finish(ls->p.intake, l->ticket); /* nobody commits any more */
         free(l);
     }
     free(ls);

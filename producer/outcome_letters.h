@@ -27,7 +27,7 @@ struct outcome_letters_ops {
 
 /* ops borrowed. NULL: out of memory. */
 struct outcome_letters *letters_create(const struct outcome_letters_parts *parts, const struct outcome_letters_ops *ops, void *arg);
-void letters_destroy(struct outcome_letters *ls); /* after the publisher */
+void letters_destroy(struct outcome_letters *ls); /* after the publisher, before the intake; when nobody commits any more */
 /* true: the ticket is finished when the letter is acknowledged. false: no room, or it failed (told); again later. */
 bool letters_send(struct outcome_letters *ls, const struct kafka_record *r, struct intake_ticket *t, const char *reason);
 /* Sent and not acknowledged. */

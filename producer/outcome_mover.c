@@ -37,6 +37,7 @@ void mover_destroy(struct outcome_mover *m)
     struct move *v = NULL;
     while (m != NULL && (v = LIST_FIRST(&m->waiting)) != NULL) {
         LIST_REMOVE(v, link);
+        intake_finish(m->p.intake, v->ticket); /* nobody commits any more */
         free(v);
     }
     free(m);

@@ -27,7 +27,7 @@ struct outcome_mover_ops {
 
 /* ops borrowed. NULL: out of memory. */
 struct outcome_mover *mover_create(const struct outcome_mover_parts *parts, const struct outcome_mover_ops *ops, void *arg);
-void mover_destroy(struct outcome_mover *m); /* after the publisher */
+void mover_destroy(struct outcome_mover *m); /* after the publisher, before the intake; when nobody commits any more */
 /* true: the ticket is finished when the broker has it there. false: no room, or it failed (told). */
 bool mover_move(struct outcome_mover *m, const struct kafka_record *r, int32_t to, struct intake_ticket *t);
 /* Sent and not acknowledged. */

@@ -11,6 +11,7 @@ enum { ROW_MAX = 1 << 20 };
 
 struct row_write {
     STAILQ_ENTRY(row_write) link; /* in unsent */
+    LIST_ENTRY(row_write) all;
     struct row_writer *writer;
     int64_t order_id;
     uint64_t version;
@@ -22,6 +23,7 @@ struct row_writer {
     const struct row_writer_ops *ops;
     void *arg;
     STAILQ_HEAD(, row_write) unsent;
+    LIST_HEAD(, row_write) all; /* sent ones too */
     size_t waiting;
     int32_t schema_id;
     struct buf bytes;
@@ -38,20 +40,27 @@ enum rc row_writer_create(const struct row_writer_parts *parts, const struct row
     w->ops = ops;
     w->arg = arg;
     STAILQ_INIT(&w->unsent);
+    LIST_INIT(&w->all);
     buf_init(&w->bytes, ROW_MAX);
     *out = w;
     return RC_OK;
+}
+
+/* Its outcome, if any, is done with. */
+static void release(struct row_writer *w, struct row_write *r)
+{
+    if (r->ticket != NULL)
+        intake_finish(w->p.intake, r->ticket);
+    LIST_REMOVE(r, all);
+    free(r);
 }
 
 void row_writer_destroy(struct row_writer *w)
 {
     if (w == NULL)
         return;
-    while (!STAILQ_EMPTY(&w->unsent)) {
-        struct row_write *r = STAILQ_FIRST(&w->unsent);
-        STAILQ_REMOVE_HEAD(&w->unsent, link);
-        free(r);
-    }
+    while (!LIST_EMPTY(&w->all)) /* nobody commits any more */
+        release(w, LIST_FIRST(&w->all));
     buf_release(&w->bytes);
     free(w);
 }
@@ -73,15 +82,13 @@ static void on_ack(void *arg, const struct publisher_ack *ack)
     }
     if (ack->rc == RC_OK) {
         ledger_written(w->p.ledger, r->order_id, r->version, ack->offset);
-        if (r->ticket != NULL)
-            intake_finish(w->p.intake, r->ticket);
+        release(w, r);
         w->ops->written(w->arg);
-    } else {
+    } else { /* its outcome is never passed */
         struct err e = {0};
         err_set(&e, "the ledger row of order %" PRId64 " is refused by the broker: %s", r->order_id, ack->words);
         w->ops->failed(w->arg, e.text);
     }
-    free(r);
 }
 
 /* RC_OK: sent, or nothing is left to write. */
@@ -90,10 +97,8 @@ static enum rc send_row(struct row_writer *w, struct row_write *r, struct err *e
     char key[ORDER_KEY_BYTES];
     const struct ledger_row *row = ledger_row_of(w->p.ledger, r->order_id, &r->version);
     if (row == NULL) { /* the partition went away, or a later write has finished the row: it holds what this one would say */
-        if (r->ticket != NULL)
-            intake_finish(w->p.intake, r->ticket);
         w->waiting--;
-        free(r);
+        release(w, r);
         return RC_OK;
     }
     buf_reset(&w->bytes);
@@ -125,6 +130,7 @@ void row_writer_write(struct row_writer *w, int64_t order_id, struct intake_tick
     }
     *r = (struct row_write){.writer = w, .order_id = order_id, .ticket = ticket};
     w->waiting++;
+    LIST_INSERT_HEAD(&w->all, r, all);
     if (!STAILQ_EMPTY(&w->unsent) || !try_row(w, r))
         STAILQ_INSERT_TAIL(&w->unsent, r, link);
 }

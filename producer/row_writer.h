@@ -27,7 +27,7 @@ struct row_writer_ops {
 };
 
 enum rc row_writer_create(const struct row_writer_parts *parts, const struct row_writer_ops *ops, void *arg, struct row_writer **out, struct err *e);
-void row_writer_destroy(struct row_writer *w); /* after the publisher */
+void row_writer_destroy(struct row_writer *w); /* after the publisher, before the intake; when nobody commits any more */
 /* Before the first row: the id of the OrderStatus schema. */
 void row_writer_schema(struct row_writer *w, int32_t id);
 /* Writes the order's row. ticket: the outcome that waits for it, finished after the acknowledgement; NULL: none. */
