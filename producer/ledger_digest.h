@@ -1,5 +1,5 @@
-/* Finished orders of the ledger, 24 bytes each: open addressing over a flat array, grown by doubling, cleaned of what is too old when it grows.
- * Pure; thread rule: one owner. */
+/* Finished orders of the ledger, 24 bytes each: open addressing over flat arrays, 27 to 32 bytes with what is free in them. Many small tables, so that only one of them stands
+ * twice while it grows; each is cleaned of what is too old then. Pure; thread rule: one owner. */
 #ifndef BRIDGE_PRODUCER_LEDGER_DIGEST_H
 #define BRIDGE_PRODUCER_LEDGER_DIGEST_H
 
@@ -7,10 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { LEDGER_DIGEST_TABLES = 64 };
+
 struct ledger_digest {
-    uint64_t *words; /* cap entries of three words: key, publication << 8 | flags, offset << 16 | partition */
-    size_t cap;      /* entries; a power of two, or 0 */
-    size_t n;
+    struct ledger_digest_table {
+        uint64_t *words; /* cap entries of three words: key, publication << 8 | flags, offset << 16 | partition */
+        uint32_t cap, n; /* entries */
+    } tables[LEDGER_DIGEST_TABLES];
+    size_t n; /* in all of them */
     int64_t remember_ms;
 };
 
