@@ -23,6 +23,7 @@ sys.path[:0] = [os.path.join(TESTS, "sim"), os.path.join(TESTS, "services")]
 import services     # noqa: E402
 from simulator import Simulator, call       # noqa: E402
 
+KEEP = bool(os.environ.pop("BRIDGE_KEEP", ""))      # the programs would take it for a setting
 NEW, IMPORTED, MANUAL, CANCELLED = "Nowe", "Zaimportowano do ERP", "Do obsługi ręcznej", "Anulowane"
 MIXES = [["MAG-1"], ["MAG-2"], ["MAG-1", "MAG-2"]]
 BAD_ARTICLE = "ZAKAZANY-01"
@@ -184,7 +185,7 @@ class Stack:
         self.cluster, self.build = cluster, os.path.abspath(build or os.path.join(ROOT, "build", "release"))
         self.directory = tempfile.mkdtemp(prefix="bridge-e2e-")
         self.working = self.directory       # where the programs stand
-        self.kept = bool(os.environ.get("BRIDGE_KEEP"))      # the directory stays, with the logs
+        self.kept = KEEP        # the directory stays, with the logs
         self.parts, self.programs, self.schemas = [], {}, {}
         atexit.register(self.close)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # ctest and timeout end a test by it: what was started must end too
