@@ -1,6 +1,7 @@
 """The demonstration; tests/demo starts it and says what it does."""
 import argparse
 import os
+import shlex
 import signal
 import sys
 import time
@@ -90,7 +91,8 @@ def keep(stack, board, show, more=""):
     for p in stack.programs.values():
         if p.process is not None:
             board.say(f"  {p.name:<24} http://127.0.0.1:{p.port}/readyz  /metrics")
-    board.say(f"  settings in effect       {stack.producer.path} -c {stack.config_file} --print-config")
+    there = "" if stack.working == stack.directory else f"cd {shlex.quote(stack.working)} && "    # its file names count from there
+    board.say(f"  settings in effect       {there}{stack.producer.path} -c {stack.config_file} --print-config")
     board.say(more)
     signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)

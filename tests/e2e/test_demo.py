@@ -1,11 +1,12 @@
 """tests/demo -c FILE as somebody with an account of their own meets it: files, statuses only when asked for, a second run, and what is wrong said in the last line."""
 import os
 import re
+import signal
 import subprocess
 import sys
 
 import harness
-from harness import IMPORTED, MANUAL, NEW, TESTS, check, equal, main
+from harness import IMPORTED, MANUAL, NEW, TESTS, Failed, check, equal, main, services
 
 FILE = """; kept out: another broker, another ERP
 [kafka]
@@ -24,6 +25,7 @@ insecure = true
 new_statuses = {status}
 [producer]
 requests_per_minute = 60000
+poll_interval = 500ms
 [updater]
 requests_per_minute = 60000
 [erp]
@@ -40,15 +42,19 @@ class User:
         with open(os.path.join(self.home, name), "w", encoding="utf-8") as f:
             f.write(text)
 
-    def demo(self, *options, **settings):
-        """-> (exit code, what it said)"""
+    def start(self, *options, **settings):
         values = {"api": self.s.xsale.url, "auth": self.s.xsale.url, "organization": "acme", "password": "password", "line14": "", "status": NEW, **settings}
         self.put("mine.ini", FILE.format(**values))
         command = [sys.executable, os.path.join(TESTS, "demo.py"), "--from", self.home, "--build", self.s.build, "-c", "mine.ini", *options]
         environment = {**os.environ, "BRIDGE_KAFKA_BOOTSTRAP_SERVERS": "nowhere.invalid:9092", "TMPDIR": self.s.directory}
-        r = subprocess.run(command, cwd=self.s.directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           encoding="utf-8", timeout=200)
-        return r.returncode, r.stdout
+        return subprocess.Popen(command, cwd=self.s.directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                encoding="utf-8", preexec_fn=services.die_with_parent)
+
+    def demo(self, *options, **settings):
+        """-> (exit code, what it said)"""
+        p = self.start(*options, **settings)
+        text = p.communicate(timeout=200)[0]
+        return p.returncode, text
 
     def files(self, directory="xsale-orders"):
         return sorted(os.listdir(os.path.join(self.home, directory)))
@@ -69,21 +75,45 @@ def reads_and_changes_nothing(s, u):
     equal(s.xsale.get("changes"), [], "status changes without --set-status")
 
 
+def read_until(p, words):
+    """What it says up to a line with these words."""
+    text = ""
+    for line in p.stdout:
+        text += line
+        if words in line:
+            return text
+    raise Failed(f"ended without a line with '{words}':\n{text}")
+
+
+def goes_on(s, p):
+    """--keep: the table shows what comes; the command that it prints works; Ctrl-C ends it in order."""
+    where = read_until(p, "settings in effect")
+    command = where.rpartition("settings in effect")[2].strip()
+    r = subprocess.run(command, shell=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    check(r.returncode == 0 and "simulated-password" not in r.stdout, lambda: f"{command} says {r.stdout}")
+    s.xsale.post("generate", {"count": 1, "first": 200001, "warehouses": [["MAG-1"]]})
+    read_until(p, "orders published to Kafka: 7  files written: 9  statuses settled: 8")
+    p.send_signal(signal.SIGINT)
+    text = p.communicate(timeout=120)[0]
+    equal(p.returncode, 0, f"exit code after Ctrl-C, which says {text}")
+
+
 def counts_only_its_own_files(s, u):
     u.put("xsale-orders/theirs.json", "{}")
-    code, text = u.demo("--set-status")
-    equal(code, 0, f"exit code of a second run, after {text}")
+    p = u.start("--set-status", "--keep")
+    text = read_until(p, "It goes on running")
     equal((number(text, "files written"), number(text, "before, not counted")), (8, 1), f"files of {text}")
     check("(8 of them in place of older ones)" in text, lambda: f"files that were written over are not told:\n{text}")
     equal((number(text, f"orders set to '{IMPORTED}'"), number(text, f"orders set to '{MANUAL}'")), (6, 1), "statuses")
     equal((s.xsale.get("counts")[NEW], len(s.xsale.get("changes"))), (0, 7), "orders left and status changes in xSale")
+    goes_on(s, p)
 
 
 def says_what_is_wrong(s, u):
     u.put("wrong", "no-such-password\n")
     for settings, words in (({"password": "wrong"}, "Wrong email or password"), ({"organization": "acne"}, "is xsale.organization right?"),
                             ({"status": "Neue"}, f"there is no status 'Neue'; there are: {NEW}"), ({"api": "http://127.0.0.1:1"}, "Failed to connect")):
-        code, text = u.demo("--patience", "6", **settings)
+        code, text = u.demo("--patience", "5", **settings)
         last = text.splitlines()[-1]
         equal(code, 1, f"exit code with {settings}, after {text}")
         check(last.startswith("NOT done: xsale-producer") and words in last, lambda: f"with {settings} the last line is not about it:\n{text}")
