@@ -13,6 +13,11 @@ struct order_book {
     struct loop_guard *guard;
     int64_t reoffer_after_ms;
     int64_t highest;     /* publication known */
+    int64_t noted;       /* the highest that order-state carries */
+    struct {             /* the ledger's row that carries a higher one */
+        int64_t publication, offset;
+        int32_t partition;
+    } ahead;
     int64_t publication; /* of the present poll */
     uint32_t poll;       /* polls begun */
     size_t held;
@@ -79,6 +84,8 @@ void order_book_note_taken(struct order_book *b)
 {
     struct entry *e = order_table_first_note(&b->t);
     order_table_note_taken(&b->t);
+    if (e != NULL && e->publication > b->noted)
+        b->noted = e->publication;
     if (e != NULL && e->state == FORGOTTEN)
         order_table_remove(&b->t, e);
 }
@@ -142,7 +149,9 @@ static bool is_stale(const struct order_book *b, int64_t order_id, int64_t publi
 
 enum rc order_book_restore(struct order_book *b, int64_t order_id, const struct order_state *state, int64_t publication)
 {
-    hear(b, state != NULL ? state->publication : publication);
+    int64_t noted = state != NULL ? state->publication : publication;
+    hear(b, noted);
+    b->noted = noted > b->noted ? noted : b->noted;
     if (state != NULL)
         return is_stale(b, order_id, state->publication, state->closed ? CLOSED : OPEN) ? RC_OK : take_state(b, state);
     if (publication > 0 && is_stale(b, order_id, publication, FORGOTTEN))
@@ -168,7 +177,11 @@ enum rc order_book_adopt(struct order_book *b, const struct order_state *record)
     struct order_state open = *record;
     open.closed = false;
     enum rc rc = take_state(b, &open);
-    return rc == RC_OK ? order_table_queue(&b->t, order_table_find(&b->t, record->order_id)) : rc;
+    if (rc != RC_OK)
+        return rc;
+    struct entry *e = order_table_find(&b->t, record->order_id);
+    e->adopted = true;
+    return order_table_queue(&b->t, e);
 }
 
 void order_book_restored(struct order_book *b)
@@ -199,6 +212,11 @@ enum rc order_book_ledger(struct order_book *b, const struct ledger_row *row, in
 {
     struct entry *e = find_known(b, row->order_id);
     hear(b, row->publication);
+    if (row->publication > b->noted && row->publication >= b->ahead.publication) {
+        b->ahead.publication = row->publication;
+        b->ahead.partition = partition;
+        b->ahead.offset = offset;
+    }
     if (e == NULL)
         return RC_OK;
     e->row_partition = partition;
@@ -218,8 +236,31 @@ enum rc order_book_ledger(struct order_book *b, const struct ledger_row *row, in
     return order_table_queue(&b->t, e);
 }
 
+int64_t order_book_rows_missing_since(const struct order_book *b)
+{
+    int64_t oldest = -1;
+    for (size_t i = 0; i < b->t.n; i++) {
+        const struct entry *e = &b->t.all[i];
+        if (e->row_offset < 0 && (e->state == CLOSED || (e->state == OPEN && e->adopted)) && (oldest < 0 || e->at < oldest))
+            oldest = e->at > 0 ? e->at : 0;
+    }
+    return oldest;
+}
+
+enum rc order_book_ledger_back(struct order_book *b, const struct ledger_row *row, int32_t partition, int64_t offset)
+{
+    const struct entry *e = find_known(b, row->order_id);
+    bool late = e != NULL && e->row_offset >= 0 && e->row_partition == partition && e->row_offset >= offset;
+    return late ? RC_OK : order_book_ledger(b, row, partition, offset);
+}
+
+/* The row that alone tells of the highest publication (a rejection that a killed producer had not noted) is read again too: else a successor whose clock lags could offer
+ * less than that. */
 void order_book_ledger_positions(const struct order_book *b, int64_t *positions, size_t partitions_n)
 {
+    bool ahead = b->ahead.publication > b->noted && (size_t)b->ahead.partition < partitions_n;
+    if (ahead && b->ahead.offset < positions[b->ahead.partition])
+        positions[b->ahead.partition] = b->ahead.offset;
     for (size_t i = 0; i < b->t.n; i++) {
         const struct entry *e = &b->t.all[i];
         if (e->row_offset >= 0 && (size_t)e->row_partition < partitions_n && e->row_offset < positions[e->row_partition])
@@ -333,6 +374,7 @@ static void publish(struct order_book *b, struct entry *e, const struct order_bo
     e->state = OPEN;
     e->withdrawn = offer->cause == ORDER_WITHDRAWAL;
     e->complete = false;
+    e->adopted = false;
     e->busy = true;
     e->seen_poll = b->poll;
     e->look_due = 0;

@@ -247,6 +247,8 @@ static enum poller_taken take_order(struct order_intake *in, const struct json_t
         seen.old_revision = schema_compare_revision(in->compare, tape, node, seen.rejected);
         action = order_book_see(in->n.book, &seen, wall(in), &offer);
     }
+    if (action != ORDER_PUBLISH) /* while it waited for room the ledger may have closed it: its rejection is not wanted any more, and nobody would wait for the rest of it */
+        order_writer_abandon_half(in->n.writer, facts->order_id);
     switch (action) {
     case ORDER_REPEATED:
         return POLLER_REPEATED;

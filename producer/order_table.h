@@ -33,6 +33,7 @@ struct entry {
     bool complete : 1; /* every warehouse has answered */
     bool busy : 1;     /* its publication is not acknowledged yet: nothing is noted meanwhile */
     bool note_due : 1; /* stands in the queue of notes */
+    bool adopted : 1;  /* taken from the tail of `orders` at start */
 };
 
 struct order_table {

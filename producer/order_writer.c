@@ -94,12 +94,12 @@ void order_writer_destroy(struct order_writer *w)
     free(w);
 }
 
-void order_writer_abandon_half(struct order_writer *w)
+void order_writer_abandon_half(struct order_writer *w, int64_t order_id)
 {
     struct flight *f = w->half;
-    w->half = NULL;
-    if (f == NULL)
+    if (f == NULL || (order_id != 0 && f->order_id != order_id))
         return;
+    w->half = NULL;
     if (f->parts == 0) {
         free_flight(f);
         return;
@@ -110,7 +110,7 @@ void order_writer_abandon_half(struct order_writer *w)
 
 void order_writer_abandon(struct order_writer *w)
 {
-    order_writer_abandon_half(w);
+    order_writer_abandon_half(w, 0);
     for (struct flight *f = w->flights; f != NULL; f = f->next)
         f->abandoned = true;
     w->in_air = 0;

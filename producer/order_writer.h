@@ -48,8 +48,8 @@ void order_writer_destroy(struct order_writer *w);
 /* Nobody hears of what is in the air now, and what the broker has not acknowledged of it is not sent any more (publisher_drop_waiting): another may own the
  * organization by now, and a record of ours that came late would contradict his. Not from inside a done function of the publisher. */
 void order_writer_abandon(struct order_writer *w);
-/* The refusal that found no room for its outcome is not going to be repeated. */
-void order_writer_abandon_half(struct order_writer *w);
+/* The refusal that found no room for its outcome is not going to be repeated: of this order, when there is one; 0: of any. */
+void order_writer_abandon_half(struct order_writer *w, int64_t order_id);
 /* Flights not landed, without the abandoned ones. */
 size_t order_writer_flights(const struct order_writer *w);
 

@@ -13,7 +13,11 @@
 #include "producer/recall.h"
 #include "producer/schema_reader.h"
 
-enum { TOPIC_BYTES = 250, NOTES_A_TURN = 500 };
+enum {
+    TOPIC_BYTES = 250,
+    NOTES_A_TURN = 500,
+    ROWS_MARGIN_MS = 6 * 3600 * 1000 /* the ledger carries the updater's clock */
+};
 
 struct tenure {
     struct tenure_needs n;
@@ -25,6 +29,7 @@ struct tenure {
     struct recall *recall;
     struct group_position *position;
     struct schema_reader *ledger;
+    struct schema_reader *back; /* reads rows that lie before the committed positions; only at start */
     struct poller *poller;
     struct absence *absence;
     struct loop_timer timer; /* next poll */
@@ -34,6 +39,7 @@ struct tenure {
     bool polled;             /* every page of this poll was taken */
     bool forgot;             /* and what it did not show was looked through */
     bool looking;            /* what was open or unanswered among that is looked at */
+    bool begun;              /* everything was read back; nothing is noted before: what was adopted from the tail may turn out to be closed */
     bool waiting;            /* something found no room */
     bool failed;
     loop_fn *stopped; /* NULL: not stopping */
@@ -270,12 +276,13 @@ static void on_looked(void *arg)
 
 static void settle(struct tenure *t)
 {
-    if (t->failed || !order_intake_settle(t->intake) || !write_notes(t) || order_writer_flights(t->n.writer) > 0)
+    if (t->failed || !order_intake_settle(t->intake) || (t->begun && !write_notes(t)) || order_writer_flights(t->n.writer) > 0)
         return;
     if (t->stopped != NULL) {
         loop_fn *done = t->stopped;
         t->stopped = NULL;
-        commit(t);
+        if (t->begun)
+            commit(t);
         done(t->stopped_arg);
         return;
     }
@@ -337,9 +344,8 @@ static bool is_our_row(void *arg, const struct kafka_record *record)
     return recall_is_ours(t->organization, record, &id) && record->value != NULL;
 }
 
-static void on_row(void *arg, const struct schema_record *sr)
+static void take_row(struct tenure *t, const struct schema_record *sr, bool back)
 {
-    struct tenure *t = arg;
     struct ledger_row *row = NULL;
     struct err e;
     err_set(&e, "no frame, or a schema that cannot be read");
@@ -347,11 +353,22 @@ static void on_row(void *arg, const struct schema_record *sr)
     if (rc == RC_REJECT)
         log_event(t->n.log, LOG_ERROR, "ledger", NULL, "a row cannot be read and is passed over", LOG_I("partition", sr->record->partition),
                   LOG_I("offset", sr->record->offset), LOG_S("why", e.text));
-    else if (rc != RC_OK || order_book_ledger(t->book, row, sr->record->partition, sr->record->offset) != RC_OK)
+    else if (rc != RC_OK ||
+             (back ? order_book_ledger_back : order_book_ledger)(t->book, row, sr->record->partition, sr->record->offset) != RC_OK)
         fail(t, "ledger: out of memory");
     ledger_row_destroy(row);
-    if (t->poller != NULL) /* before that, notes wait until everything was read */
-        settle_soon(t);
+}
+
+static void on_row(void *arg, const struct schema_record *sr)
+{
+    struct tenure *t = arg;
+    take_row(t, sr, false);
+    settle_soon(t);
+}
+
+static void on_row_back(void *arg, const struct schema_record *sr)
+{
+    take_row(arg, sr, true);
 }
 
 static void make_poller(struct tenure *t)
@@ -362,13 +379,13 @@ static void make_poller(struct tenure *t)
         fail(t, "poller: out of memory");
 }
 
-static void on_ledger_end(void *arg)
+static void begin_work(struct tenure *t)
 {
     static const struct absence_ops ops = {.withdraw = on_withdraw, .done = on_looked, .proven = on_proven, .failed = on_part_failed};
-    struct tenure *t = arg;
     struct absence_needs needs = {.loop = t->n.loop, .config = t->n.config, .log = t->n.log, .health = t->n.health, .xsale = t->n.xsale,
                                   .encoder = order_mapping_encoder(t->n.mapping), .book = t->book, .ledger = t->ledger, .all = t->n.once};
     order_book_restored(t->book);
+    t->begun = true;
     make_poller(t);
     t->absence = absence_create(&needs, &ops, t);
     if (t->poller == NULL || t->absence == NULL) {
@@ -381,23 +398,62 @@ static void on_ledger_end(void *arg)
         loop_timer_in(t->n.loop, &t->timer, 0, begin_poll, t);
 }
 
+/* starts: one a partition of the ledger; to be freed by the caller. */
+static struct reader_start *ledger_starts(struct tenure *t, char topic[TOPIC_BYTES], enum reader_from from, int64_t value)
+{
+    size_t n = ledger_partitions(t);
+    struct reader_start *starts = calloc(n, sizeof *starts);
+    kafka_topic_name(t->n.config, "order-status", topic);
+    for (size_t i = 0; starts != NULL && i < n; i++)
+        starts[i] = (struct reader_start){.topic = topic, .partition = (int32_t)i, .from = from, .value = value};
+    return starts;
+}
+
+static void read_ledger(struct tenure *t, const struct reader_start *starts, const struct schema_reader_ops *ops, struct schema_reader **out)
+{
+    struct schema_reader_needs needs = {t->n.loop, t->n.worker, t->n.config, t->n.log, t->n.health, t->n.schemas};
+    struct err e;
+    err_set(&e, "out of memory");
+    if (starts == NULL || schema_reader_create(&needs, starts, ledger_partitions(t), ops, t, out, &e) != RC_OK)
+        fail(t, e.text);
+}
+
+static void on_back_end(void *arg)
+{
+    struct tenure *t = arg;
+    schema_reader_destroy(t->back);
+    t->back = NULL;
+    begin_work(t);
+}
+
+static void on_ledger_end(void *arg)
+{
+    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row_back, .end = on_back_end};
+    struct tenure *t = arg;
+    char topic[TOPIC_BYTES];
+    int64_t since = order_book_rows_missing_since(t->book);
+    if (since < 0) {
+        begin_work(t);
+        return;
+    }
+    struct reader_start *starts = ledger_starts(t, topic, READER_TIME, since > ROWS_MARGIN_MS ? since - ROWS_MARGIN_MS : 0);
+    read_ledger(t, starts, &ops, &t->back);
+    free(starts);
+}
+
 static void on_positions(void *arg, const int64_t *offsets)
 {
     static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row, .end = on_ledger_end};
     struct tenure *t = arg;
-    struct schema_reader_needs needs = {t->n.loop, t->n.worker, t->n.config, t->n.log, t->n.health, t->n.schemas};
     char topic[TOPIC_BYTES];
-    struct err e;
-    size_t n = ledger_partitions(t);
-    struct reader_start *starts = calloc(n, sizeof *starts);
+    struct reader_start *starts = ledger_starts(t, topic, READER_BEGINNING, 0);
     t->position = NULL;
-    kafka_topic_name(t->n.config, "order-status", topic);
-    err_set(&e, "out of memory");
-    for (size_t i = 0; starts != NULL && i < n; i++)
-        starts[i] = (struct reader_start){.topic = topic, .partition = (int32_t)i, .from = offsets[i] < 0 ? READER_BEGINNING : READER_OFFSET,
-                                          .value = offsets[i]};
-    if (starts == NULL || schema_reader_create(&needs, starts, n, &ops, t, &t->ledger, &e) != RC_OK)
-        fail(t, e.text);
+    for (size_t i = 0; starts != NULL && i < ledger_partitions(t); i++)
+        if (offsets[i] >= 0) {
+            starts[i].from = READER_OFFSET;
+            starts[i].value = offsets[i];
+        }
+    read_ledger(t, starts, &ops, &t->ledger);
     free(starts);
 }
 
@@ -458,6 +514,7 @@ void tenure_destroy(struct tenure *t)
     recall_destroy(t->recall);
     group_position_cancel(t->position);
     schema_reader_destroy(t->ledger);
+    schema_reader_destroy(t->back);
     order_intake_destroy(t->intake);
     order_book_destroy(t->book);
     free(t);
@@ -472,6 +529,6 @@ void tenure_stop(struct tenure *t, loop_fn *done, void *arg)
     t->poller = NULL;
     absence_destroy(t->absence);
     t->absence = NULL;
-    order_writer_abandon_half(t->n.writer);
+    order_writer_abandon_half(t->n.writer, 0);
     settle_soon(t);
 }

@@ -1,6 +1,6 @@
 /* The time during which this replica owns an organization: what it knows is read back from the topics, then it polls until it is stopped or the ownership is
  * lost. Start-up order, before one record is published: order-state to its end; the orders written since (from five minutes before the last note); the ledger
- * from the group's committed positions to its end. Then the ledger is followed for ever.
+ * from the group's committed positions to its end, and further back where an order's row must lie before them. Then the ledger is followed for ever.
  * A poll is complete when every page was taken and everything that it published is acknowledged and noted.
  * Thread rule: the loop's thread. */
 #ifndef BRIDGE_PRODUCER_TENURE_H

@@ -628,6 +628,58 @@ static void the_tail_of_orders_is_adopted_where_it_is_newer_than_the_notes(void 
     order_book_destroy(b);
 }
 
+static void the_row_that_alone_tells_of_the_highest_publication_is_read_again(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_state note;
+    bool forgotten;
+    int64_t position = 9;
+    row(b, 98, 800000, true, true, 4); /* a rejection that a killed producer had not noted: the order is not known */
+    order_book_ledger_positions(b, &position, 1);
+    assert_int_equal(position, 4);
+    order_book_poll(b, 1000);
+    show(b, 1, 11, "A", 1000, &offer);
+    order_book_ledger_positions(b, &position, 1);
+    assert_int_equal(position, 4);
+    (void)notes(b, &note, &forgotten); /* now order-state tells of a higher one */
+    position = 9;
+    order_book_ledger_positions(b, &position, 1);
+    assert_int_equal(position, 9);
+    order_book_destroy(b);
+}
+
+static void an_adopted_order_without_a_row_may_have_been_forgotten_and_its_rows_are_read_back(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_state record = {.order_id = 1, .revision = "000000000000000b", .publication = 7000, .round = 7000, .schema_id = SCHEMA_ID, .at = 6999};
+    struct order_state closed = {.order_id = 2, .revision = "000000000000000b", .publication = 5000, .round = 5000, .schema_id = SCHEMA_ID, .at = 5001, .closed = true};
+    struct order_book_absence a;
+    bool forgotten;
+    record.warehouses = closed.warehouses = set_of("A");
+    assert_int_equal(order_book_rows_missing_since(b), -1);
+    assert_int_equal(order_book_adopt(b, &record), RC_OK);
+    assert_int_equal(order_book_rows_missing_since(b), 6999);
+    assert_int_equal(order_book_restore(b, 2, &closed, 5000), RC_OK);
+    assert_int_equal(order_book_rows_missing_since(b), 5001); /* closed by a row that nobody has read */
+    struct ledger_row r = {.order_id = 1, .revision = "000000000000000b", .publication = 7000, .round = 7000, .closed = true, .complete = true};
+    r.warehouses = set_of("A");
+    row(b, 2, 5000, true, true, 8);
+    assert_int_equal(order_book_ledger_back(b, &r, 0, 3), RC_OK);
+    assert_int_equal(order_book_rows_missing_since(b), -1);
+    r.order_id = 2;
+    r.publication = 5000;
+    r.complete = false;
+    assert_int_equal(order_book_ledger_back(b, &r, 0, 2), RC_OK); /* older than what is known */
+    order_book_restored(b);
+    assert_false(absent_at(b, 9000, &a));
+    assert_int_equal(notes(b, &closed, &forgotten), 2); /* both closed and answered by all: forgotten */
+    assert_true(forgotten);
+    order_book_destroy(b);
+}
+
 static void many_orders_come_and_go_in_little_memory(void **state)
 {
     (void)state;
@@ -977,6 +1029,8 @@ int main(void)
         cmocka_unit_test(absent_orders_are_named_in_turn_over_the_polls),
         cmocka_unit_test(an_order_that_was_rejected_here_has_nothing_to_withdraw),
         cmocka_unit_test(the_tail_of_orders_is_adopted_where_it_is_newer_than_the_notes),
+        cmocka_unit_test(the_row_that_alone_tells_of_the_highest_publication_is_read_again),
+        cmocka_unit_test(an_adopted_order_without_a_row_may_have_been_forgotten_and_its_rows_are_read_back),
         cmocka_unit_test(many_orders_come_and_go_in_little_memory),
         cmocka_unit_test(no_random_history_publishes_twice_or_loses_an_order),
     };

@@ -22,6 +22,7 @@ struct taken {
 static struct {
     struct taken all[16]; /* not acknowledged, oldest first */
     size_t n;
+    size_t room; /* 0: no end */
 } air;
 
 static void copy_header(const struct kafka_record *r, const char *name, char *out, size_t size)
@@ -33,6 +34,8 @@ static void copy_header(const struct kafka_record *r, const char *name, char *ou
 enum rc publisher_send(struct publisher *p, const struct kafka_record *r, publisher_done_fn *done, void *arg, struct err *e)
 {
     (void)p, (void)e;
+    if (air.room > 0 && air.n >= air.room)
+        return RC_RETRY;
     assert_true(air.n < 16);
     struct taken *t = &air.all[air.n++];
     snprintf(t->topic, sizeof t->topic, "%s", r->topic);
@@ -209,9 +212,33 @@ static void no_note_is_written_while_something_is_in_the_air_for_long(void **sta
     bench_end(&b);
 }
 
+static void half_a_refusal_that_is_not_wanted_any_more_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct refusal r = {.order_id = 1, .revision = "00000000000000aa", .publication = 5000, .round = 5000, .reason = "no currency", .text = "{\"Id\":1}", .text_n = 8};
+    struct err e;
+    bench_begin(&b);
+    air.room = 1;
+    assert_int_equal(order_writer_refuse(b.w, &r, &e), RC_RETRY); /* the dead letter is out, the outcome is not */
+    acknowledge(RC_OK);
+    assert_int_equal(order_writer_flights(b.w), 1);
+    order_writer_abandon_half(b.w, 2); /* another order's */
+    assert_int_equal(order_writer_flights(b.w), 1);
+    order_writer_abandon_half(b.w, 1);
+    assert_int_equal(order_writer_flights(b.w), 0);
+    assert_int_equal(order_writer_refuse(b.w, &r, &e), RC_RETRY);
+    order_writer_abandon_half(b.w, 0); /* the letter still in the air */
+    assert_int_equal(order_writer_flights(b.w), 0);
+    acknowledge(RC_OK);
+    assert_int_equal(b.landed, 0);
+    bench_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(half_a_refusal_that_is_not_wanted_any_more_is_not_waited_for),
         cmocka_unit_test(a_dead_letter_that_the_broker_finds_too_large_goes_again_without_its_bytes),
         cmocka_unit_test(so_does_that_of_an_order_without_id),
         cmocka_unit_test(no_note_is_written_while_something_is_in_the_air_for_long),
