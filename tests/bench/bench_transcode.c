@@ -12,6 +12,7 @@
 #include "common/contract/order_view.h"
 #include "common/contract/page.h"
 #include "tests/bench/peer_avroc.h"
+#include "tests/bench/phases.h"
 
 enum { LINES = 10, PAGE_ORDERS = 100 };
 
@@ -48,6 +49,7 @@ struct bench {
     struct order_encoder *encoder;
     struct order_view *view;
     struct peer_avroc peer;
+    struct phases *phases;
     struct order_facts facts;
     struct order_head head;
     struct page page;
@@ -103,6 +105,41 @@ static bool encode_page(struct bench *b, struct err *e)
 static bool parse_page(struct bench *b, struct err *e)
 {
     return page_parse(&b->page, (const char *)b->text.p, b->text.n, "", e) == RC_OK;
+}
+
+/* One part of what encode_page does, for the same page; see phases.h. */
+static bool keys(struct bench *b, struct err *e)
+{
+    (void)e;
+    return phases_keys(b->phases);
+}
+
+static bool texts(struct bench *b, struct err *e)
+{
+    (void)e;
+    return phases_texts(b->phases);
+}
+
+static bool numbers(struct bench *b, struct err *e)
+{
+    (void)e;
+    return phases_numbers(b->phases);
+}
+
+static bool hash(struct bench *b, struct err *e)
+{
+    (void)e;
+    return phases_hash(b->phases, &b->record);
+}
+
+static bool out(struct bench *b, struct err *e)
+{
+    for (int i = 0; i < PAGE_ORDERS; i++) {
+        buf_reset(&b->record);
+        if (order_encoder_write(b->encoder, &stamp, &b->record, e) != RC_OK)
+            return false;
+    }
+    return true;
 }
 
 static bool walk(struct bench *b, struct err *e)
@@ -201,7 +238,8 @@ static bool run(struct bench *b, int64_t ms, const char *only)
     static const struct {
         const char *name;
         bool (*step)(struct bench *, struct err *);
-    } steps[] = {{"encode", encode_page}, {"parse", parse_page}, {"walk", walk}, {"head", head}, {"view", view}, {"consume", consume},
+    } steps[] = {{"encode", encode_page}, {"parse", parse_page}, {"keys", keys}, {"texts", texts}, {"numbers", numbers}, {"hash", hash}, {"out", out},
+                 {"walk", walk}, {"head", head}, {"view", view}, {"consume", consume},
                  {"avroc_encode", peer_encode}, {"avroc_parse", peer_parse}, {"avroc_decode", peer_decode}};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if ((only == NULL || strcmp(only, steps[i].name) == 0) && !measure(b, steps[i].name, steps[i].step, ms))
@@ -252,7 +290,8 @@ static bool start(struct bench *b, const struct warehouse_rules *rules)
     buf_put_byte(&b->text, ']');
     if (!buf_failed(&b->text) && schema_parse(text, strlen(text), &b->schema, &e) == RC_OK && zone_open("Europe/Warsaw", &b->zone, &e) == RC_OK &&
         order_encoder_create(b->schema, b->zone, rules, &b->encoder, &e) == RC_OK && order_view_create(b->schema, &b->view, &e) == RC_OK &&
-        peer_avroc_open(&b->peer, schema_avro(b->schema)) && encode_page(b, &e))
+        peer_avroc_open(&b->peer, schema_avro(b->schema)) && encode_page(b, &e) && parse_page(b, &e) &&
+        (b->phases = phases_open(b->schema, b->zone, &b->page, &e)) != NULL)
         return true;
     (void)fprintf(stderr, "%s\n", e.text);
     return false;
@@ -274,6 +313,7 @@ int main(int argc, char **argv)
         ok = sample(&b);
     else if (ok)
         ok = run(&b, last[0] != '\0' ? strtol(last, NULL, 10) : 1000, argc > 2 ? argv[1] : NULL);
+    phases_close(b.phases);
     peer_avroc_close(&b.peer);
     order_view_destroy(b.view);
     order_encoder_destroy(b.encoder);
