@@ -1,5 +1,8 @@
 #include "common/contract/avro_json.h"
 
+#if defined(__SSE2__) && !defined(BRIDGE_PORTABLE)
+#include <emmintrin.h>
+#endif
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -64,12 +67,20 @@ static void print_escape(struct buf *out, unsigned char c)
     put(out, six, sizeof six);
 }
 
-/* Of n bytes those in front of the first that needs an escape, 8 at a time. The tests are those of "Bit Twiddling Hacks" (a zero byte, a byte less than n): the
- * first hit is never wrong, so neither is their absence. */
-static size_t count_plain(const unsigned char *p, size_t n)
+/* Of n bytes those in front of the first that needs an escape, 16 or 8 at a time. The tests on 8 are those of "Bit Twiddling Hacks" (a zero byte, a byte less than n): the first hit is never
+ * wrong, so neither is their absence. */
+static inline size_t count_plain(const unsigned char *p, size_t n)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     size_t i = 0;
+#if defined(__SSE2__) && !defined(BRIDGE_PORTABLE)
+    for (; n - i >= 16; i += 16) {
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)(p + i)), control = _mm_cmpeq_epi8(_mm_min_epu8(w, _mm_set1_epi8(0x1f)), w);
+        __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8('"')), _mm_cmpeq_epi8(w, _mm_set1_epi8('\\')));
+        if (_mm_movemask_epi8(_mm_or_si128(control, marks)) != 0)
+            break;
+    }
+#endif
     for (; n - i >= 8; i += 8) {
         uint64_t w;
         memcpy(&w, p + i, 8);
@@ -82,16 +93,26 @@ static size_t count_plain(const unsigned char *p, size_t n)
     return i;
 }
 
-void avro_json_text(struct buf *out, const unsigned char *p, size_t n)
+/* Short texts 16 bytes at once, where so many may be read and written. */
+static inline void copy(unsigned char *to, const unsigned char *from, size_t n, size_t readable)
+{
+    if (n <= 16 && readable >= 16)
+        memcpy(to, from, 16);
+    else if (n > 0)
+        memcpy(to, from, n);
+}
+
+/* readable: bytes that are there from p on, n or more. */
+static inline void print_text(struct buf *out, const unsigned char *p, size_t n, size_t readable)
 {
     size_t from = 0;
-    if (count_plain(p, n) == n) {
+    if (__builtin_expect(count_plain(p, n) == n, 1)) {
         unsigned char *to = room(out, n + 2);
         if (to == NULL)
             return;
-        to[0] = to[n + 1] = '"';
-        if (n > 0)
-            memcpy(to + 1, p, n);
+        to[0] = '"';
+        copy(to + 1, p, n, out->cap - out->n >= 32 ? readable : 0);
+        to[n + 1] = '"';
         out->n += n + 2;
         return;
     }
@@ -107,21 +128,27 @@ void avro_json_text(struct buf *out, const unsigned char *p, size_t n)
     put_byte(out, '"');
 }
 
-void avro_json_name(const struct schema_field *f, struct buf *out)
+void avro_json_text(struct buf *out, const unsigned char *p, size_t n)
 {
-    if (f->json_name != f->name) { /* any text; a name needs no escapes */
-        avro_json_text(out, (const unsigned char *)f->json_name, strlen(f->json_name));
-        put_byte(out, ':');
-        return;
-    }
-    size_t n = strlen(f->name);
-    unsigned char *to = room(out, n + 3);
+    print_text(out, p, n, n);
+}
+
+static inline void print_name(const struct schema_field *f, struct buf *out)
+{
+    size_t n = f->json_member_n;
+    unsigned char *to = room(out, n);
     if (to == NULL)
         return;
-    to[0] = to[n + 1] = '"';
-    memcpy(to + 1, f->name, n);
-    to[n + 2] = ':';
-    out->n += n + 3;
+    if (n <= SCHEMA_MEMBER_STEP && out->cap - out->n >= SCHEMA_MEMBER_STEP)
+        memcpy(to, f->json_member, SCHEMA_MEMBER_STEP);
+    else
+        memcpy(to, f->json_member, n);
+    out->n += n;
+}
+
+void avro_json_name(const struct schema_field *f, struct buf *out)
+{
+    print_name(f, out);
 }
 
 static void print_base64(struct buf *out, const unsigned char *p, size_t n)
@@ -152,12 +179,6 @@ static void print_integer(struct buf *out, int64_t v)
     put(out, digits + n, sizeof digits - n);
 }
 
-static bool in_millis(const struct schema_field *f)
-{
-    const char *form = f == NULL ? NULL : json_string_value(json_object_get(f->json, "json"));
-    return form != NULL && strcmp(form, "millis") == 0;
-}
-
 static enum rc print_long(const struct schema_node *s, const struct schema_field *f, struct avro_cursor *c, struct buf *out, struct err *e)
 {
     char text[32];
@@ -173,7 +194,7 @@ static enum rc print_long(const struct schema_node *s, const struct schema_field
         put_byte(out, '"');
         return RC_OK;
     }
-    if (s->logical != SCHEMA_TIMESTAMP_MILLIS || in_millis(f)) {
+    if (s->logical != SCHEMA_TIMESTAMP_MILLIS || (f != NULL && f->json_millis)) {
         print_integer(out, v);
         return RC_OK;
     }
@@ -202,7 +223,7 @@ static enum rc print_bytes(const struct schema_node *s, struct avro_cursor *c, s
             return RC_REJECT;
         put(out, text, decimal_to_text(v, s->scale, text));
     } else if (s->kind == SCHEMA_STRING) {
-        avro_json_text(out, p, n);
+        print_text(out, p, n, (size_t)(c->end - p));
     } else {
         print_base64(out, p, n);
     }
@@ -241,7 +262,7 @@ static enum rc print_record(const struct schema_node *s, struct avro_cursor *c, 
         const struct schema_field *f = &s->fields[i];
         if (i > 0)
             put_byte(out, ',');
-        avro_json_name(f, out);
+        print_name(f, out);
         enum rc rc = print(f->type, f, c, out, depth, e);
         if (rc != RC_OK) {
             err_prefix(e, "%s", f->name);

@@ -289,8 +289,41 @@ static unsigned take_digit(wide_t *u)
     return digit;
 }
 
+static size_t put_digits(uint64_t v, char *to)
+{
+    char digits[20];
+    size_t n = sizeof digits;
+    do
+        digits[--n] = (char)('0' + v % 10);
+    while ((v /= 10) > 0);
+    memcpy(to, digits + n, sizeof digits - n);
+    return sizeof digits - n;
+}
+
+/* Of an amount in 64 bits: the whole part, then the fraction without the zeros at its end. */
+static size_t few_to_text(uint64_t v, bool negative, size_t scale, char *out)
+{
+    uint64_t whole = v / power[scale], fraction = v % power[scale];
+    size_t at = 0;
+    if (negative)
+        out[at++] = '-';
+    at += put_digits(whole, out + at);
+    if (fraction > 0) {
+        for (; fraction % 10 == 0; fraction /= 10)
+            scale--;
+        out[at] = '.';
+        for (size_t i = scale; i > 0; i--, fraction /= 10)
+            out[at + i] = (char)('0' + fraction % 10);
+        at += scale + 1;
+    }
+    out[at] = '\0';
+    return at;
+}
+
 size_t decimal_to_text(decimal_t v, int scale, char out[DECIMAL_TEXT])
 {
+    if (v == (int64_t)v && scale >= 0 && scale <= FEW_DIGITS)
+        return few_to_text(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0, (size_t)scale, out);
     char digits[DECIMAL_TEXT]; /* from the end */
     size_t n = 0, at = 0, fraction = scale > DIGITS_MAX ? DIGITS_MAX : scale < 0 ? 0 : (size_t)scale;
     wide_t u = v < 0 ? -(wide_t)v : (wide_t)v;

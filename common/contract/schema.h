@@ -36,12 +36,17 @@ enum schema_logical { SCHEMA_PLAIN, SCHEMA_DECIMAL, SCHEMA_DATE, SCHEMA_TIMESTAM
 
 struct schema_node;
 
+enum { SCHEMA_MEMBER_STEP = 32 };
+
 struct schema_field {
     const char *name;
     const struct schema_node *type;
     const json_t *json;     /* the field's whole object: "xsale", "bridge", "erp", "volatile", "default", "aliases", "doc" */
     const json_t *initial;  /* "default"; NULL: none */
     const char *json_name;  /* in documents for the ERP: "erp" where that is a text, else the name */
+    const char *json_member; /* the same as it stands there, a JSON string and a colon: json_member_n bytes, of which SCHEMA_MEMBER_STEP may be read however few they are */
+    size_t json_member_n;
+    bool json_millis;       /* "json": "millis": a moment is a number there */
 };
 
 struct schema_node {

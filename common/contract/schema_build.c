@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/contract/avro_json.h"
+
 #include "common/contract/schema_default.h"
 #include "common/contract/schema_faults.h"
 
@@ -237,14 +239,33 @@ static enum rc check_default(struct builder *b, const struct schema_field *f)
     return schema_faults_add(b->faults, f->initial, "%s", e.text);
 }
 
+static enum rc note_member(struct builder *b, struct schema_field *f)
+{
+    const char *form = json_string_value(json_object_get(f->json, "json"));
+    struct buf made;
+    buf_init(&made, SIZE_MAX);
+    f->json_name = json_string_value(json_object_get(f->json, "erp"));
+    if (f->json_name == NULL)
+        f->json_name = f->name;
+    f->json_millis = form != NULL && strcmp(form, "millis") == 0;
+    avro_json_text(&made, (const unsigned char *)f->json_name, strlen(f->json_name));
+    buf_put_byte(&made, ':');
+    char *member = buf_failed(&made) ? NULL : arena_take(b->arena, made.n + SCHEMA_MEMBER_STEP);
+    if (member != NULL)
+        memcpy(member, made.p, made.n);
+    f->json_member = member;
+    f->json_member_n = made.n;
+    buf_release(&made);
+    return member != NULL ? RC_OK : RC_FATAL;
+}
+
 static enum rc build_field(struct builder *b, struct made *record, struct schema_field *f, const json_t *json, struct place at)
 {
     struct made *type = NULL;
     f->json = json;
     f->initial = json_object_get(json, "default");
-    f->json_name = json_string_value(json_object_get(json, "erp"));
-    if (f->json_name == NULL)
-        f->json_name = f->name;
+    if (note_member(b, f) != RC_OK)
+        return RC_FATAL;
     enum rc rc = json_object_get(json, "type") == NULL ? reject(b, json, "type is missing") : build_type(b, json_object_get(json, "type"), at, &type);
     if (rc != RC_OK)
         return rc;

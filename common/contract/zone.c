@@ -259,6 +259,15 @@ enum rc zone_parse_date(const char *text, size_t n, int32_t *days, struct err *e
     return RC_OK;
 }
 
+/* Exactly n digits and what stands behind them. */
+static char *print_digits(char *to, unsigned v, int n, char behind)
+{
+    for (int i = n; i-- > 0; v /= 10)
+        to[i] = (char)('0' + v % 10);
+    to[n] = behind;
+    return to + n + 1;
+}
+
 void zone_print_moment(int64_t ms, char out[32])
 {
     const int64_t first = -62135596800000, last = 253402300799999; /* the years 1 to 9999 */
@@ -270,7 +279,11 @@ void zone_print_moment(int64_t ms, char out[32])
     }
     int year, month, day, seconds = (int)(rest / 1000);
     civil_from_days(days, &year, &month, &day);
-    (void)snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)year % 10000, (unsigned)month % 100,
-                   (unsigned)day % 100, (unsigned)seconds / 3600 % 24, (unsigned)seconds / 60 % 60,
-                   (unsigned)seconds % 60, (unsigned)(rest % 1000)); /* 24 characters, as bounded by the remainders */
+    char *p = print_digits(out, (unsigned)year, 4, '-');
+    p = print_digits(p, (unsigned)month, 2, '-');
+    p = print_digits(p, (unsigned)day, 2, 'T');
+    p = print_digits(p, (unsigned)seconds / 3600, 2, ':');
+    p = print_digits(p, (unsigned)seconds / 60 % 60, 2, ':');
+    p = print_digits(p, (unsigned)seconds % 60, 2, '.');
+    *print_digits(p, (unsigned)(rest % 1000), 3, 'Z') = '\0';
 }
