@@ -14,7 +14,6 @@ struct step {
     const struct step *up;
     const char *name;
     uint64_t index;
-    int depth;
 };
 
 struct walk {
@@ -25,7 +24,7 @@ struct walk {
     struct err *e;
 };
 
-static bool walk_value(struct walk *w, const struct schema_node *s, const struct step *at);
+static bool walk_value(struct walk *w, const struct schema_node *s, const struct step *at, int depth);
 
 static size_t left(const struct avro_cursor *c)
 {
@@ -164,7 +163,7 @@ static bool walk_boolean(struct walk *w, const struct step *at)
 }
 
 /* A number from low to high; the cursor stays where it is when it is not. */
-static bool walk_long(struct walk *w, const struct step *at, int64_t low, int64_t high, int64_t *v, const char *words)
+static inline bool walk_long(struct walk *w, const struct step *at, int64_t low, int64_t high, int64_t *v, const char *words)
 {
     struct avro_cursor ahead = w->cursor;
     if (!avro_read_long(&ahead, v))
@@ -175,30 +174,31 @@ static bool walk_long(struct walk *w, const struct step *at, int64_t low, int64_
     return true;
 }
 
-static bool walk_record(struct walk *w, const struct schema_node *s, const struct step *at)
+static bool walk_record(struct walk *w, const struct schema_node *s, const struct step *at, int depth)
 {
+    struct step in = {at, NULL, 0};
     for (size_t i = 0; i < s->count; i++) {
-        struct step in = {at, s->fields[i].name, 0, at->depth + 1};
-        if (!walk_value(w, s->fields[i].type, &in))
+        in.name = s->fields[i].name;
+        if (!walk_value(w, s->fields[i].type, &in, depth + 1))
             return false;
     }
     return true;
 }
 
-static bool walk_items(struct walk *w, const struct schema_node *s, const struct step *at, uint64_t first, uint64_t count)
+static bool walk_items(struct walk *w, const struct schema_node *s, const struct step *at, int depth, uint64_t first, uint64_t count)
 {
     static const struct schema_node key = {.kind = SCHEMA_STRING};
     for (uint64_t i = 0; i < count; i++) {
-        struct step in = {at, NULL, first + i, at->depth + 1};
+        struct step in = {at, NULL, first + i};
         if (s->kind == SCHEMA_MAP && !walk_bytes(w, &key, &in))
             return false;
-        if (!walk_value(w, s->branches[0], &in))
+        if (!walk_value(w, s->branches[0], &in, depth + 1))
             return false;
     }
     return true;
 }
 
-static bool walk_blocks(struct walk *w, const struct schema_node *s, const struct step *at)
+static bool walk_blocks(struct walk *w, const struct schema_node *s, const struct step *at, int depth)
 {
     size_t min_item = s->branches[0]->min_bytes + (s->kind == SCHEMA_MAP);
     for (uint64_t first = 0, count = 0;; first += count) {
@@ -210,7 +210,7 @@ static bool walk_blocks(struct walk *w, const struct schema_node *s, const struc
             return fault(w, at, "too many empty items");
         w->empty_left -= min_item == 0 ? count : 0;
         w->cursor = ahead;
-        if (count > 0 && min_item > 0 && !walk_items(w, s, at, first, count)) /* items without bytes have nothing to check */
+        if (count > 0 && min_item > 0 && !walk_items(w, s, at, depth, first, count)) /* items without bytes have nothing to check */
             return false;
         if (end != NULL && w->cursor.p != end)
             return fault(w, at, "a block does not end where it says");
@@ -219,20 +219,30 @@ static bool walk_blocks(struct walk *w, const struct schema_node *s, const struc
     }
 }
 
-static bool walk_union(struct walk *w, const struct schema_node *s, const struct step *at)
+/* To the branch that is there. */
+static inline bool enter_union(struct walk *w, const struct schema_node **s, const struct step *at)
 {
+    struct avro_cursor *c = &w->cursor;
     int64_t branch;
-    if (!walk_long(w, at, 0, (int64_t)s->count - 1, &branch, "no such branch of the union"))
+    if (c->p < c->end && *c->p < 0x80 && (*c->p & 1) == 0 && *c->p / 2 < (*s)->count) { /* nearly every one */
+        *s = (*s)->branches[*c->p++ / 2];
+        return true;
+    }
+    if (!walk_long(w, at, 0, (int64_t)(*s)->count - 1, &branch, "no such branch of the union"))
         return false;
-    struct step in = *at; /* a branch is no part of the path, but of the depth */
-    in.depth++;
-    return walk_value(w, s->branches[branch], &in);
+    *s = (*s)->branches[branch];
+    return true;
 }
 
-static bool walk_value(struct walk *w, const struct schema_node *s, const struct step *at)
+static bool walk_value(struct walk *w, const struct schema_node *s, const struct step *at, int depth)
 {
     int64_t number;
-    if (at->depth > AVRO_WALK_DEPTH)
+    if (s->kind == SCHEMA_UNION && depth <= AVRO_WALK_DEPTH) { /* a branch is no part of the path, but of the depth */
+        if (!enter_union(w, &s, at))
+            return false;
+        depth++;
+    }
+    if (depth > AVRO_WALK_DEPTH)
         return fault(w, at, "nested too deep");
     switch (s->kind) {
     case SCHEMA_NULL:
@@ -256,11 +266,11 @@ static bool walk_value(struct walk *w, const struct schema_node *s, const struct
         return walk_long(w, at, 0, (int64_t)s->count - 1, &number, "no such symbol of the enum");
     case SCHEMA_ARRAY:
     case SCHEMA_MAP:
-        return walk_blocks(w, s, at);
+        return walk_blocks(w, s, at, depth);
     case SCHEMA_RECORD:
-        return walk_record(w, s, at);
-    case SCHEMA_UNION:
-        return walk_union(w, s, at);
+        return walk_record(w, s, at, depth);
+    case SCHEMA_UNION: /* none stands in a union */
+        break;
     }
     return fault(w, at, "no known type");
 }
@@ -274,7 +284,7 @@ enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, siz
         n = 0;
     }
     struct walk w = {.cursor = {p, p + n}, .begin = p, .empty_left = AVRO_WALK_EMPTY, .texts = true, .e = e};
-    if (!walk_value(&w, s, &root))
+    if (!walk_value(&w, s, &root, 0))
         return RC_REJECT;
     if (w.cursor.p == w.cursor.end)
         return RC_OK;
@@ -284,18 +294,18 @@ enum rc avro_walk_check(const struct schema_node *s, const unsigned char *p, siz
 
 enum rc avro_walk_field(const struct schema_field *f, const unsigned char *begin, struct avro_cursor *c, struct err *e)
 {
-    struct step root = {0}, in = {&root, f->name, 0, 1};
+    struct step root = {0}, in = {&root, f->name, 0};
     struct walk w = {.cursor = *c, .begin = begin, .empty_left = AVRO_WALK_EMPTY, .texts = true, .e = e};
-    bool ok = walk_value(&w, f->type, &in);
+    bool ok = walk_value(&w, f->type, &in, 1);
     *c = w.cursor;
     return ok ? RC_OK : RC_REJECT;
 }
 
 enum rc avro_walk_part(const struct schema_node *s, int depth, const unsigned char *begin, struct avro_cursor *c, uint64_t *empty_left, struct err *e)
 {
-    struct step root = {.depth = depth};
+    struct step root = {0};
     struct walk w = {.cursor = *c, .begin = begin, .empty_left = *empty_left, .texts = true, .e = e};
-    bool ok = walk_value(&w, s, &root);
+    bool ok = walk_value(&w, s, &root, depth);
     *c = w.cursor;
     *empty_left = w.empty_left;
     return ok ? RC_OK : RC_REJECT;
@@ -311,7 +321,7 @@ bool avro_walk_skip(const struct schema_node *s, struct avro_cursor *c)
 {
     struct step root = {0};
     struct walk w = {.cursor = *c, .begin = c->p, .empty_left = AVRO_WALK_EMPTY};
-    bool ok = walk_value(&w, s, &root);
+    bool ok = walk_value(&w, s, &root, 0);
     *c = w.cursor;
     return ok;
 }
