@@ -189,6 +189,9 @@ static void nesting_bombs_end_at_the_depth_limit(void **state)
     memset(bomb, 0x02, 31);
     bomb[31] = 0;
     assert_int_equal(avro_walk_check(schema_root(s), bomb, 32, &e), RC_OK);
+    bomb[31] = 0x02; /* one more: a branch counts as a level too */
+    bomb[32] = 0;
+    assert_int_equal(avro_walk_check(schema_root(s), bomb, 33, &e), RC_REJECT);
     schema_destroy(s);
     memset(bomb, 0x02, n);
     s = schema_of("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":{\"type\":\"array\",\"items\":\"R\"}}]}");
