@@ -12,7 +12,7 @@ enum rc {
 };
 
 struct err {
-    char text[512]; /* always terminated; longer words are cut at a character */
+    char text[512]; /* always terminated, always UTF-8: longer words are cut at a character, what is none becomes a '?' */
 };
 
 /* Sets the words; e may be NULL (the caller does not care). */

@@ -55,6 +55,20 @@ static void long_words_are_cut_at_a_character(void **state)
     }
 }
 
+static void what_is_no_character_becomes_a_question_mark(void **state)
+{
+    struct err e;
+    (void)state;
+    err_set(&e, "name '%.3s' and '%.6s'", "a\xC5\xBC\xC3\xB3", "ab\xF0\x9F\x93\xA6z");
+    assert_string_equal(e.text, "name 'a\xC5\xBC' and 'ab\xF0\x9F\x93\xA6'");
+    err_set(&e, "name '%.2s' and '%.5s'", "a\xC5\xBC\xC3\xB3", "ab\xF0\x9F\x93\xA6z");
+    assert_string_equal(e.text, "name 'a?' and 'ab?'");
+    err_set(&e, "\xFF\xFE%s\x80", "x");
+    assert_string_equal(e.text, "??x?");
+    err_prefix(&e, "in %.3s", "ab\xC5\xBC");
+    assert_string_equal(e.text, "in ab?: ??x?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -62,6 +76,7 @@ int main(void)
         cmocka_unit_test(words_may_be_made_of_themselves),
         cmocka_unit_test(a_caller_may_not_care),
         cmocka_unit_test(long_words_are_cut_at_a_character),
+        cmocka_unit_test(what_is_no_character_becomes_a_question_mark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
