@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/utf8.h"
+
 enum { WORDS_BYTES = 400 };
 
 void schema_faults_init(struct schema_faults *f, struct arena *arena)
@@ -16,6 +18,12 @@ static bool is_one(const json_t *value)
     return value != NULL && !json_is_null(value) && !json_is_boolean(value);
 }
 
+/* Names in them may have been cut inside a character. */
+static const char *keep(struct schema_faults *f, const char *words)
+{
+    return arena_text(f->arena, words, utf8_check(words, strlen(words)));
+}
+
 enum rc schema_faults_add(struct schema_faults *f, const json_t *place, const char *format, ...)
 {
     char words[WORDS_BYTES];
@@ -23,7 +31,7 @@ enum rc schema_faults_add(struct schema_faults *f, const json_t *place, const ch
     va_start(list, format);
     int n = vsnprintf(words, sizeof words, format, list);
     va_end(list);
-    const char *copy = n >= 0 && f->n < SCHEMA_FAULTS_MAX ? arena_text(f->arena, words, strlen(words)) : NULL;
+    const char *copy = n >= 0 && f->n < SCHEMA_FAULTS_MAX ? keep(f, words) : NULL;
     if (copy != NULL)
         f->list[f->n++] = (struct schema_fault){is_one(place) ? place : NULL, copy};
     else
@@ -40,7 +48,7 @@ void schema_faults_prefix(struct schema_faults *f, size_t from, const json_t *pl
     va_end(list);
     for (; n >= 0 && from < f->n; from++) {
         (void)snprintf(words, sizeof words, "%.150s%.240s", front, f->list[from].words);
-        const char *copy = arena_text(f->arena, words, strlen(words));
+        const char *copy = keep(f, words);
         if (copy != NULL)
             f->list[from].words = copy;
         if (f->list[from].place == NULL)

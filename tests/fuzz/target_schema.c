@@ -4,6 +4,7 @@
 
 #include "common/contract/avro_default.h"
 #include "common/contract/avro_walk.h"
+#include "common/contract/mapping_lint.h"
 #include "common/contract/order_plan.h"
 #include "common/contract/order_view.h"
 #include "common/contract/schema_canon.h"
@@ -56,6 +57,36 @@ static void check_defaults(const struct schema_node *s, int depth, unsigned *lef
         check_defaults(s->branches[i], depth - 1, left);
 }
 
+struct told {
+    int lines; /* of the text */
+    size_t n;
+};
+
+static void check_told(void *arg, int line, const char *words)
+{
+    struct told *t = arg;
+    struct err e;
+    err_set(&e, "%s", words);
+    FUZZ_CHECK(fuzz_words(&e), "words say what is wrong, in text");
+    FUZZ_CHECK(line >= 0 && line <= t->lines, "on a line of the text");
+    t->n++;
+}
+
+static enum rc parse(const uint8_t *p, size_t n, struct schema **s, struct err *e)
+{
+    struct told told = {.lines = 1};
+    for (size_t i = 0; i < n; i++)
+        told.lines += p[i] == '\n';
+    enum rc rc = schema_parse_told((const char *)p, n, check_told, &told, s, e);
+    FUZZ_CHECK((rc == RC_OK) == (told.n == 0) && told.n <= 50, "every fault is told");
+    if (rc == RC_OK) {
+        FUZZ_CHECK(mapping_lint(*s, check_told, &told) == told.n, "so are those of a mapping");
+        told.n = 0;
+        FUZZ_CHECK(mapping_lint_view(*s, check_told, &told) == told.n, "and of a view");
+    }
+    return rc;
+}
+
 void fuzz_one(const uint8_t *p, size_t n)
 {
     struct schema *s = NULL;
@@ -63,7 +94,7 @@ void fuzz_one(const uint8_t *p, size_t n)
     struct order_view *view = NULL;
     struct err e = {""};
     unsigned left = WALKED_FIELDS;
-    enum rc rc = schema_parse((const char *)p, n, &s, &e);
+    enum rc rc = parse(p, n, &s, &e);
     FUZZ_CHECK(rc == RC_OK || (rc == RC_REJECT && fuzz_words(&e) && s == NULL), "a verdict with words");
     if (rc != RC_OK)
         return;
