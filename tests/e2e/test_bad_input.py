@@ -22,6 +22,34 @@ BAD = {
 }
 
 
+def varint(n):
+    n, out = (n << 1) ^ (n >> 63), b""
+    n &= (1 << 64) - 1
+    while n > 0x7f:
+        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
+    return out + bytes([n])
+
+
+def malformed(s):
+    """key -> (bytes on the topic, headers, word of the reason): an order for MAG-1 alone that somebody's program wrote wrongly."""
+    real = next(r for r in s.records("orders", decode=False) if r.headers["warehouses"] == b"MAG-1")
+    frame, avro, headers = real.bytes[:5], real.bytes[5:], list(real.headers.items())
+    names, organization = b"\x02\x0aMAG-1\x00", b"\x08acme"
+    at = avro.rfind(names)          # behind the lines, whose articles name it too
+    check(avro.startswith(organization) and at > 0, "the record is laid out as expected")
+    rest = avro[len(organization):]
+    list_of = lambda block: avro[:at] + block + avro[at + len(names):]
+    cases = {"length": (varint(2 ** 62) + rest, "organization"), "longest": (varint(2 ** 63 - 1) + rest, "organization"),
+             "negative": (varint(-1) + rest, "organization"), "endless": (b"\xff" * 11 + rest, "organization"),
+             "utf8": (b"\x08ac\xffe" + rest, "organization"), "count": (list_of(varint(2 ** 62)), "warehouses"),
+             "least": (list_of(varint(-2 ** 63) + varint(8)), "warehouses"), "size": (list_of(varint(-1) + varint(2 ** 62) + b"\x0aMAG-1\x00"), "warehouses"),
+             "cut": (avro[:-9], ""), "more": (avro + b"\0", "left over"), "empty": (b"", "organization")}
+    made = {f"acme/{900 + n}": (frame + value, headers, word) for n, (value, word) in enumerate(cases.values())}
+    made["acme/950"] = (b"\1" + real.bytes[1:], headers, "first byte")
+    made["acme/951"] = (real.bytes[:4], headers, "")
+    return made
+
+
 def test(s):
     ids = s.generate(150)
     texts = {}
@@ -72,12 +100,24 @@ def test(s):
     for partition in (0, 1):
         for key, value in garbage:
             s.produce("orders", key, value, list(real.headers.items()), partition=partition)
+    evil = malformed(s)
+    for key, (value, headers, _) in evil.items():
+        s.produce("orders", key, value, headers, partition=0)
     s.produce("order-outcomes", b"acme/100001", b"\0\0\0\0\1garbage", partition=0)
     s.produce("order-outcomes", b"acme/100001", b"", partition=0)
     more = s.generate(60, first=200002)
     wait("the orders behind the garbage left the new status", 60, lambda: s.all_alive() and s.xsale.get("counts")[NEW] == 1, 0.2)
     equal({i for i in more if s.statuses()[i] != IMPORTED}, set(), "orders behind the garbage")
     check(len(s.records("orders-dlq", decode=False)) > before, "garbage reached the DLQ")
+    said, letters = {}, {r.key: r.bytes for r in s.records("orders-dlq", decode=False)}
+    for r in s.records("order-outcomes", decode=False):
+        if r.key in evil:
+            said.setdefault(r.key, []).append(s.decode(r.bytes))
+    for key, (value, _, word) in evil.items():
+        found = said.get(key, [])
+        equal([(o["warehouse"], o["result"]) for o in found], [("MAG-1", "REJECTED")], f"outcomes of {key}")
+        check(word in found[0]["reason"], f"the reason of {key} does not name {word!r}: {found[0]['reason']!r}")
+        equal(letters.get(key), value, f"bytes of {key} in the DLQ")
     s.stop()
 
 

@@ -4,6 +4,7 @@
 
 #include "common/contract/avro_json.h"
 #include "common/contract/avro_walk.h"
+#include "common/contract/schema_canon.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { JSON_BYTES = 1 << 26 };
@@ -67,11 +68,24 @@ static void check_documents(const struct schema_node *root, const void *p, size_
     buf_release(&b);
 }
 
+/* avro-c cannot hold a fixed of no bytes. */
+static bool can_hold(const struct schema_node *root)
+{
+    struct buf canon;
+    buf_init(&canon, JSON_BYTES);
+    FUZZ_CHECK(schema_canon_print(root, &canon, NULL) == RC_OK, "the canonical form");
+    bool found = strstr(buf_text(&canon), "\"type\":\"fixed\",\"size\":0}") != NULL;
+    buf_release(&canon);
+    return !found;
+}
+
 void avro_peer_check(const struct schema *s, const unsigned char *p, size_t n, bool exact)
 {
     size_t once_n, twice_n;
     struct err e;
     const struct schema_node *root = schema_root(s);
+    if (!can_hold(root))
+        return;
     avro_value_iface_t *iface = avro_generic_class_from_schema(schema_avro(s));
     FUZZ_CHECK(iface != NULL, avro_strerror());
     char *once = decode_and_encode(iface, p, n, &once_n);
