@@ -14,7 +14,10 @@
 #include "consumer/sql_session.h"
 
 enum { LOAD, WITHDRAW, LOOK, CLOSE }; /* the first two: places of the statements. CLOSE: psqlodbc waits for the server, so it is the thread's too */
-enum { GRACE_MS = 2000, CLOSE_MS = 2000, STUCK_MORE = 16 };
+enum { GRACE_MS = 2000, CLOSE_MS = 2000 };
+/* Beyond the sessions. On a dead route a connection hangs until TCP's keep-alive gives it up, 2 h 11 min by default; a probe every 100 s (erp.probe_max, and the time-outs)
+ * leaves fewer than this behind until then. */
+enum { STUCK_MORE = 128 };
 enum { JOB_RUNS, JOB_ENDED, JOB_LEFT }; /* JOB_LEFT: nobody waits for it; its thread destroys the session */
 
 /* Threads of this process that do not come back. */
