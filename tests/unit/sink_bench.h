@@ -10,7 +10,6 @@
 
 #include <dirent.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,10 +141,10 @@ static inline void bench_destroy(struct bench *b)
 /* The ERP simulator; its url. */
 static inline void simulator_start(struct bench *b)
 {
-    char source[] = __FILE__, script[500];
+    char script[500];
     int in[2], out[2];
     size_t n = 0;
-    (void)snprintf(script, sizeof script, "%s/../sim/erp.py", dirname(source));
+    (void)snprintf(script, sizeof script, "%s/tests/sim/erp.py", BRIDGE_SOURCE);
     assert_int_equal(pipe(in), 0);
     assert_int_equal(pipe(out), 0);
     b->simulator = fork();

@@ -18,11 +18,11 @@ static void put(struct bench *b, const char *key, const char *value)
 
 static void database_empty(const char *directory)
 {
-    char source[] = __FILE__, command[900];
+    char command[900];
     const char *script = getenv("BRIDGE_SQL_SCRIPT");
     if (script == NULL)
-        (void)snprintf(command, sizeof command, "rm -f %s/erp.db*; python3 -c \"import sqlite3; c = sqlite3.connect('%s/erp.db'); c.executescript(open('%s/../../schemas/erp/sqlite.sql').read()); "
-                       "c.execute(\\\"INSERT INTO xsale_blocked_article VALUES ('%s')\\\"); c.commit()\"", directory, directory, dirname(source), REFUSED);
+        (void)snprintf(command, sizeof command, "rm -f %s/erp.db*; python3 -c \"import sqlite3; c = sqlite3.connect('%s/erp.db'); c.executescript(open('%s/schemas/erp/sqlite.sql').read()); "
+                       "c.execute(\\\"INSERT INTO xsale_blocked_article VALUES ('%s')\\\"); c.commit()\"", directory, directory, BRIDGE_SOURCE, REFUSED);
     else
         (void)snprintf(command, sizeof command, "%s", script);
     if (system(command) != 0)
@@ -197,6 +197,33 @@ static void a_new_connection_string_is_taken_after_a_failure(void **state)
     bench_destroy(b);
 }
 
+/* SQLite knows no time-out: a statement that counts for minutes stands for a server that is frozen. */
+static void a_connection_that_hangs_is_left_behind_and_the_others_go_on(void **state)
+{
+    (void)state;
+    struct bench *b = bench_sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 'D' || i FROM (SELECT i FROM n LIMIT :order_id) WHERE i = :order_id");
+    struct order hangs[3], good, late;
+    database_empty(b->directory);
+    set(b, "erp.sql.timeout", "%s", "1s");
+    set(b, "erp.connect_timeout", "%s", "100ms");
+    open_sink(b, "sql");
+    for (int i = 0; i < 3; i++)
+        submit(b, order(&hangs[i], 2000000000, 10 + i, "aa", false));
+    assert_int_equal(load(b, order(&good, 7, 10, "aa", false)), FATE_LOADED); /* on the one that is left */
+    assert_string_equal(good.end.document, "D7");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(finish(b, &hangs[i]), FATE_PAUSE);
+        assert_true(hangs[i].end.v.ambiguous); /* who knows what it still does */
+    }
+    for (int i = 0; i < 8; i++) /* new ones stand in their places */
+        assert_int_equal(load(b, order(&late, 8 + i, 10, "aa", false)), FATE_LOADED);
+    submit(b, order(&hangs[0], 2000000000, 20, "aa", false));
+    int64_t before = loop_now(b->loop);
+    close_sink(b); /* with one more that hangs */
+    assert_true(loop_now(b->loop) - before < 60000);
+    bench_destroy(b);
+}
+
 static unsigned problems_with(const char *const *settings, size_t n, char *text, size_t room)
 {
     const char *overrides[8] = {"kafka.bootstrap.servers=127.0.0.1:1", "registry.url=http://127.0.0.1:1", "erp.sink=sql"};
@@ -244,9 +271,10 @@ int main(void)
         cmocka_unit_test(wrong_settings_are_all_told),
         cmocka_unit_test(a_database_that_is_absent_pauses_and_is_told_until_it_is_there),
         cmocka_unit_test(a_new_connection_string_is_taken_after_a_failure),
+        cmocka_unit_test(a_connection_that_hangs_is_left_behind_and_the_others_go_on), /* last: they count on */
     };
     size_t n = sizeof tests / sizeof *tests;
     if (getenv("BRIDGE_SQL_CONNECTION") != NULL)
-        n -= 2; /* the last two hide a file */
+        n -= 3; /* the last ones are about a file, and a database without time-outs */
     return _cmocka_run_group_tests("sql", tests, n, NULL, NULL);
 }
