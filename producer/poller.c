@@ -7,7 +7,7 @@
 
 #include "common/base/backoff.h"
 
-enum { ORDERS_A_TURN = 200, AGAIN_MS = 1000, AGAIN_MOST_MS = 60 * 1000, AHEAD_MOST = 16 };
+enum { ORDERS_A_TURN = 200, AHEAD_MOST = 16 };
 
 struct ahead { /* a page behind the one at hand */
     struct poller *p;
@@ -57,7 +57,7 @@ struct poller *poller_create(struct loop *l, struct xsale_client *x, const struc
         buf_init(&p->ahead[i].body, (size_t)config_int(c, "xsale.max_body"));
     }
     page_init(&p->page);
-    backoff_init(&p->backoff, AGAIN_MS, AGAIN_MOST_MS, (uint64_t)loop_now(l) + 3);
+    backoff_init(&p->backoff, config_ms(c, "xsale.retry_min"), config_ms(c, "xsale.retry_max"), (uint64_t)loop_now(l) + 3);
     return p;
 }
 

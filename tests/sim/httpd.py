@@ -7,6 +7,7 @@ every simulator: each is taken by the requests whose route matches, a number of 
 import argparse
 import asyncio
 import email.utils
+import gzip
 import json
 import random
 import re
@@ -72,14 +73,15 @@ class BadHttp(Exception):
 class Faults:
     """What goes wrong. A fault is a JSON object:
       route        regular expression for "METHOD /path" ('' = every one)
-      kind         status | hang | cut | drip | html | garbage | close | length | redirect | latency
+      kind         status | hang | cut | drip | html | garbage | close | length | redirect | latency | endless
       count        how many requests it takes (absent: until it is removed)
       skip         how many matching requests pass first
       probability  0..1 (absent: 1)
       process      true: the request takes effect before its answer is spoilt (default for cut, drip, length, latency)
-      status, body, retry_after (seconds as a number, or "date:SECONDS" for an HTTP date), seconds, at (bytes sent before a cut)
+      status, body, retry_after (seconds as a number, or "date:SECONDS" for an HTTP date), seconds, at (bytes sent before a cut),
+      by (length: how many bytes more are promised than come, -N: fewer; absent: 100)
     """
-    KINDS = {"status", "hang", "cut", "drip", "html", "garbage", "close", "length", "redirect", "latency"}
+    KINDS = {"status", "hang", "cut", "drip", "html", "garbage", "close", "length", "redirect", "latency", "endless"}
     AFTER = {"cut", "drip", "length", "latency"}
 
     def __init__(self, seed):
@@ -122,16 +124,18 @@ def retry_after(value):
 
 
 class Server:
-    def __init__(self, handler, control, seed=1):
+    def __init__(self, handler, control, seed=1, compress=False):
+        """compress: gzip for those who accept it."""
+        self.compress = compress
+        self.tls = None             # ssl.SSLContext: the port speaks TLS
         self.handler, self.control = handler, control
         self.faults = Faults(seed)
         self.requests = {}          # route -> count
         self.answers = {}           # status -> count
         self.server = self.control_server = None
         self.port = 0
-        self.tls = None             # ssl.SSLContext: the port speaks TLS
         self.writers = set()
-        self.max_in_flight = self.in_flight = 0
+        self.max_in_flight = self.in_flight = self.compressed = 0
 
     async def start(self, port):
         self.control_server = await asyncio.start_server(lambda r, w: self._serve(r, w, True), "127.0.0.1", 0, limit=HEAD_BYTES)
@@ -243,6 +247,9 @@ class Server:
                 if fault is not None and fault["kind"] == "latency":
                     await asyncio.sleep(fault.get("seconds", 0.1))
                 reply = await self._answer(self.handler, request)
+                if self.compress and "gzip" in (request.header("accept-encoding") or ""):
+                    reply = Reply(reply.status, gzip.compress(reply.body, 1), headers={**reply.headers, "Content-Encoding": "gzip"})
+                    self.compressed += 1
             count = self.requests.setdefault(request.route or f"{request.method} {request.path}", {"requests": 0, "faults": 0})
             count["requests"] += 1
             if fault is None or fault["kind"] == "latency":
@@ -268,6 +275,11 @@ class Server:
         if kind == "html":
             writer.write(self._bytes(Reply(fault.get("status", 200), b"<html><body><h1>Maintenance</h1></body></html>", "text/html")))
             return True
+        if kind == "endless":   # white space for ever, as a body that goes on
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                writer.write(b"4000\r\n" + b" " * 0x4000 + b"\r\n")
+                await writer.drain()
         if kind == "hang":
             await asyncio.sleep(fault.get("seconds", 3600))
             return False
@@ -279,7 +291,7 @@ class Server:
             await writer.drain()
             return False
         if kind == "length":    # a Content-Length that promises more than comes
-            writer.write(re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % (len(data) - head + 100), data, count=1))
+            writer.write(re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % (len(data) - head + fault.get("by", 100)), data, count=1))
             await writer.drain()
             return False
         if kind == "cut":
@@ -314,7 +326,7 @@ class Server:
         elif what == ("GET", "/_sim/faults"):
             return Reply(200, self.faults.show())
         elif what == ("GET", "/_sim/requests"):
-            return Reply(200, {"routes": self.requests, "answers": self.answers, "maxInFlight": self.max_in_flight})
+            return Reply(200, {"routes": self.requests, "answers": self.answers, "maxInFlight": self.max_in_flight, "compressed": self.compressed})
         elif what == ("POST", "/_sim/down"):
             await self.down()
         elif what == ("POST", "/_sim/up"):

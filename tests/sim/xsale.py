@@ -300,6 +300,12 @@ class Xsale:
     def control_statuses(self, q, body):
         return Reply(200, self.statuses)
 
+    def control_rename(self, q, body):
+        """{"from": name, "to": name}: what an administrator does in xSale."""
+        status = self.status_id(body["from"])
+        self.statuses[status] = body["to"]
+        return Reply(200, {"id": status})
+
     def control_settings(self, q, body):
         """{"life": [access, id], "change_status": bool, "expire": true, "password": "..."}"""
         self.life = body.get("life", self.life)
@@ -322,6 +328,7 @@ CONTROL = """  POST   /_sim/generate                {"count": 500, "first": 1000
   POST   /_sim/orders/ID/delete
   GET    /_sim/orders/ID/source        the exact bytes; /_sim/sources: of all, in base64
   GET    /_sim/statuses, /_sim/tokens
+  POST   /_sim/rename                  {"from": "Nowe", "to": "Nowiutkie"}: a status, as an administrator does it
   POST   /_sim/settings                {"life": [access, id], "change_status": false, "expire": true, "password": "..."}
 """
 
@@ -351,11 +358,13 @@ def main():
     p.add_argument("--change-status", default="body", choices=["body", "query"], help="where the new status is looked for")
     p.add_argument("--change-status-field", default="StatusId", help="its name there")
     p.add_argument("--allow-query", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the list that is accepted and ignored; may be given several times")
+    p.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="https, with these PEM files")
+    p.add_argument("--gzip", action="store_true", help="compress for those who accept it")
     args = p.parse_args()
     args.page_parameter = args.page_parameter or ("page" if args.paging == "page" else "offset")
     args.page_size_parameter = args.page_size_parameter or ("pageSize" if args.paging == "page" else "limit")
     xsale = Xsale(args)
-    run(Server(xsale.handle, xsale.control, args.seed), args)
+    run(Server(xsale.handle, xsale.control, args.seed, args.tls, args.gzip), args)
 
 
 if __name__ == "__main__":

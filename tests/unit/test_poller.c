@@ -269,7 +269,7 @@ static void a_page_that_fails_or_is_cut_is_asked_for_again_and_never_ends_the_po
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         reply(b, bad[i].end, bad[i].body);
         assert_null(shop.open); /* not at once */
-        turn(b, 61 * 1000);
+        turn(b, 301 * 1000);
         assert_int_equal(shop.open->index, 1);
         assert_int_equal(b->complete, 0);
     }
@@ -370,11 +370,11 @@ static void a_page_ahead_that_fails_is_asked_for_again_in_its_turn(void **state)
     assert_int_equal(shop.open->index, 2);
     reply(b, XSALE_OK, "[{\"Id\":4},{\"Id\":5}"); /* cut, in its turn */
     assert_int_equal(b->complete, 0);
-    turn(b, 61 * 1000);
+    turn(b, 301 * 1000);
     assert_int_equal(shop.open->index, 2);
     reply(b, XSALE_OK, "[{\"Id\":4},{\"Id\":5}]");
     reply_to(b, shop.open, XSALE_REFUSED, ""); /* awaited when it failed */
-    turn(b, 61 * 1000);
+    turn(b, 301 * 1000);
     struct xsale_call *wanted = shop.open;
     while (wanted != NULL && wanted->index != 3)
         wanted = wanted->next;
