@@ -241,6 +241,7 @@ static void on_login(void *arg, const struct http_reply *reply)
     backoff_reset(&a->soon);
     a->login++;
     a->unproven = true;
+    health_set(a->n.health, "xsale", HEALTH_UP, NULL, NULL);
     a->n.count(a->n.count_arg, XSALE_COUNT_LOGINS, 1);
     log_event(a->n.log, LOG_INFO, "login", NULL, "logged in to xSale",
               LOG_I("renewed_in_s", (a->renew_at - loop_now(a->n.loop)) / 1000));

@@ -59,8 +59,13 @@ static void release_call(struct xsale_call *call)
 
 void xsale_cancel(struct xsale_call *call)
 {
-    if (call != NULL)
-        release_call(call);
+    if (call == NULL)
+        return;
+    struct xsale_line *x = call->line;
+    bool failing = call->backoff.failures > 0;
+    release_call(call);
+    if (failing && x->pending == 0) /* a replica that stands by must not show for ever what failed last */
+        health_set(x->health, "xsale", HEALTH_UP, NULL, "nothing is asked of it now");
 }
 
 static const char *method(const struct xsale_call *call)

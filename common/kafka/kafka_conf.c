@@ -32,6 +32,7 @@ static const struct property defaults[] = {
 /* Of the classic group protocol: the other one refuses them. */
 static const struct property classic[] = {
     {"session.timeout.ms", "45000", CONSUME}, /* with less, a restart of the broker redelivers (measured) */
+    {"heartbeat.interval.ms", "1000", CONSUME}, /* a member hears of another one's leaving with its next heartbeat: takeover within two seconds */
     {"partition.assignment.strategy", "range", CONSUME},
 };
 

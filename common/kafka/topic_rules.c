@@ -1,5 +1,6 @@
 #include "common/kafka/topic_rules.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct topic_row topic_table[TOPIC_COUNT] = {
@@ -95,6 +96,15 @@ bool topic_rules_wrong_time(int topic, const struct topic_seen *seen)
 {
     const char *wanted = topic_table[topic].timestamp;
     return wanted != NULL && seen->timestamp[0] != '\0' && strcmp(seen->timestamp, wanted) != 0;
+}
+
+bool topic_rules_short_retention(int topic, const struct topic_seen *seen)
+{
+    const char *wanted = topic_table[topic].retention;
+    if (wanted == NULL || seen->retention[0] == '\0')
+        return false;
+    long long kept = strtoll(seen->retention, NULL, 10); /* -1: for ever */
+    return kept >= 0 && kept < strtoll(wanted, NULL, 10);
 }
 
 void topic_rules_command(int topic, const char *prefix, const char *servers, int partitions, struct buf *out)

@@ -81,6 +81,9 @@ static void judge(struct topics *t)
         if (topic_rules_wrong_time(i, &t->seen[i]))
             log_fact(t->log, LOG_WARN, "topics", NULL, "record times are not the broker's", LOG_S("topic", t->names[i]),
                      LOG_S("message.timestamp.type", t->seen[i].timestamp), LOG_S("wanted", topic_table[i].timestamp));
+        if (topic_rules_short_retention(i, &t->seen[i]))
+            log_fact(t->log, LOG_WARN, "topics", NULL, "records are deleted sooner than designed: an outage that lasts longer loses orders", LOG_S("topic", t->names[i]),
+                     LOG_S("retention.ms", t->seen[i].retention), LOG_S("wanted", topic_table[i].retention));
     }
     enum rc rc = topic_rules_check(t->seen, config_text(t->config, "topics.prefix"), servers(t), &e);
     if (rc == RC_OK)
@@ -296,6 +299,8 @@ static void read_settings(struct topics *t, const rd_kafka_ConfigResource_t *r)
             (void)snprintf(seen->cleanup, sizeof seen->cleanup, "%s", value);
         if (value != NULL && strcmp(name, "message.timestamp.type") == 0)
             (void)snprintf(seen->timestamp, sizeof seen->timestamp, "%s", value);
+        if (value != NULL && strcmp(name, "retention.ms") == 0)
+            (void)snprintf(seen->retention, sizeof seen->retention, "%s", value);
     }
 }
 

@@ -358,13 +358,12 @@ def main():
     p.add_argument("--change-status", default="body", choices=["body", "query"], help="where the new status is looked for")
     p.add_argument("--change-status-field", default="StatusId", help="its name there")
     p.add_argument("--allow-query", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the list that is accepted and ignored; may be given several times")
-    p.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="https, with these PEM files")
     p.add_argument("--gzip", action="store_true", help="compress for those who accept it")
     args = p.parse_args()
     args.page_parameter = args.page_parameter or ("page" if args.paging == "page" else "offset")
     args.page_size_parameter = args.page_size_parameter or ("pageSize" if args.paging == "page" else "limit")
     xsale = Xsale(args)
-    run(Server(xsale.handle, xsale.control, args.seed, args.tls, args.gzip), args)
+    run(Server(xsale.handle, xsale.control, args.seed, args.gzip), args)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@
 
 static const struct topic_seen good[TOPIC_COUNT] = {
     [TOPIC_ORDERS] = {6, "delete", "LogAppendTime"}, [TOPIC_STATE] = {1, "compact", "LogAppendTime"},
-    [TOPIC_OUTCOMES] = {6, "delete", "CreateTime"},  [TOPIC_STATUS] = {6, "compact,delete", "CreateTime"},
+    [TOPIC_OUTCOMES] = {.partitions = 6, .cleanup = "delete", .timestamp = "CreateTime"},  [TOPIC_STATUS] = {6, "compact,delete", "CreateTime"},
     [TOPIC_DLQ] = {1, "delete", "CreateTime"},
 };
 
@@ -27,7 +27,7 @@ static void topics_as_designed_are_fine(void **state)
 {
     (void)state;
     struct err e = {""};
-    struct topic_seen none[TOPIC_COUNT] = {{0, "", ""}};
+    struct topic_seen none[TOPIC_COUNT] = {{.partitions = 0}};
     assert_int_equal(check(good, &e), RC_OK);
     assert_int_equal(check(none, &e), RC_OK);
     for (int i = 0; i < TOPIC_COUNT; i++)
@@ -86,7 +86,7 @@ static void partition_counts_that_do_not_join_are_refused(void **state)
 static void times_that_are_not_the_brokers_are_noticed(void **state)
 {
     (void)state;
-    struct topic_seen seen = {6, "delete", "CreateTime"};
+    struct topic_seen seen = {.partitions = 6, .cleanup = "delete", .timestamp = "CreateTime"};
     assert_true(topic_rules_wrong_time(TOPIC_ORDERS, &seen));
     assert_true(topic_rules_wrong_time(TOPIC_STATE, &seen));
     assert_false(topic_rules_wrong_time(TOPIC_OUTCOMES, &seen));
@@ -117,6 +117,20 @@ static struct topics *ask(struct kafka_rig *rig, unsigned wanted, struct answer 
     memset(a, 0, sizeof *a);
     assert_int_equal(topics_create(rig->loop, rig->worker, rig->config, rig->log, NULL, wanted, on_done, a, &t, &e), RC_OK);
     return t;
+}
+
+static void records_that_are_deleted_sooner_are_noticed(void **state)
+{
+    (void)state;
+    struct topic_seen seen = {.partitions = 6, .retention = "3600000"};
+    assert_true(topic_rules_short_retention(TOPIC_ORDERS, &seen));
+    assert_false(topic_rules_short_retention(TOPIC_STATE, &seen)); /* compacted only */
+    strcpy(seen.retention, "2592000000");
+    assert_false(topic_rules_short_retention(TOPIC_ORDERS, &seen));
+    strcpy(seen.retention, "-1");
+    assert_false(topic_rules_short_retention(TOPIC_ORDERS, &seen));
+    strcpy(seen.retention, "");
+    assert_false(topic_rules_short_retention(TOPIC_ORDERS, &seen));
 }
 
 static void finds_topics_on_a_broker_without_admin_answers(void **state)
@@ -189,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_dangerous_clean_up_is_refused_with_the_command_that_mends_it),
         cmocka_unit_test(partition_counts_that_do_not_join_are_refused),
         cmocka_unit_test(times_that_are_not_the_brokers_are_noticed),
+        cmocka_unit_test(records_that_are_deleted_sooner_are_noticed),
         cmocka_unit_test(finds_topics_on_a_broker_without_admin_answers),
         cmocka_unit_test(refuses_counts_that_do_not_join),
         cmocka_unit_test(waits_for_missing_topics_and_an_absent_broker),

@@ -755,7 +755,9 @@ static void a_cancelled_call_is_silent_wherever_it_stands(void **state)
     call = xsale_get_order(b->x, 7, on_done, b);
     turn(b, 0);
     answer_status(b, 500, "");
+    assert_false(health_ready(b->health));
     xsale_cancel(call);
+    assert_true(health_ready(b->health)); /* nobody asks, so nobody would say that it works again */
     turn(b, 86400 * 1000);
     call = xsale_get_order(b->x, 7, on_done, b); /* waits for tokens */
     turn(b, 0);
