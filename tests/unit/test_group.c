@@ -232,14 +232,8 @@ static void is_resumed_after_a_rebalance(void **state)
     kafka_rig_until(&rig, &a.records, 10, 20000);
     join_group(&b, &rig, "g");
     kafka_rig_until(&rig, &a.revoked, 1, 20000);
-<<<<<<< HEAD
     for (int i = 0; i < 20 && (i < 4 || a.parts + b.parts != 1); i++) /* the mock rebalances more than once */
         kafka_rig_for(&rig, 1000);
-=======
-    kafka_rig_for(&rig, 4000);
-    for (int i = 0; a.parts + b.parts != 1 && i < 40; i++)
-        kafka_rig_for(&rig, 500);
->>>>>>> d6fea48 (Wait for the rebalance in the group's test)
     assert_int_equal(a.parts + b.parts, 1);
     struct member *owner = a.parts == 1 ? &a : &b;
     kafka_rig_until(&rig, &owner->records, owner == &a ? 60 : 50, 20000);
