@@ -48,6 +48,7 @@ static const struct sql_fate_row running[] = {
     {LITE, "", 13, FATE_PAUSE, false, false, "no space left"},
 
     {MY, "", 1213, FATE_AGAIN, false, true, "a deadlock"},
+    {MY, "", 1020, FATE_AGAIN, false, true, "another transaction was first"},
     {MY, "", 1205, FATE_PARK, false, true, "locked in the ERP"},
     {MY, "", 1969, FATE_PAUSE, false, false, "the statement took too long: see erp.sql.timeout"},
     {MY, "", 3024, FATE_PAUSE, false, false, "the statement took too long: see erp.sql.timeout"},

@@ -40,6 +40,7 @@ static void each_case_has_its_fate(void **state)
         {PG, SQL_STAGE_EXECUTE, "40P01", 1, "ERROR: deadlock", FATE_AGAIN, false},
         {PG, SQL_STAGE_EXECUTE, "55P03", 1, "ERROR: lock", FATE_PARK, false},
         {MY, SQL_STAGE_EXECUTE, "40001", 1213, "Deadlock", FATE_AGAIN, false},
+        {MY, SQL_STAGE_EXECUTE, "HY000", 1020, "Record has changed", FATE_AGAIN, false},
         {MY, SQL_STAGE_EXECUTE, "HY000", 1205, "Lock wait", FATE_PARK, false},
         {LITE, SQL_STAGE_EXECUTE, "HY000", 5, "database is locked", FATE_PAUSE, false},
         {MS, SQL_STAGE_EXECUTE, "40001", 1205, "deadlock victim", FATE_AGAIN, false},
