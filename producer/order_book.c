@@ -135,6 +135,7 @@ static enum rc take_state(struct order_book *b, const struct order_state *state)
     e->withdrawn = state->withdrawn;
     e->schema_id = state->schema_id;
     e->state = state->closed ? CLOSED : OPEN;
+    e->look_due = state->closed ? 1 : 0; /* at once: nobody knows when it was looked at last */
     e->complete = false; /* the ledger is read again from the last row of every known order: it will tell */
     e->closed_poll = b->poll;
     return RC_OK;

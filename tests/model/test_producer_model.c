@@ -123,6 +123,8 @@ void world_order_stored(const struct rec *r)
 {
     static const char *const words[2][2] = {{"published twice", "withdrawn without a cause"}, {"offered after a withdrawal without a cause", "withdrawn twice"}};
     const struct rec *before = newest_of(r->k);
+    if (the->put_p[r->k] != 0 && the->put_p[r->k] < r->round && r->t - the->put_at[r->k] < 3600000)
+        the->crossed[r->k] = true;
     say("PUBLISHED %d p %" PRId64 " rev %d cause %d names %u%s%s", r->k, r->p, r->rev, r->cause, r->named, r->wd ? " withdrawn" : "", r->replayed ? " by hand" : "");
     if (before != NULL && !r->replayed && !the->woken) {
         if (r->p <= before->p)
@@ -165,7 +167,7 @@ void world_loaded(const struct rec *r)
     const struct shop_order *x = &the->shop[r->k];
     const struct rec *newest = newest_of(r->k);
     bool taken_out = x->there && x->by_person && x->status == STATUS_CANCELLED && r->cause < x->cause;
-    if (taken_out && the->polls > x->polls + 15 && the->now - x->since > 2 * 3600000 && newest == r && !r->replayed && !the->woken && !the->crossed[r->k])
+    if (taken_out && the->polls > x->polls + 60 && the->now - x->since > 2 * 3600000 && newest == r && !r->replayed && !the->woken && !the->crossed[r->k])
         broke("loaded long after a person took it out", r->k);
 }
 
@@ -300,6 +302,7 @@ static void edit(int k)
         return;
     by_person(k);
     x->c = (struct content){.rev = x->cause, .whs = 1 + (unsigned)dice(3), .bad = chance(15)};
+    the->bare[k] &= ~((uint64_t)1 << x->cause % 64);
     if (x->c.bad)
         now_bare(k);
     say("-- %d is edited: rev %d warehouses %u%s", k, x->c.rev, x->c.whs, x->c.bad ? ", cannot become a record" : "");

@@ -73,6 +73,7 @@ struct world {
     size_t recs_n;
     struct out outs[RECORDS_MAX];
     size_t outs_n;
+    int64_t put_p[KEYS], put_at[KEYS]; /* the publication for which the updater set a status last, and the broker's time then */
     bool down[WAREHOUSES], rejects[KEYS][WAREHOUSES], put_refused, broker_down;
     unsigned polls; /* complete ones */
     bool shown[KEYS]; /* in this poll */

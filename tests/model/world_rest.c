@@ -199,6 +199,8 @@ static bool settle(int k)
         say("PUT %d status %d", k, wanted);
         for (size_t i = 0; i < the->recs_n; i++)
             the->crossed[k] = the->crossed[k] || (the->recs[i].k == k && (the->recs[i].round > v->p || (the->recs[i].replayed && the->recs[i].p == v->p)));
+        the->put_p[k] = v->p;
+        the->put_at[k] = 1795000000000 + the->now;
         x->status = wanted;
         x->by_person = false;
     }
