@@ -1,5 +1,4 @@
-/* Kafka: topics in memory; the producer's publisher, readers, committed positions and writer schemas on them. Idempotence is the broker's: what is stored of a
- * partition is stored in order, and once. */
+/* Kafka: topics in memory; the producer's readers, committed positions and writer schemas on them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,23 +7,11 @@
 #include "common/contract/order_key.h"
 #include "common/contract/order_view.h"
 #include "common/kafka/frame.h"
-#include "common/kafka/publisher.h"
 #include "common/kafka/reader.h"
 #include "producer/group_position.h"
-#include "tests/model/world.h"
+#include "tests/model/world_topics.h"
 
-enum { PARTITIONS = 2, HEADERS = 12, TEXT = 64, FLIGHTS = 64, READERS = 4, ROOM = 6 };
-
-struct stored {
-    char key[TEXT];
-    size_t key_n;
-    unsigned char *value; /* NULL: a tombstone */
-    size_t value_n;
-    char names[HEADERS][TEXT], values[HEADERS][TEXT];
-    size_t headers_n;
-    int64_t ts;
-    bool compacted; /* gone */
-};
+enum { PARTITIONS = 2, READERS = 4 };
 
 struct log_part {
     struct stored **all; /* n of cap, owned */
@@ -37,7 +24,6 @@ static struct {
     struct schema *schemas[SCHEMAS_END];
     struct record_writer writers[SCHEMAS_END];
     struct order_view *view;
-    struct stored *frozen;
 } kafka;
 
 static int partitions_of(int topic)
@@ -45,7 +31,7 @@ static int partitions_of(int topic)
     return topic == TOPIC_ORDERS || topic == TOPIC_STATUS ? PARTITIONS : 1;
 }
 
-static int topic_of(const char *name)
+int world_topic(const char *name)
 {
     for (int i = 0; i < TOPIC_COUNT; i++)
         if (strcmp(topic_table[i].name, name + strlen("xsale.")) == 0)
@@ -58,14 +44,14 @@ static int partition_of(int topic, const char *key)
     return partitions_of(topic) == 1 ? 0 : (key[strlen(key) - 1] - '0') % PARTITIONS;
 }
 
-static void stored_free(struct stored *s)
+void stored_free(struct stored *s)
 {
     if (s != NULL)
         free(s->value);
     free(s);
 }
 
-static struct stored *stored_copy(const struct kafka_record *r)
+struct stored *stored_copy(const struct kafka_record *r)
 {
     struct stored *s = calloc(1, sizeof *s);
     need(s != NULL && r->key_n < TEXT && r->headers_n <= HEADERS);
@@ -164,7 +150,7 @@ static void tell_outcome(const struct stored *s)
     outcome_destroy(o);
 }
 
-static void append(int topic, struct stored *s)
+void world_append(int topic, struct stored *s)
 {
     struct log_part *part = &kafka.parts[topic][partition_of(topic, s->key)];
     s->ts = 1795000000000 + the->now; /* the broker's clock */
@@ -221,7 +207,7 @@ void world_ledger_append(int k, const struct ledger_row *row)
     frame_put(&value, SCHEMA_OF_STATUS);
     if (ledger_row_encode(row, &value, &e) != RC_OK)
         abort();
-    append(TOPIC_STATUS, stored_copy(&(struct kafka_record){.key = key, .key_n = key_n, .value = value.p, .value_n = value.n}));
+    world_append(TOPIC_STATUS, stored_copy(&(struct kafka_record){.key = key, .key_n = key_n, .value = value.p, .value_n = value.n}));
     buf_release(&value);
 }
 
@@ -244,118 +230,8 @@ void world_replay(int k)
         return;
     int n = snprintf(publication, sizeof publication, "%" PRId64, newest->p + 1);
     struct kafka_header headers[] = {{"publication", publication, (size_t)n}, {"replayed", "x", 1}};
-    append(TOPIC_ORDERS, stored_copy(&(struct kafka_record){.key = old->key, .key_n = old->key_n, .value = old->value, .value_n = old->value_n,
+    world_append(TOPIC_ORDERS, stored_copy(&(struct kafka_record){.key = old->key, .key_n = old->key_n, .value = old->value, .value_n = old->value_n,
                                                             .headers = headers, .headers_n = 2}));
-}
-
-/* ---- publisher */
-
-static struct flight {
-    int topic;
-    struct stored *record; /* owned until it is stored */
-    bool done;             /* stored */
-    publisher_done_fn *fn;
-    void *arg;
-} air[FLIGHTS]; /* air_n, oldest first */
-static size_t air_n, room;
-static bool wants_room;
-
-struct publisher *world_publisher(void)
-{
-    return (struct publisher *)air; /* never looked into */
-}
-
-enum rc publisher_send(struct publisher *p, const struct kafka_record *r, publisher_done_fn *done, void *arg, struct err *e)
-{
-    (void)p;
-    (void)e;
-    if (air_n >= room) {
-        wants_room = true;
-        return RC_RETRY;
-    }
-    air[air_n++] = (struct flight){.topic = topic_of(r->topic), .record = stored_copy(r), .fn = done, .arg = arg};
-    return RC_OK;
-}
-
-static struct flight take(size_t i)
-{
-    struct flight f = air[i];
-    memmove(&air[i], &air[i + 1], (--air_n - i) * sizeof f);
-    return f;
-}
-
-/* The oldest flight of a random topic that is stored, or not. FLIGHTS: none. */
-static size_t pick(bool done)
-{
-    size_t topic = dice(TOPIC_COUNT);
-    for (size_t n = 0; n < TOPIC_COUNT; n++, topic = (topic + 1) % TOPIC_COUNT)
-        for (size_t i = 0; i < air_n; i++)
-            if (air[i].topic == (int)topic && air[i].done == done)
-                return i;
-    return FLIGHTS;
-}
-
-bool world_publisher_store(void)
-{
-    size_t i = the->broker_down ? FLIGHTS : pick(false);
-    if (i == FLIGHTS)
-        return false;
-    struct stored *s = air[i].record;
-    air[i].record = NULL;
-    air[i].done = true;
-    append(air[i].topic, s);
-    return true;
-}
-
-static void acknowledge(size_t i, enum rc rc)
-{
-    struct flight f = take(i);
-    stored_free(f.record);
-    f.fn(f.arg, &(struct publisher_ack){rc, 0, 0, ""});
-}
-
-bool world_publisher_acknowledge(void)
-{
-    size_t i = pick(true);
-    if (i == FLIGHTS)
-        return false;
-    acknowledge(i, RC_OK);
-    room = 1 + dice(ROOM);
-    if (wants_room && air_n < room && the->tenure != NULL) {
-        wants_room = false;
-        tenure_room(the->tenure);
-    }
-    return true;
-}
-
-void publisher_drop_waiting(struct publisher *p)
-{
-    (void)p;
-    for (size_t n = dice(air_n + 1); n > 0; n--)
-        (void)world_publisher_store();
-    size_t n = air_n;
-    while (n-- > 0)
-        acknowledge(0, RC_RETRY);
-}
-
-void world_publisher_crash(bool freeze)
-{
-    for (size_t i = 0; i < air_n && freeze && kafka.frozen == NULL; i++)
-        if (air[i].topic == TOPIC_ORDERS && !air[i].done) {
-            kafka.frozen = air[i].record;
-            air[i].record = NULL;
-            air[i].done = true; /* never stored by this process */
-        }
-}
-
-void world_publisher_wake(void)
-{
-    if (kafka.frozen == NULL)
-        return;
-    the->woken = true;
-    say("a stopped replica wakes up");
-    append(TOPIC_ORDERS, kafka.frozen);
-    kafka.frozen = NULL;
 }
 
 /* ---- readers */
@@ -397,7 +273,7 @@ enum rc reader_create(struct loop *l, struct worker *w, const struct config *c, 
     need(r < readers + READERS && starts_n <= PARTITIONS);
     *r = (struct reader){.used = true, .n = starts_n, .ops = *ops, .arg = arg};
     for (size_t i = 0; i < starts_n; i++) {
-        int topic = topic_of(starts[i].topic);
+        int topic = world_topic(starts[i].topic);
         const struct log_part *part = &kafka.parts[topic][starts[i].partition];
         snprintf(r->at[i].name, TEXT, "%s", starts[i].topic);
         r->at[i].topic = topic;
@@ -602,21 +478,13 @@ void world_kafka_open(void)
         abort();
 }
 
-static void empty_air(void)
-{
-    while (air_n > 0)
-        stored_free(take(0).record);
-}
-
 void world_kafka_restart(void)
 {
-    empty_air();
+    world_publisher_restart();
     memset(readers, 0, sizeof readers);
     memset(&positions, 0, sizeof positions);
     loop_timer_clear(world_loop(), &waiting_timer);
     waiting = NULL;
-    wants_room = false;
-    room = 1 + dice(ROOM);
     for (int i = 0; i < SCHEMAS_END; i++)
         known[i] = chance(80);
 }
@@ -633,8 +501,7 @@ void world_kafka_reset(void)
         }
     for (int p = 0; p < PARTITIONS; p++)
         kafka.committed[p] = -1;
-    stored_free(kafka.frozen);
-    kafka.frozen = NULL;
+    world_publisher_reset();
     world_kafka_restart();
 }
 
