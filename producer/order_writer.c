@@ -13,7 +13,7 @@
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/topics.h"
 
-enum { RECORD_BYTES = 64 << 20, TOPIC_BYTES = 250, NUMBER_TEXT = 24, TRACE_TEXT = 56, NOTES_WAIT_MS = 60 * 1000 };
+enum { RECORD_BYTES = 64 << 20, TOPIC_BYTES = 250, NUMBER_TEXT = 24, TRACE_TEXT = 56, TRACE_BYTES = 24, NOTES_WAIT_MS = 60 * 1000 };
 
 struct flight {
     struct flight *next, *prev;
@@ -45,6 +45,8 @@ struct order_writer {
     struct flight *oldest;
     struct flight *half; /* a refusal whose dead letter is sent and whose outcome found no room */
     size_t in_air;
+    unsigned char random[10 * TRACE_BYTES]; /* at most 256: getentropy */
+    size_t random_left;
 };
 
 struct order_writer *order_writer_create(const struct order_writer_needs *needs)
@@ -277,16 +279,22 @@ enum rc order_writer_nameless(struct order_writer *w, const struct order_facts *
 
 /* ---- orders and notes */
 
-/* W3C Trace Context, version 00: a fresh trace for each publication. */
-static void print_traceparent(char out[TRACE_TEXT])
+/* W3C Trace Context, version 00: a fresh trace for each publication. Random bytes are fetched for many at a time. */
+static void print_traceparent(struct order_writer *w, char out[TRACE_TEXT])
 {
-    unsigned char bytes[24];
-    char hex[sizeof bytes * 2 + 1];
-    if (getentropy(bytes, sizeof bytes) != 0) /* not before the kernel has entropy */
-        memset(bytes, 1, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", bytes[i]); /* fits */
-    (void)snprintf(out, TRACE_TEXT, "00-%.32s-%.16s-01", hex, hex + 32); /* fits */
+    static const char digits[] = "0123456789abcdef";
+    static const char shape[] = "00-tttttttttttttttttttttttttttttttt-ssssssssssssssss-01";
+    if (w->random_left < TRACE_BYTES) {
+        if (getentropy(w->random, sizeof w->random) != 0) /* not before the kernel has entropy */
+            memset(w->random, 1, sizeof w->random);
+        w->random_left = sizeof w->random;
+    }
+    const unsigned char *bytes = w->random + (w->random_left -= TRACE_BYTES);
+    for (size_t i = 0, digit = 0; i < sizeof shape; i++) {
+        bool drawn = shape[i] == 't' || shape[i] == 's';
+        out[i] = drawn ? digits[bytes[digit / 2] >> (digit % 2 == 0 ? 4 : 0) & 15] : shape[i];
+        digit += drawn;
+    }
 }
 
 static enum rc send_order(struct order_writer *w, struct flight *f, const struct order_facts *facts, const struct order_book_offer *offer,
@@ -295,7 +303,7 @@ static enum rc send_order(struct order_writer *w, struct flight *f, const struct
     char key[ORDER_KEY_BYTES], publication[NUMBER_TEXT], trace[TRACE_TEXT];
     size_t key_n = order_key_format(key, w->n.organization, facts->order_id);
     int publication_n = snprintf(publication, sizeof publication, "%" PRId64, offer->publication);
-    print_traceparent(trace);
+    print_traceparent(w, trace);
     buf_reset(&w->list);
     warehouse_set_print(&offer->warehouses, &w->list);
     const char *list = buf_text(&w->list);

@@ -179,7 +179,7 @@ const struct config_key config_table[] = {
     {.section = "publisher", .key = "queue_records", .type = CONFIG_INT, .initial = "10000", .min = 1, .max = 1000000,
      .programs = CONFIG_EVERY,
      .doc = "Records that wait for the broker at most."},
-    {.section = "publisher", .key = "queue_bytes", .type = CONFIG_SIZE, .initial = "16m", .min = 65536,
+    {.section = "publisher", .key = "queue_bytes", .type = CONFIG_SIZE, .initial = "4m", .min = 65536,
      .max = INT64_C(2147483648), .programs = CONFIG_EVERY,
      .doc = "Bytes that wait for the broker at most."},
     {.section = "consumer", .key = "warehouse", .type = CONFIG_TEXT, .programs = CONFIG_CONSUMER | CONFIG_REPLAY,

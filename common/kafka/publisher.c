@@ -397,9 +397,10 @@ static const void *copy(unsigned char **at, const void *p, size_t n)
 static struct item *item_create(const struct kafka_record *r, size_t size)
 {
     size_t table = r->headers_n * sizeof(struct kafka_header);
-    struct item *it = calloc(1, sizeof *it + table + size + 1); /* + 1: an empty value still has an address inside */
+    struct item *it = malloc(sizeof *it + table + size + 1); /* + 1: an empty value still has an address inside */
     if (it == NULL)
         return NULL;
+    *it = (struct item){.next = NULL};
     unsigned char *at = (unsigned char *)(it + 1) + table;
     it->size = sizeof *it + table + size + 1;
     it->partition = r->partition;

@@ -8,7 +8,7 @@
 
 #include "common/base/buf.h"
 
-enum { IDLE_MAX = 64, HEADERS_MAX = 256 * 1024, RETRY_AFTER_MAX_S = 86400 };
+enum { IDLE_MAX = 64, HEADERS_MAX = 256 * 1024, RETRY_AFTER_MAX_S = 86400, RESERVE_MOST = 4 * 1024 * 1024 };
 
 enum call_state { CALL_QUEUED, CALL_RUNNING, CALL_ENDED };
 
@@ -81,6 +81,10 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     struct http_call *call = arg;
     size_t bytes = size * n; /* at most CURL_MAX_WRITE_SIZE */
     size_t before = call->body.n;
+    curl_off_t whole = 0;
+    if (before == 0 && curl_easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &whole) == CURLE_OK && whole > (curl_off_t)bytes &&
+        whole < RESERVE_MOST && (size_t)whole < call->client->settings.max_body)
+        (void)buf_reserve(&call->body, (size_t)whole + 1); /* what it says it is; one allocation instead of a dozen */
     buf_put(&call->body, p, bytes);
     if (!buf_failed(&call->body))
         return bytes;
