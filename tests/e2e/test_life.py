@@ -36,7 +36,7 @@ def later_schema(s):
 def schema_change(s):
     ids = s.generate(5)
     s.start(s.producer)
-    wait("five orders to be published", 60, lambda: len(s.records("orders")) == 5, 0.3)
+    wait("five orders to be published", 60, lambda: s.producer.published() == 5)
     s.stop(s.producer)
     s.write_config(producer={"schema": later_schema(s)})
     s.start(s.producer)
