@@ -10,6 +10,7 @@
 #include "consumer/erp_check.h"
 #include "consumer/erp_sink.h"
 #include "consumer/erp_view.h"
+#include "consumer/fate_rules.h"
 #include "consumer/loader.h"
 
 struct state {
@@ -37,6 +38,7 @@ static void check(const struct config *c, struct config_problems *problems)
     registry_check(c, problems);
     check_warehouse(c, problems);
     erp_view_check(c, problems);
+    fate_rules_check(c, problems);
     if (ops == NULL)
         config_problem(c, problems, "erp.sink", "this build has no such sink; it has http, sql and file");
     else

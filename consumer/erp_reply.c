@@ -66,6 +66,42 @@ bool erp_reply_document(const char *body, size_t n, const char *pointer, char ou
     return length > 0 && length < ERP_DOCUMENT_BYTES;
 }
 
+bool erp_reply_header(const char *value, size_t n, char out[ERP_DOCUMENT_BYTES])
+{
+    if (n == 0 || n >= ERP_DOCUMENT_BYTES || utf8_check(value, n) != n)
+        return false;
+    memcpy(out, value, n);
+    out[n] = '\0';
+    return true;
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool erp_reply_location(const char *value, char out[ERP_DOCUMENT_BYTES])
+{
+    char text[ERP_DOCUMENT_BYTES];
+    const char *path = strstr(value, "://");
+    path = path != NULL ? path + 3 + strcspn(path + 3, "/?#") : value; /* behind the host */
+    size_t n = strcspn(path, "?#"), used = 0;
+    while (n > 0 && path[n - 1] == '/')
+        n--;
+    size_t begin = n;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    for (size_t i = begin; i < n && used < sizeof text; i++) {
+        bool coded = path[i] == '%' && n - i > 2 && hex_digit(path[i + 1]) >= 0 && hex_digit(path[i + 2]) >= 0;
+        int c = coded ? hex_digit(path[i + 1]) * 16 + hex_digit(path[i + 2]) : path[i];
+        if (c == 0)
+            return false;
+        text[used++] = (char)c;
+        i += coded ? 2 : 0;
+    }
+    return erp_reply_header(text, used, out);
+}
+
 static const char *member_text(const json_t *object)
 {
     static const char *const names[] = {"error", "message", "detail", "title", "Error", "Message", "Detail", "Title"};

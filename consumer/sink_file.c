@@ -17,6 +17,7 @@
 
 #include "common/net/worker.h"
 #include "consumer/erp_reach.h"
+#include "consumer/fate_rules.h"
 
 enum { NAME_BYTES = 1024, PART_BYTES = 64, FILE_MODE = 0640, FILE_MAX = 256 * 1024 * 1024, AT_ONCE = 250 };
 enum { LOCK_TRIES = 5000, LOCK_WAIT_NS = 1000000, STALE_S = 3600, CLOSE_MS = 2000 };
@@ -25,6 +26,7 @@ static const char part_begin[] = ".xsale-bridge-", part_end[] = ".part";
 
 struct sink_file {
     struct erp_sink base;
+    const struct config *config;
     struct log *log;
     struct worker *worker;
     struct erp_reach reach;
@@ -327,7 +329,8 @@ static void job_done(void *arg, bool ran)
     if (j->error != 0) {
         const struct fate_row *row = fate_of(j->cause, j->error);
         err_set(&words, "%s (%s)", row->words, strerror(j->error));
-        v = (struct erp_verdict){.fate = row->fate, .ambiguous = row->ambiguous, .reason = row->fate == FATE_REJECT ? row->words : NULL,
+        enum fate fate = fate_rules_errno(j->sink->config, j->error, row->fate, row->ambiguous);
+        v = (struct erp_verdict){.fate = fate, .ambiguous = row->ambiguous, .reason = fate == FATE_REJECT ? row->words : NULL,
                                  .retry_after_ms = -1, .words = words.text};
     }
     if (ran && !j->sink->closing) {
@@ -412,6 +415,7 @@ static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, 
         return RC_FATAL;
     }
     s->base.ops = &sink_file_ops;
+    s->config = env->config;
     s->log = env->log;
     s->directory = config_text(env->config, "erp.file.directory");
     if (!part_name(s->part))

@@ -10,6 +10,8 @@
 #include "common/net/http_client.h"
 #include "consumer/erp_reach.h"
 #include "consumer/erp_reply.h"
+#include "consumer/erp_token.h"
+#include "consumer/fate_rules.h"
 #include "consumer/url_template.h"
 
 enum { HEADERS_MAX = 40, OWN_HEADERS = 9, HEADER_BYTES = 65536, URL_BYTES = 8192 };
@@ -17,7 +19,10 @@ enum { HEADERS_MAX = 40, OWN_HEADERS = 9, HEADER_BYTES = 65536, URL_BYTES = 8192
 struct try {
     struct try *prev, *next;
     struct sink_http *sink;
-    struct http_call *call;
+    struct http_call *call;      /* NULL: waits for a token */
+    unsigned token;              /* number of the one that it was sent with */
+    bool renewed;                /* once refused with a token, sent again with a fresh one */
+    bool loading;                /* its look-up said that it is not there */
     const struct erp_load *load; /* borrowed until done */
     erp_done_fn *done;
     void *arg;
@@ -27,6 +32,7 @@ struct sink_http {
     struct erp_sink base;
     struct erp_sink_env env;
     struct http_client *client;
+    struct erp_token *token; /* NULL: none is wanted */
     struct try *tries;
     struct erp_reach reach;
     struct http_call *look; /* of reach; NULL: none under way */
@@ -78,6 +84,8 @@ static void check_headers(const struct config *c, struct config_problems *proble
         config_problem(c, problems, "erp.http.header", "at most %d lines", HEADERS_MAX - OWN_HEADERS);
 }
 
+static const char header_name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 static void check(const struct config *c, struct config_problems *problems)
 {
     if (config_text(c, "erp.http.url")[0] == '\0')
@@ -88,6 +96,9 @@ static void check(const struct config *c, struct config_problems *problems)
     if (!erp_reply_pointer_ok(config_text(c, "erp.http.document_pointer")))
         config_problem(c, problems, "erp.http.document_pointer", "not a JSON Pointer; it begins with '/'");
     check_headers(c, problems);
+    erp_token_check(c, problems);
+    if (strspn(config_text(c, "erp.http.document_header"), header_name) != strlen(config_text(c, "erp.http.document_header")))
+        config_problem(c, problems, "erp.http.document_header", "not the name of a header");
     if ((config_text(c, "erp.http.client_key")[0] == '\0') != (config_text(c, "erp.http.client_certificate")[0] == '\0'))
         config_problem(c, problems, "erp.http.client_certificate", "it and client_key are needed both");
 }
@@ -136,6 +147,8 @@ static void reached_by(struct sink_http *s, const struct http_reply *r)
     erp_reach_proved(&s->reach);
 }
 
+static void token_told(void *arg, const char *words, int64_t retry_after_ms);
+
 static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, struct err *e)
 {
     struct sink_http *s = calloc(1, sizeof *s);
@@ -160,6 +173,12 @@ static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, 
         err_prefix(e, "erp.http");
         free(s);
         return RC_REJECT;
+    }
+    if (erp_token_wanted(env->config) && (s->token = erp_token_create(env->loop, env->config, s->client, token_told, s)) == NULL) {
+        err_set(e, "erp.http: out of memory");
+        http_client_destroy(s->client);
+        free(s);
+        return RC_FATAL;
     }
     const char *lookup = text_of(s, "erp.http.lookup_url");
     if (lookup[0] != '\0' && strstr(lookup, "{revision}") == NULL && strstr(lookup, "{publication}") == NULL)
@@ -199,7 +218,10 @@ static void put_header(struct buf *out, const char *name, const char *value)
 static size_t headers_put(struct sink_http *s, const struct erp_load *l, bool body, struct buf *out)
 {
     const char *authorization = text_of(s, "erp.http.authorization"), *at = text_of(s, "erp.http.header"), *line;
+    unsigned number;
     size_t count = 6, n;
+    if (s->token != NULL)
+        authorization = erp_token_value(s->token, &number); /* nothing is sent without */
     put_header(out, "Idempotency-Key", l->key);
     put_header(out, "X-Xsale-Organization", l->organization);
     buf_printf(out, "X-Xsale-Order: %" PRId64, l->order_id);
@@ -276,8 +298,11 @@ static void judge(const struct sink_http *s, const struct erp_load *l, const str
     enum fate_cause cause = r->end == HTTP_REPLIED ? CAUSE_HTTP : r->end == HTTP_NOT_SENT ? CAUSE_HTTP_NOT_SENT : CAUSE_HTTP_AMBIGUOUS;
     const struct fate_row *row = fate_of(cause, r->end == HTTP_REPLIED ? r->status : r->curl_code);
     *v = (struct erp_verdict){.fate = row->fate, .ambiguous = row->ambiguous, .retry_after_ms = r->retry_after_ms, .words = row->words};
-    if (r->end != HTTP_REPLIED)
+    if (r->end != HTTP_REPLIED) {
+        v->fate = fate_rules_curl(s->env.config, r->curl_code, v->fate, v->ambiguous);
         return;
+    }
+    v->fate = fate_rules_http(s->env.config, r->status, v->fate, v->ambiguous);
     int64_t exists = config_int(s->env.config, "erp.http.exists_status");
     bool gone = l->withdrawn && (r->status == 404 || r->status == 410); /* nothing there to take back */
     if (exists != 0 && r->status == exists && !l->withdrawn) {
@@ -295,23 +320,44 @@ static void judge(const struct sink_http *s, const struct erp_load *l, const str
 
 static void document_missing(struct sink_http *s)
 {
+    const char *header = text_of(s, "erp.http.document_header");
     if (!s->told_no_document)
-        log_event(s->env.log, LOG_WARN, "erp", NULL, "the ERP's reply names no document where erp.http.document_pointer looks; accepted all the same",
-                  LOG_S("pointer", text_of(s, "erp.http.document_pointer")));
+        log_event(s->env.log, LOG_WARN, "erp", NULL,
+                  "the ERP's reply names no document where erp.http.document_pointer or document_header looks; accepted all the same",
+                  LOG_S("where", header[0] != '\0' ? header : text_of(s, "erp.http.document_pointer")));
     s->told_no_document = true;
 }
+
+/* Is anything said of where the document is named? */
+static bool names_documents(const struct sink_http *s)
+{
+    return text_of(s, "erp.http.document_pointer")[0] != '\0' || text_of(s, "erp.http.document_header")[0] != '\0';
+}
+
+/* The document that the reply names; false: none. */
+static bool document_of(const struct sink_http *s, const struct http_reply *r, char out[ERP_DOCUMENT_BYTES])
+{
+    const char *header = text_of(s, "erp.http.document_header");
+    if (header[0] == '\0')
+        return erp_reply_document(r->body, r->body_n, text_of(s, "erp.http.document_pointer"), out);
+    const char *value = http_reply_header(r, header);
+    return value != NULL && (strcasecmp(header, "Location") == 0 ? erp_reply_location(value, out) : erp_reply_header(value, strlen(value), out));
+}
+
+static bool token_renewed(struct try *t, const struct http_reply *r);
 
 static void load_done(void *arg, const struct http_reply *r)
 {
     struct try *t = arg;
     struct sink_http *s = t->sink;
-    const char *pointer = text_of(s, "erp.http.document_pointer");
     char document[ERP_DOCUMENT_BYTES], reason[ERP_REASON_BYTES], words[512];
     struct erp_verdict v;
     reached_by(s, r);
+    if (token_renewed(t, r))
+        return;
     judge(s, t->load, r, &v);
-    if (v.fate == FATE_LOADED && pointer[0] != '\0') {
-        if (erp_reply_document(r->body, r->body_n, pointer, document))
+    if (v.fate == FATE_LOADED && names_documents(s)) {
+        if (document_of(s, r, document))
             v.document_id = document;
         else if (!t->load->withdrawn)
             document_missing(s);
@@ -341,7 +387,7 @@ static void not_known(struct try *t, const struct http_reply *r)
     if (replied && is_html(r))
         words = a_web_page;
     else if (replied && r->status == 200)
-        words = "200, but nothing where erp.http.document_pointer looks: there or not? Let it answer 404 for what is not there, or leave the pointer empty";
+        words = "200, but nothing where erp.http.document_pointer or document_header looks: there or not? Let it answer 404 for what is not there, or leave both empty";
     else if (replied && (row->fate == FATE_LOADED || row->fate == FATE_REJECT || r->status == 410 || r->status == 405))
         words = "neither 200 nor 404: check erp.http.lookup_url";
     if (replied && (r->status == 401 || r->status == 403))
@@ -351,28 +397,95 @@ static void not_known(struct try *t, const struct http_reply *r)
     finish(t, &v);
 }
 
-static void load_after_look_up(struct try *t)
+static void looked_up(void *arg, const struct http_reply *r);
+
+/* Sends what is the try's next request, or waits for the token that it needs. RC_RETRY: words in e. */
+static enum rc next_request(struct try *t, struct err *e)
 {
     struct sink_http *s = t->sink;
+    const struct erp_load *l = t->load;
+    const char *lookup = text_of(s, "erp.http.lookup_url");
+    t->call = NULL;
+    if (s->token != NULL && erp_token_value(s->token, &t->token) == NULL) {
+        erp_token_ask(s->token);
+        return RC_OK;
+    }
+    if (l->withdrawn)
+        t->call = send_request(s, l, text_of(s, "erp.http.withdraw_method"), text_of(s, "erp.http.withdraw_url"), load_done, t, e);
+    else if (lookup[0] != '\0' && !t->loading) /* always: whether a life before this one tried it nobody remembers */
+        t->call = send_request(s, l, "GET", lookup, looked_up, t, e);
+    else
+        t->call = send_request(s, l, text_of(s, "erp.http.method"), text_of(s, "erp.http.url"), load_done, t, e);
+    return t->call != NULL ? RC_OK : RC_RETRY;
+}
+
+static void go_on(struct try *t)
+{
     struct err e;
-    t->call = send_request(s, t->load, text_of(s, "erp.http.method"), text_of(s, "erp.http.url"), load_done, t, &e);
-    if (t->call != NULL)
+    if (next_request(t, &e) == RC_OK)
         return;
     struct erp_verdict v = {.fate = FATE_PAUSE, .retry_after_ms = -1, .words = e.text};
     finish(t, &v);
 }
 
+/* A token may end, or be taken back, before its time: once it is renewed without troubling anybody. */
+static bool token_renewed(struct try *t, const struct http_reply *r)
+{
+    struct sink_http *s = t->sink;
+    if (s->token == NULL || r->end != HTTP_REPLIED || r->status != 401)
+        return false;
+    erp_token_refused(s->token, t->token);
+    if (t->renewed)
+        return false;
+    t->renewed = true;
+    go_on(t);
+    return true;
+}
+
+/* Those who wait for a token, one after another from the list's begin, since a `done` may bring new ones. */
+static struct try *first_waiting(const struct sink_http *s)
+{
+    struct try *t = s->tries;
+    while (t != NULL && t->call != NULL)
+        t = t->next;
+    return t;
+}
+
+static void token_told(void *arg, const char *words, int64_t retry_after_ms)
+{
+    struct sink_http *s = arg;
+    struct err text;
+    unsigned number;
+    err_set(&text, "%s", words != NULL ? words : "");
+    size_t most = 0;
+    struct try *t;
+    DL_COUNT(s->tries, t, most);
+    for (; most > 0 && (t = first_waiting(s)) != NULL; most--) {
+        if (words == NULL && erp_token_value(s->token, &number) != NULL) {
+            go_on(t);
+            continue;
+        }
+        struct erp_verdict v = {.fate = FATE_PAUSE, .retry_after_ms = retry_after_ms, .words = words != NULL ? text.text : "the token ends before it can be used"};
+        finish(t, &v);
+    }
+    if (first_waiting(s) != NULL) /* they came meanwhile */
+        erp_token_ask(s->token);
+}
+
 static void looked_up(void *arg, const struct http_reply *r)
 {
     struct try *t = arg;
-    const char *pointer = text_of(t->sink, "erp.http.document_pointer");
+    struct sink_http *s = t->sink;
     char document[ERP_DOCUMENT_BYTES];
-    bool answer = r->end == HTTP_REPLIED && !is_html(r);
-    reached_by(t->sink, r);
+    bool answer = r->end == HTTP_REPLIED && !is_html(r), named = names_documents(s);
+    reached_by(s, r);
+    if (token_renewed(t, r))
+        return;
     if (answer && r->status == 404) {
-        load_after_look_up(t);
-    } else if (answer && r->status == 200 && (pointer[0] == '\0' || erp_reply_document(r->body, r->body_n, pointer, document))) {
-        struct erp_verdict v = {.fate = FATE_LOADED, .document_id = pointer[0] != '\0' ? document : NULL, .retry_after_ms = -1, .words = "there already"};
+        t->loading = true;
+        go_on(t);
+    } else if (answer && r->status == 200 && (!named || document_of(s, r, document))) {
+        struct erp_verdict v = {.fate = FATE_LOADED, .document_id = named ? document : NULL, .retry_after_ms = -1, .words = "there already"};
         finish(t, &v);
     } else {
         not_known(t, r);
@@ -391,14 +504,7 @@ static enum rc submit(struct erp_sink *sink, const struct erp_load *l, erp_done_
         log_event(s->env.log, LOG_INFO, "erp", NULL, "credential read again", LOG_S("key", "erp.http.authorization"));
     s->credential_refused = false;
     *t = (struct try){.sink = s, .load = l, .done = done, .arg = arg};
-    const char *lookup = text_of(s, "erp.http.lookup_url");
-    if (l->withdrawn)
-        t->call = send_request(s, l, text_of(s, "erp.http.withdraw_method"), text_of(s, "erp.http.withdraw_url"), load_done, t, e);
-    else if (lookup[0] != '\0') /* always: whether a life before this one tried it nobody remembers */
-        t->call = send_request(s, l, "GET", lookup, looked_up, t, e);
-    else
-        t->call = send_request(s, l, text_of(s, "erp.http.method"), text_of(s, "erp.http.url"), load_done, t, e);
-    if (t->call == NULL) {
+    if (next_request(t, e) != RC_OK) {
         free(t);
         return RC_RETRY;
     }
@@ -419,6 +525,7 @@ static void sink_close(struct erp_sink *sink)
         http_cancel(t->call);
         free(t);
     }
+    erp_token_destroy(s->token);
     http_client_destroy(s->client);
     free(s);
 }

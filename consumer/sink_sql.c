@@ -10,6 +10,7 @@
 
 #include "common/net/worker.h"
 #include "consumer/erp_reach.h"
+#include "consumer/fate_rules.h"
 #include "consumer/sql_check.h"
 #include "consumer/sql_session.h"
 
@@ -282,6 +283,7 @@ static void judge(const struct job *j, struct err *words, char reason[ERP_REASON
     }
     words_of(j, words);
     *v = (struct erp_verdict){.fate = end->row->fate, .ambiguous = tried && end->row->ambiguous, .retry_after_ms = -1, .words = words->text};
+    v->fate = fate_rules_sql(j->sink->env.config, end->state, end->native, v->fate, v->ambiguous);
     if (v->fate == FATE_REJECT || v->fate == FATE_PARK) {
         size_t n;
         const char *said = sql_fate_reason(end->message, &n);

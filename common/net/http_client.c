@@ -227,7 +227,13 @@ static void fill_reply(struct http_call *call, CURLcode code, struct http_reply 
         .curl_code = (int)code,
         .words = words,
         .took_ms = loop_now(call->client->loop) - call->began,
+        .call = call,
     };
+}
+
+const char *http_reply_header(const struct http_reply *r, const char *name)
+{
+    return r->call != NULL ? header_value(r->call->easy, name) : NULL;
 }
 
 /* The end of a call. The call is out of every list before done, which may submit, cancel and destroy the
@@ -391,6 +397,7 @@ static CURLcode set_connection(const struct http_settings *s, CURL *easy)
     SET(CURLOPT_PROTOCOLS_STR, s->insecure ? "http,https" : "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    SET(CURLOPT_PIPEWAIT, 1L); /* rather a stream of the connection that is being made than one more connection */
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)s->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, (long)s->timeout_ms);

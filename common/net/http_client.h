@@ -53,6 +53,7 @@ struct http_reply {           /* valid during the callback only */
     int curl_code;            /* CURLcode; 0 when HTTP_REPLIED */
     const char *words;        /* one line for a log: "HTTP 503", "connection refused", ... never the body */
     int64_t took_ms;
+    struct http_call *call;   /* for http_reply_header */
 };
 
 typedef void http_done_fn(void *arg, const struct http_reply *reply);
@@ -71,6 +72,8 @@ struct http_call *http_submit(struct http_client *c, const struct http_request *
 /* Connects (resolving, TCP, TLS; to the proxy where one is set) and closes: not one byte of a request is sent. Ends as HTTP_REPLIED with status 0 when the
  * connection stood, else as HTTP_NOT_SENT. The rest as http_submit. */
 struct http_call *http_reach(struct http_client *c, const char *url, http_done_fn *done, void *arg, struct err *e);
+/* The value of a header of the reply, without blanks around it, valid as long as the reply; NULL: none of that name. */
+const char *http_reply_header(const struct http_reply *r, const char *name);
 /* done will not be called; the call is gone. NULL is a no-op. */
 void http_cancel(struct http_call *call);
 /* Requests under way or waiting for a connection. */

@@ -111,6 +111,30 @@ static void unknown_fields_are_refused(void **state)
     assert_int_equal(url_template_check("http://x/}", &e), RC_REJECT);
 }
 
+static void a_location_names_its_last_part(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"https://erp.example/api/orders/ZK%2F2026%2f7?view=1", "ZK/2026/7"}, {"/orders/77", "77"}, {"77", "77"}, {"/orders/77/", "77"},
+        {"https://erp.example/orders/a%zz", "a%zz"}, {"https://erp.example", ""}, {"https://erp.example/", ""}, {"", ""}, {"/orders/%00", ""},
+        {"/orders/%FF", ""}, {"/orders/x#y/z", "x"},
+    };
+    char out[ERP_DOCUMENT_BYTES], longer[400];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool found = erp_reply_location(rows[i][0], out);
+        if (found != (rows[i][1][0] != '\0') || (found && strcmp(out, rows[i][1]) != 0))
+            fail_msg("%s", rows[i][0]);
+    }
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    assert_false(erp_reply_location(longer, out));
+    longer[255] = '\0';
+    assert_true(erp_reply_location(longer, out));
+    assert_false(erp_reply_header("", 0, out));
+    assert_true(erp_reply_header("ZK/7", 4, out));
+    assert_string_equal(out, "ZK/7");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +146,7 @@ int main(void)
         cmocka_unit_test(the_reason_is_cut_at_500_characters_not_bytes),
         cmocka_unit_test(urls_are_filled_in_and_encoded),
         cmocka_unit_test(unknown_fields_are_refused),
+        cmocka_unit_test(a_location_names_its_last_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,6 +168,100 @@ static void an_answer_that_means_exists_already_is_loaded(void **state)
     bench_destroy(b);
 }
 
+static void the_document_may_be_named_by_a_header(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"Location", "HTTP/1.1 201 Created\r\nLocation: http://x/orders/ZK%2F7\r\nContent-Length: 0\r\n\r\n", "ZK/7"},
+        {"X-Document", "HTTP/1.1 200 OK\r\nX-Document:  ZK/8 \r\nContent-Length: 0\r\n\r\n", "ZK/8"},
+        {"X-Document", "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"DocumentId\":\"9\"}", ""},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct script_row row = {rows[i][1], SCRIPT_CLOSE};
+        struct bench *b;
+        struct scripted_server *s = script_http(&b, &row, 1, "erp.http.document_header", rows[i][0]);
+        struct order o;
+        assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_LOADED);
+        assert_string_equal(o.end.document, rows[i][2]);
+        script_stop(s);
+        bench_destroy(b);
+    }
+}
+
+static void the_users_fates_go_before_ours(void **state)
+{
+    (void)state;
+    struct script_row rows[] = {{"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE},
+                                {"HTTP/1.1 422 No\r\nContent-Length: 2\r\n\r\nno", SCRIPT_CLOSE}};
+    struct bench *b;
+    struct scripted_server *s = script_http(&b, rows, 2, "erp.fates", "409=park");
+    struct order o;
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_PARK);
+    assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_REJECT);
+    script_stop(s);
+    bench_destroy(b);
+}
+
+/* Token endpoint and ERP are one server here: it answers in order. */
+static struct scripted_server *script_token(struct bench **b, const struct script_row *rows, size_t n)
+{
+    struct scripted_server *s = script_start(rows, n);
+    *b = bench_create();
+    set(*b, "erp.http.url", "http://127.0.0.1:%d/load", s->port);
+    set(*b, "erp.http.token_url", "http://127.0.0.1:%d/token", s->port);
+    set(*b, "erp.http.client_id", "%s", "bridge");
+    set(*b, "erp.http.client_secret", "%s", "geheim");
+    set(*b, "erp.http.scope", "%s", "orders write");
+    open_sink(*b, "http");
+    return s;
+}
+
+#define TOKEN(text) "HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n{\"access_token\":\"" text "\",\"expires_in\":99}"
+#define LOADED "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"DocumentId\":7}"
+
+static void a_token_is_asked_for_once_and_again_when_it_is_refused(void **state)
+{
+    (void)state;
+    struct script_row rows[] = {{TOKEN("one"), SCRIPT_CLOSE}, {LOADED, SCRIPT_CLOSE}, {LOADED, SCRIPT_CLOSE},
+                                {"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE}, {TOKEN("two"), SCRIPT_CLOSE}, {LOADED, SCRIPT_CLOSE}};
+    struct bench *b;
+    struct scripted_server *s = script_token(&b, rows, 6);
+    struct order o;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_LOADED);
+    assert_non_null(strstr(s->requests[0], "POST /token HTTP/1.1\r\n"));
+    assert_non_null(strstr(s->requests[0], "\r\nAuthorization: Basic YnJpZGdlOmdlaGVpbQ==\r\n"));
+    assert_non_null(strstr(s->requests[0], "\r\n\r\ngrant_type=client_credentials&scope=orders%20write"));
+    assert_non_null(strstr(s->requests[1], "\r\nAuthorization: Bearer one\r\n"));
+    assert_non_null(strstr(s->requests[2], "\r\nAuthorization: Bearer one\r\n"));
+    assert_non_null(strstr(s->requests[4], "POST /token"));
+    assert_non_null(strstr(s->requests[5], "\r\nAuthorization: Bearer two\r\n"));
+    script_stop(s);
+    bench_destroy(b);
+}
+
+static void without_a_token_everything_waits(void **state)
+{
+    (void)state;
+    struct script_row rows[] = {{"HTTP/1.1 401 No\r\nContent-Length: 29\r\n\r\n{\"error\":\"geheim is unknown\"}", SCRIPT_CLOSE},
+                                {"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE},
+                                {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", SCRIPT_CLOSE},
+                                {TOKEN("one"), SCRIPT_CLOSE}, {"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE},
+                                {TOKEN("two"), SCRIPT_CLOSE}, {"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", SCRIPT_CLOSE}};
+    static const char *const words[] = {"token refused: check erp.http.client_id", "no token to be had (HTTP 429)", "holds no access_token", "credential refused"};
+    struct bench *b;
+    struct scripted_server *s = script_token(&b, rows, 7);
+    struct order o;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(load(b, order(&o, 1, 10, "aa", false)), FATE_PAUSE);
+        assert_non_null(strstr(o.end.words, words[i]));
+        assert_null(strstr(o.end.words, "geheim"));
+        assert_int_equal(o.end.v.retry_after_ms, i == 1 ? 7000 : -1);
+    }
+    script_stop(s);
+    bench_destroy(b);
+}
+
 static struct scripted_server *script_lookup(struct bench **b, const struct script_row *rows, size_t n, const char *pointer)
 {
     struct scripted_server *s = script_start(rows, n);
@@ -365,6 +459,8 @@ static void what_no_request_can_carry_is_told_at_once(void **state)
         {"erp.http.header=: geheim", "line 1: write Name: value"},
         {"erp.http.authorization=Bearer geheim\tx", "authorization: more than one line"},
         {"erp.http.authorization=Bearer geheim\nX-Other: 1", "authorization: more than one line"},
+        {"erp.http.document_header=X:", "not the name of a header"},
+        {"erp.http.token_url=http://x/token", "client_id: is needed"},
         {"erp.http.header=X-One: 1\nX-Two:\nX-Three: ł", NULL},
         {"erp.http.authorization=Bearer x y", NULL},
     };
@@ -703,6 +799,10 @@ int main(void)
         cmocka_unit_test(the_request_says_what_it_is),
         cmocka_unit_test(a_withdrawal_is_done_when_the_erp_itself_says_that_nothing_is_there),
         cmocka_unit_test(an_answer_that_means_exists_already_is_loaded),
+        cmocka_unit_test(the_document_may_be_named_by_a_header),
+        cmocka_unit_test(the_users_fates_go_before_ours),
+        cmocka_unit_test(a_token_is_asked_for_once_and_again_when_it_is_refused),
+        cmocka_unit_test(without_a_token_everything_waits),
         cmocka_unit_test(every_load_is_looked_up_first),
         cmocka_unit_test(a_look_up_that_says_neither_there_nor_not_there_loads_nothing_and_loses_nothing),
         cmocka_unit_test(an_erp_that_nobody_hears_is_down_and_nothing_was_loaded),
