@@ -1,6 +1,7 @@
 #include "common/base/config.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,15 +172,36 @@ void config_destroy(struct config *c)
     free(c);
 }
 
+static bool is_named(const struct config_entry *e, const char *name)
+{
+    size_t n = strlen(e->key->section);
+    return strncmp(name, e->key->section, n) == 0 && name[n] == '.' && strcmp(name + n + 1, e->name) == 0;
+}
+
+/* Where `get` found a name of that hash the last time; index + 1, 0: nowhere yet. */
+static _Atomic uint16_t *memo_of(const struct config *c, const char *name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return (_Atomic uint16_t *)&c->memo[hash % CONFIG_MEMO];
+}
+
 /* The entry behind "section.key". A free key that nobody gave is empty; a key that the table does not have is our own mistake. */
 static const struct config_entry *get(const struct config *c, const char *name)
 {
     static const struct config_entry nothing = {.value = ""};
     bool free_section = false;
+    _Atomic uint16_t *memo = memo_of(c, name);
+    unsigned known = atomic_load_explicit(memo, memory_order_relaxed);
+    if (known > 0 && known <= c->entries_n && is_named(&c->entries[known - 1], name))
+        return &c->entries[known - 1];
     for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
         const struct config_entry *e = config_entry_find(c, name, (size_t)(dot - name), dot + 1);
-        if (e != NULL)
-            return e;
+        if (e == NULL)
+            continue;
+        atomic_store_explicit(memo, (uint16_t)(e - c->entries + 1), memory_order_relaxed);
+        return e;
     }
     for (size_t i = 0; i < config_table_count; i++) {
         size_t n = strlen(config_table[i].section);

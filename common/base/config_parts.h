@@ -8,7 +8,7 @@
 #include "common/base/arena.h"
 #include "common/base/config.h"
 
-enum { CONFIG_FILE_MAX = 256 * 1024, CONFIG_SECRET_MAX = 64 * 1024, CONFIG_ENTRIES_MAX = 4096 };
+enum { CONFIG_FILE_MAX = 256 * 1024, CONFIG_SECRET_MAX = 64 * 1024, CONFIG_ENTRIES_MAX = 4096, CONFIG_MEMO = 1024 };
 
 enum config_origin { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_OVERRIDE }; /* weakest first */
 
@@ -34,6 +34,7 @@ struct config {
     unsigned program;
     struct config_entry *entries; /* entries_n of entries_room, owned: the table's rows first, then free keys as they came */
     size_t entries_n, entries_room;
+    _Atomic uint16_t memo[CONFIG_MEMO]; /* of the getters: settings are asked for with every order, among more than a hundred */
 };
 
 /* config.c */

@@ -25,6 +25,7 @@ struct http_client {
     struct loop_timer pump; /* starts queued calls outside of anybody's callback */
     CURL *idle[IDLE_MAX];   /* reset, for reuse */
     size_t idle_n;
+    bool multiplexes; /* a reply came in HTTP/2. Before that nobody waits for another's connection: with HTTP/1.1 libcurl (7.88) would let one in at a time */
     bool *gone; /* set by destroy while a done of this client runs */
 };
 
@@ -204,9 +205,11 @@ static void describe(struct http_call *call, CURLcode code, int status, char *ou
 static void fill_reply(struct http_call *call, CURLcode code, struct http_reply *reply, char *words,
                        size_t words_room)
 {
-    long status = 0;
+    long status = 0, version = 0;
     if (curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         status = 0;
+    if (code == CURLE_OK && curl_easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK)
+        call->client->multiplexes = version >= CURL_HTTP_VERSION_2_0;
     if (code == CURLE_OK && !call->headers_whole && !call->reach)
         code = CURLE_PARTIAL_FILE;
     if (code == CURLE_OK && buf_text(&call->body) == NULL)
@@ -397,7 +400,6 @@ static CURLcode set_connection(const struct http_settings *s, CURL *easy)
     SET(CURLOPT_PROTOCOLS_STR, s->insecure ? "http,https" : "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    SET(CURLOPT_PIPEWAIT, 1L); /* rather a stream of the connection that is being made than one more connection */
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)s->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, (long)s->timeout_ms);
@@ -431,6 +433,8 @@ static CURLcode set_request(struct http_call *call, const struct http_request *r
     CURL *easy = call->easy;
     CURLcode code = set_connection(&call->client->settings, easy);
     SET(CURLOPT_URL, r->url);
+    if (call->client->multiplexes) /* rather a stream of the connection that is being made than one more */
+        SET(CURLOPT_PIPEWAIT, 1L);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_ACCEPT_ENCODING, "gzip");

@@ -1,4 +1,4 @@
-/* lanes and offset_track together against random histories: ends in any order, outcomes of one acknowledgement or two, rebalances, crashes, lost commits, resets by another tool.
+/* lanes (with gate, waits and look-ahead) and offset_track together against random histories: ends in any order, outcomes of one acknowledgement or two, rebalances, crashes, lost commits, resets by another tool.
  * A failing history prints its seed: run the test with that seed as its argument to play it alone. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,9 +45,12 @@ struct world {
         int64_t offset;
         bool flying, settling, open_ambiguous, used;
         bool orphan; /* of an assignment that is gone */
+        unsigned ready_since, probed_at; /* turns; since when it could be a probe and was tried before, and when it was one; 0: not */
         unsigned acks;  /* still to come while settling: a rejection has the dead letter's first */
     } hands[ITEMS];
     size_t used;
+    unsigned turns;
+    bool ahead; /* this process knows what stands behind the intake */
     bool calm; /* the end of the history: everything loads */
 };
 
@@ -67,10 +70,23 @@ static uint64_t dice(struct world *w, uint64_t sides)
         }                                                                                                                                   \
     } while (0)
 
+/* The look-ahead: whether a newer publication stands anywhere behind, read or not. */
+static bool outdated(void *arg, const struct lane_item *item)
+{
+    const struct world *w = arg;
+    const struct part *part = &w->parts[item->partition];
+    for (int64_t o = 0; w->ahead && o < RECORDS; o++)
+        if (!part->rows[o].foreign && part->rows[o].publication > item->publication && strcmp(part->rows[o].key, item->key) == 0 &&
+            o >= part->committed)
+            return true;
+    return false;
+}
+
 static void process_begins(struct world *w)
 {
     struct lanes_settings s = {.concurrency = 1 + (unsigned)dice(w, 4), .reject_after = 2 + (unsigned)dice(w, 3), .park_min_ms = 10,
-                               .park_max_ms = 80, .probe_min_ms = 10, .probe_max_ms = 40, .seed = w->random};
+                               .park_max_ms = 80, .probe_min_ms = 10, .probe_max_ms = 40, .seed = w->random, .outdated = outdated, .arg = w};
+    w->ahead = dice(w, 2) == 0;
     w->lanes = lanes_create(&s);
     assert_non_null(w->lanes);
     w->used = 0;
@@ -165,18 +181,55 @@ static bool older_in_hand(const struct world *w, const struct hand *h)
     return false;
 }
 
-static bool newer_taken(const struct world *w, const struct hand *h)
+static bool newer_known(const struct world *w, const struct hand *h)
 {
     const struct part *part = &w->parts[h->part];
-    for (int64_t o = 0; o < part->read_at; o++)
+    for (int64_t o = 0; o < (w->ahead ? RECORDS : part->read_at); o++)
         if (strcmp(part->rows[o].key, h->item.key) == 0 && part->rows[o].publication > h->item.publication)
             return true;
     return false;
 }
 
+/* An earlier load of the key whose outcome is not durable holds it back. */
+static bool held_back(const struct world *w, const struct hand *h)
+{
+    for (size_t i = 0; i < w->used; i++)
+        if (w->hands[i].settling && strcmp(w->hands[i].item.key, h->item.key) == 0)
+            return true;
+    return false;
+}
+
+/* Which of the loads tried already could be a probe now. */
+static void readiness(struct world *w)
+{
+    bool paused = lanes_gate(w->lanes)->paused;
+    w->turns++;
+    for (size_t i = 0; i < w->used; i++) {
+        struct hand *h = &w->hands[i];
+        bool ready = paused && h->used && !h->orphan && !h->flying && !h->settling && h->item.state == LANE_QUEUED && h->item.tries > 0 &&
+                     h->item.wait.place == 0 && h->item.needs_erp && h->item.prev != NULL && h->item.prev->next == NULL && /* first of its lane */
+                     !held_back(w, h);
+        h->ready_since = !ready ? 0 : h->ready_since == 0 ? w->turns : h->ready_since;
+        h->probed_at = paused ? h->probed_at : 0;
+    }
+}
+
+/* One at a time, and none twice while another one waited for its turn all the time. */
+static void a_probe_is_made_in_turn(struct world *w, struct hand *h)
+{
+    for (size_t i = 0; i < w->used; i++) {
+        const struct hand *g = &w->hands[i];
+        hold(w, !g->flying);
+        hold(w, g == h || g->ready_since == 0 || h->probed_at == 0 || g->ready_since >= h->probed_at);
+    }
+    h->probed_at = w->turns;
+}
+
 static void turn(struct world *w)
 {
     struct lane_item *item = NULL;
+    bool paused = lanes_gate(w->lanes)->paused;
+    readiness(w);
     enum lanes_turn t = lanes_next(w->lanes, w->now, &item);
     if (t == LANES_NOTHING)
         return;
@@ -186,13 +239,15 @@ static void turn(struct world *w)
     if (t != LANES_SUPERSEDED)
         hold(w, !older_in_hand(w, h));
     if (t == LANES_SUPERSEDED)
-        hold(w, newer_taken(w, h) && !h->open_ambiguous && h->item.needs_erp);
+        hold(w, newer_known(w, h) && !h->open_ambiguous && h->item.needs_erp);
     if (t != LANES_TRY) {
         h->settling = true;
         h->acks = 1;
         return;
     }
     hold(w, h->item.needs_erp);
+    if (paused)
+        a_probe_is_made_in_turn(w, h);
     for (size_t i = 0; i < w->used; i++) /* stale ones count too: they are under way at the ERP */
         hold(w, !w->hands[i].flying || strcmp(w->hands[i].item.key, item->key) != 0);
     h->flying = true;
