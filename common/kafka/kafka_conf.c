@@ -5,7 +5,7 @@
 #include <strings.h>
 #include <sys/prctl.h>
 
-enum { PRODUCE = 1, CONSUME = 2, BOTH = 3 };
+enum { PRODUCE = 1, CONSUME = 2, BOTH = 3, JOIN = 4 }; /* JOIN: of CONSUME those in a group */
 
 struct property {
     const char *name;
@@ -26,6 +26,8 @@ static const struct property defaults[] = {
     {"queue.buffering.max.kbytes", "2097151", PRODUCE},
     {"queued.min.messages", "10000", CONSUME},
     {"queued.max.messages.kbytes", "16384", CONSUME},
+    {"queued.max.messages.kbytes", "4096", JOIN}, /* a group's records are worked on one by one and held by their owner: more here is only memory */
+    {"fetch.message.max.bytes", "262144", JOIN},
     {"max.poll.interval.ms", "300000", CONSUME},
 };
 
@@ -293,7 +295,8 @@ enum rc kafka_conf_create(const struct config *c, enum kafka_role role, const ch
         (void)snprintf(never_joined, sizeof never_joined, "%s-read", config_text(c, "topics.prefix"));
         group_id = never_joined;
     }
-    enum rc rc = build(c, role == KAFKA_PRODUCE ? PRODUCE : CONSUME, group_id, NULL, conf, e);
+    unsigned direction = role == KAFKA_PRODUCE ? PRODUCE : role == KAFKA_GROUP ? CONSUME | JOIN : CONSUME;
+    enum rc rc = build(c, direction, group_id, NULL, conf, e);
     if (rc != RC_OK) {
         rd_kafka_conf_destroy(conf);
         return rc;

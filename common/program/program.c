@@ -1,5 +1,6 @@
 #include "common/program/program.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -341,11 +342,21 @@ static int work(struct program *p)
     return p->code;
 }
 
+/* librdkafka's threads fill buffers that the loop's thread frees. Left to itself glibc gives each thread a heap that only grows, and learns from the first large
+ * buffer that is freed to keep the next ones. */
+static void bound_heaps(void)
+{
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    (void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+}
+
 int program_main(const struct program_desc *d, int argc, char **argv)
 {
     struct program p = {.desc = d};
     struct err e = {0};
     int code = EXIT_USAGE;
+    bound_heaps();
     enum rc rc = program_options_parse(&p.options, d, argc, argv, &e);
     if (rc != RC_OK) {
         (void)fprintf(stderr, "%s: %s\nSee %s --help.\n", d->name, e.text, d->name);

@@ -69,7 +69,14 @@ static void sets_what_the_bridge_needs(void **state)
     value_is(conf, "enable.auto.offset.store", "false");
     value_is(conf, "auto.offset.reset", "smallest"); /* its older name for earliest */
     value_is(conf, "partition.assignment.strategy", "range");
-    value_is(conf, "queued.max.messages.kbytes", "16384");
+    value_is(conf, "queued.max.messages.kbytes", "4096");
+    value_is(conf, "fetch.message.max.bytes", "262144");
+    rd_kafka_conf_destroy(conf);
+    conf = conf_of("kafka.consumer.fetch.message.max.bytes=5000", KAFKA_GROUP, "xsale-erp-all");
+    value_is(conf, "fetch.message.max.bytes", "5000"); /* the user's own goes before */
+    rd_kafka_conf_destroy(conf);
+    conf = conf_of("kafka.fetch.min.bytes=2", KAFKA_READ, NULL);
+    value_is(conf, "queued.max.messages.kbytes", "16384"); /* reads to an end, as fast as it can */
     rd_kafka_conf_destroy(conf);
 }
 
