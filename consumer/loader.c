@@ -13,7 +13,7 @@
 #include "consumer/loading.h"
 #include "consumer/outlook.h"
 
-enum { COMMIT_MS = 1000, LAST_COMMIT_MS = 5000, GROUP_BYTES = 400 };
+enum { TICK_MS = 1000, COMMIT_MS = 100, LAST_COMMIT_MS = 5000, GROUP_BYTES = 400 };
 
 enum drain { DRAIN_NONE, DRAIN_WAITS, DRAIN_COMMITS };
 
@@ -34,7 +34,8 @@ struct loader {
     bool full; /* more in hand than that; until half of it is done */
     enum drain drain;
     bool stopping, assigned, finished, committing;
-    struct loop_timer tick, drain_timer, finish;
+    size_t uncommitted, uncommitted_most; /* records finished since the last commit began */
+    struct loop_timer tick, committer, drain_timer, finish;
 };
 
 static void finish(struct loader *l, int code, const char *words)
@@ -95,6 +96,30 @@ static void on_record(void *arg, const struct kafka_record *r)
     flow(l);
 }
 
+static void committed(void *arg, enum rc rc);
+
+static void commit(struct loader *l)
+{
+    if (l->committing || l->drain != DRAIN_NONE || l->group == NULL)
+        return;
+    l->committing = assignment_commit(l->mine, l->group, committed, l);
+    l->uncommitted = 0;
+}
+
+static void commit_now(void *arg)
+{
+    commit(arg);
+}
+
+/* What is finished and not committed is loaded again after a crash: no more of it than half of what may be in flight, and not for long. */
+static void commit_soon(struct loader *l)
+{
+    if (l->uncommitted >= l->uncommitted_most)
+        commit(l);
+    else if (!l->committer.armed && !l->finished)
+        loop_timer_in(l->env.loop, &l->committer, COMMIT_MS, commit_now, l);
+}
+
 static void on_record_done(void *arg, const struct order_record *r)
 {
     struct loader *l = arg;
@@ -104,6 +129,8 @@ static void on_record_done(void *arg, const struct order_record *r)
     (void)offset_track_finish(o->track, r->source.offset);
     o->in_hand--;
     o->changed = true;
+    l->uncommitted++;
+    commit_soon(l);
 }
 
 static void on_end(void *arg, const char *topic, int32_t partition, int64_t offset)
@@ -124,12 +151,8 @@ static void committed(void *arg, enum rc rc)
     l->committing = false;
     if (rc != RC_OK && !l->finished)
         assignment_commit_failed(l->mine);
-}
-
-static void commit(struct loader *l)
-{
-    if (!l->committing && l->drain == DRAIN_NONE && l->group != NULL)
-        l->committing = assignment_commit(l->mine, l->group, committed, l);
+    else if (l->uncommitted >= l->uncommitted_most && !l->finished)
+        commit(l);
 }
 
 /* --until-end: every partition's end was reached once, nothing is in hand and the broker knows it. */
@@ -148,7 +171,7 @@ static void tick(void *arg)
     struct loader *l = arg;
     commit(l);
     outlook_look(l->outlook);
-    loop_timer_in(l->env.loop, &l->tick, COMMIT_MS, tick, l);
+    loop_timer_in(l->env.loop, &l->tick, TICK_MS, tick, l);
     if (l->env.until_end && !l->stopping && all_worked_off(l)) {
         log_fact(l->env.log, LOG_INFO, "orders", NULL, "worked off", LOG_I("partitions", assignment_count(l->mine)));
         loader_stop(l);
@@ -301,7 +324,7 @@ static void on_registered(void *arg, enum rc rc, int32_t id, const char *words)
     }
     log_fact(l->env.log, LOG_INFO, "orders", NULL, "joining the group", LOG_S("group", l->group_id),
              LOG_S("warehouse", l->warehouse[0] != '\0' ? l->warehouse : "(every one)"), LOG_S("sink", config_text(l->env.config, "erp.sink")));
-    loop_timer_in(l->env.loop, &l->tick, COMMIT_MS, tick, l);
+    loop_timer_in(l->env.loop, &l->tick, TICK_MS, tick, l);
 }
 
 static void on_topics(void *arg, enum rc rc, const struct topics_found *found, const char *words)
@@ -365,6 +388,7 @@ enum rc loader_create(const struct loader_env *env, struct loader **out, struct 
         return RC_FATAL;
     l->env = *env;
     l->warehouse = config_text(env->config, "consumer.warehouse");
+    l->uncommitted_most = (size_t)(config_int(env->config, "consumer.concurrency") + 1) / 2;
     l->queue_records = (size_t)config_int(env->config, "consumer.queue_records");
     l->queue_bytes = (size_t)config_int(env->config, "consumer.queue_bytes");
     kafka_topic_name(env->config, "orders", l->orders);
@@ -384,6 +408,7 @@ void loader_destroy(struct loader *l)
     if (l == NULL)
         return;
     loop_timer_clear(l->env.loop, &l->tick);
+    loop_timer_clear(l->env.loop, &l->committer);
     loop_timer_clear(l->env.loop, &l->drain_timer);
     loop_timer_clear(l->env.loop, &l->finish);
     l->finished = true;
