@@ -380,7 +380,9 @@ void setter_run(struct status_setter *s)
 {
     int64_t order_id = 0;
     uint64_t take = 0;
-    while (!s->stuck && s->busy < (size_t)config_int(s->p.config, "updater.concurrency") && (order_id = ledger_take(s->p.ledger, loop_now(s->p.loop), &take)) != 0)
+    /* One alone until a PUT was verified: the others would have looked in vain. */
+    size_t most = s->verified ? (size_t)config_int(s->p.config, "updater.concurrency") : 1;
+    while (!s->stuck && s->busy < most && (order_id = ledger_take(s->p.ledger, loop_now(s->p.loop), &take)) != 0)
         take_up(s, order_id, take);
 }
 
