@@ -390,7 +390,7 @@ void setter_drain(struct status_setter *s)
 {
     for (struct work *w = TAILQ_FIRST(&s->works), *next = NULL; w != NULL; w = next) {
         next = TAILQ_NEXT(w, link);
-        if (w->stage != LOOKING)
+        if (w->stage == VERIFYING || (w->stage == PUTTING && xsale_is_sent(w->call)))
             continue;
         xsale_cancel(w->call);
         ledger_give_back(s->p.ledger, w->order_id, w->take, loop_now(s->p.loop), 0);

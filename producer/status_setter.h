@@ -42,7 +42,7 @@ void setter_destroy(struct status_setter *s);
 
 /* Takes up what is due in the ledger, up to updater.concurrency. */
 void setter_run(struct status_setter *s);
-/* Drops the tries that have only looked so far: nothing has happened, another updater may begin anew. What may have been changed is finished. */
+/* Drops the tries whose change has not been sent: nothing has happened, another updater may begin anew. What may have been changed is finished. */
 void setter_drain(struct status_setter *s);
 /* Tries under way. */
 size_t setter_busy(const struct status_setter *s);

@@ -373,6 +373,7 @@ static void on_drain_late(void *arg)
     log_event(u->p.log, LOG_WARN, "group", NULL, "drain took too long, the rest is repeated by the next owner", LOG_I("writes", unwritten(u)),
               LOG_I("changes", setter_busy(u->setter)));
     u->late = true;
+    setter_drain(u->setter); /* what a login keeps back again */
     leave(u);
 }
 
@@ -391,11 +392,11 @@ static void on_revoked(void *arg, const struct group_partition *parts, size_t n,
         intake_stop(u->intake, parts[i].partition);
     }
     u->draining = true;
+    setter_drain(u->setter); /* lost: the new owner may be changing statuses already */
     if (lost) {
         drop_leaving(u, true);
         return;
     }
-    setter_drain(u->setter);
     loop_timer_in(u->p.loop, &u->drain, config_ms(u->p.config, "updater.drain_timeout"), on_drain_late, u);
     drain_check(u);
 }

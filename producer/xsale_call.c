@@ -23,6 +23,8 @@ struct xsale_call {
     struct xsale_auth_wait wait;
     struct xsale_quota_wait quota_wait;
     struct loop_timer timer;
+    int64_t send_within; /* ms; 0: whenever it can be sent */
+    int64_t send_until;  /* monotonic ms; 0: whenever */
     struct http_call *http;
     struct backoff backoff;
     uint64_t login; /* whose tokens the request under way carries */
@@ -66,6 +68,11 @@ void xsale_cancel(struct xsale_call *call)
     release_call(call);
     if (failing && x->pending == 0) /* a replica that stands by must not show for ever what failed last */
         health_set(x->health, "xsale", HEALTH_UP, NULL, "nothing is asked of it now");
+}
+
+bool xsale_is_sent(const struct xsale_call *call)
+{
+    return call->http != NULL;
 }
 
 static const char *method(const struct xsale_call *call)
@@ -249,6 +256,7 @@ static void send_call(struct xsale_call *call, const struct xsale_tokens *tokens
     struct http_request r = {.method = method(call), .url = buf_text(&call->url), .headers = headers,
                              .headers_n = is_put(call) && call->body.n > 0 ? 4 : 3, .body = is_put(call) ? call->body.p : NULL, .body_n = call->body.n};
     err_set(&e, "out of memory, or tokens longer than %d bytes", HEADER_BYTES);
+    loop_timer_clear(x->loop, &call->timer);
     call->login = tokens->login;
     call->paid = false;
     x->count(x->count_arg, XSALE_COUNT_REQUESTS, 1);
@@ -268,6 +276,22 @@ static void send_call(struct xsale_call *call, const struct xsale_tokens *tokens
         finish_wrong(call, XSALE_LATER, NULL, e.text);
 }
 
+static void on_overdue(void *arg)
+{
+    struct xsale_call *call = arg;
+    struct err e;
+    err_set(&e, "%s %s: not sent, since a login or the quota (perhaps Retry-After) did not let it through within %" PRId64 " s", method(call), call->path,
+            call->send_within / 1000);
+    finish(call, XSALE_LATER, NULL, e.text);
+}
+
+/* It has to wait. */
+static void watch(struct xsale_call *call)
+{
+    if (call->send_until > 0)
+        loop_timer_set(call->line->loop, &call->timer, call->send_until, on_overdue, call);
+}
+
 /* The tokens may have ended meanwhile. */
 static void on_paid(void *arg)
 {
@@ -284,11 +308,14 @@ static void step(void *arg)
     struct xsale_tokens tokens;
     if (!xsale_auth_tokens(x->auth, &tokens)) {
         xsale_auth_wait(x->auth, &call->wait, step, call);
+        watch(call);
         return;
     }
     call->paid = call->paid || xsale_quota_take(&x->quota, &call->quota_wait, call->kind, on_paid, call);
     if (call->paid)
         send_call(call, &tokens);
+    else
+        watch(call);
 }
 
 struct xsale_call *xsale_call_create(struct xsale_line *line, enum xsale_kind kind, xsale_done_fn *done, void *arg)
@@ -318,6 +345,12 @@ void xsale_call_needed(struct xsale_call *call, const char *hint)
 {
     call->needed = true;
     call->hint = hint;
+}
+
+void xsale_call_send_within(struct xsale_call *call, int64_t ms)
+{
+    call->send_within = ms;
+    call->send_until = loop_now(call->line->loop) + ms;
 }
 
 struct buf *xsale_call_url(struct xsale_call *call)

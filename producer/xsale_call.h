@@ -32,6 +32,8 @@ struct xsale_line {
 struct xsale_call *xsale_call_create(struct xsale_line *line, enum xsale_kind kind, xsale_done_fn *done, void *arg);
 /* Nothing goes on without this call. hint: a literal behind the words of a 403 or 404, or NULL. */
 void xsale_call_needed(struct xsale_call *call, const char *hint);
+/* A change that has not been sent within so many ms is not sent any more: XSALE_LATER. What was looked at before it is no longer sure then. */
+void xsale_call_send_within(struct xsale_call *call, int64_t ms);
 struct buf *xsale_call_url(struct xsale_call *call);
 struct buf *xsale_call_body(struct xsale_call *call);
 /* Takes the call; NULL: out of memory, it is gone. */

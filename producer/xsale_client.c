@@ -10,6 +10,7 @@
 #include "producer/xsale_names.h"
 #include "producer/xsale_url.h"
 
+enum { SEND_MS = 30 * 1000, SEND_TURNS = 8 }; /* a change goes out within so long, and so many turns of the quota, after the look before it */
 enum { REOPEN_MS = 30 * 1000, REOPEN_MOST_MS = 300 * 1000, REVIEW_MS = 600 * 1000, REVIEW_DOUBT_MS = 60 * 1000 };
 
 struct xsale_client {
@@ -124,6 +125,8 @@ struct xsale_call *xsale_put_status(struct xsale_client *x, int64_t order_id, in
     struct xsale_call *call = xsale_call_create(&x->line, XSALE_CHANGE, done, arg);
     if (call == NULL)
         return NULL;
+    if (xsale_client_can_look(x))
+        xsale_call_send_within(call, SEND_MS + SEND_TURNS * xsale_quota_interval(&x->line.quota));
     xsale_url_change_status(x->line.config, x->organization, order_id, status_id, xsale_call_url(call), xsale_call_body(call));
     call = xsale_call_start(call);
     review(x, REVIEW_MS);

@@ -4,7 +4,8 @@
  * looks and changes in turn; what waits shows in /readyz as "xsale-quota".
  *   GET: repeated inside with back-off and jitter after transport errors, 408, 429, 5xx, redirects and answers that are no JSON (a login
  *        page), until it is answered or cancelled; health "xsale" is down meanwhile and says why.
- *   PUT: sent once, so that nothing is repeated blindly; the caller decides (it looks first).
+ *   PUT: sent once, so that nothing is repeated blindly; the caller decides (it looks first). One that tokens or quota keep back for long (half a minute and
+ *        eight turns of the quota) is not sent at all: what the caller has looked at may be another status by then.
  *   401 on either: the tokens are dropped, one login is made, the call is repeated once.
  * The configured statuses are looked at again every ten minutes and when a call is refused as malformed: one that was renamed or deleted shows as health
  * "xsale-statuses"; the ids stay in use, and the filter by name uses the new name.
@@ -30,7 +31,7 @@ enum xsale_end {
     XSALE_OK,       /* 2xx */
     XSALE_GONE,     /* 404 */
     XSALE_REFUSED,  /* any other 4xx, 401 after a fresh login too (or, for a PUT, while other calls are taken with the same tokens): repeating it soon is no use; words say what (403: which right is missing) */
-    XSALE_LATER,    /* PUT only: surely not done (never sent, 429, 503): may be repeated later */
+    XSALE_LATER,    /* PUT only: surely not done (never sent, kept back for long, 429, 503): may be repeated later */
     XSALE_AMBIGUOUS /* PUT only: may have been done (time-out, cut, 408, 5xx, a redirect, a web page instead of JSON): look before anything else */
 };
 
@@ -108,6 +109,8 @@ struct xsale_call *xsale_get_order(struct xsale_client *x, int64_t order_id, xsa
 struct xsale_call *xsale_put_status(struct xsale_client *x, int64_t order_id, int64_t status_id, xsale_done_fn *done, void *arg);
 /* done will not be called; a PUT that is under way may still happen. NULL is a no-op. */
 void xsale_cancel(struct xsale_call *call);
+/* Has the request left? One that has not, because it waits for tokens or for the quota, has no effect when it is cancelled. */
+bool xsale_is_sent(const struct xsale_call *call);
 /* Calls not answered yet. */
 size_t xsale_client_pending(const struct xsale_client *x);
 

@@ -110,3 +110,8 @@ bool xsale_quota_open(const struct xsale_quota *q)
     struct bucket glance = q->bucket;
     return q->waiting == 0 && bucket_take(&glance, loop_now(q->loop)) == 0;
 }
+
+int64_t xsale_quota_interval(const struct xsale_quota *q)
+{
+    return (q->bucket.interval_us + 999) / 1000;
+}

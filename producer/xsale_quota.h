@@ -48,6 +48,8 @@ void xsale_quota_forget(struct xsale_quota *q, struct xsale_quota_wait *w);
 void xsale_quota_pause(struct xsale_quota *q, int64_t for_ms);
 /* Another number of requests a minute from now on. */
 void xsale_quota_rate(struct xsale_quota *q, int64_t per_minute);
+/* ms from one request to the next, as the quota goes. */
+int64_t xsale_quota_interval(const struct xsale_quota *q);
 /* Would a request go out at once? */
 bool xsale_quota_open(const struct xsale_quota *q);
 

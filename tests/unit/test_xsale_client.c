@@ -614,6 +614,62 @@ static void retry_after_closes_the_quota_for_everybody(void **state)
     bench_end(b);
 }
 
+/* What was looked at before it may be another status an hour later. */
+static void a_change_that_is_kept_back_for_long_is_not_sent(void **state)
+{
+    (void)state;
+    struct bench *b = opened_bench(NULL, 0);
+    xsale_put_status(b->x, 7, 2, on_done, b);
+    turn(b, 0);
+    answer(b, (struct http_reply){.status = 429, .retry_after_ms = 3600 * 1000});
+    xsale_put_status(b->x, 7, 2, on_done, b);
+    turn(b, 20 * 1000);
+    assert_int_equal(b->done, 1);
+    turn(b, 40 * 1000);
+    assert_int_equal(b->done, 2);
+    assert_int_equal(b->end, XSALE_LATER);
+    assert_non_null(strstr(b->words, "PUT /acme/orders/7/change-status: not sent"));
+    turn(b, 3600 * 1000);
+    assert_int_equal(net.n, 0);
+    assert_int_equal(xsale_client_pending(b->x), 0);
+    bench_end(b);
+}
+
+static void a_change_that_waits_for_a_login_for_long_is_not_sent(void **state)
+{
+    (void)state;
+    struct bench *b = opened_bench(NULL, 0);
+    struct xsale_call *call = xsale_put_status(b->x, 7, 2, on_done, b);
+    assert_false(xsale_is_sent(call));
+    turn(b, 0);
+    assert_true(xsale_is_sent(call));
+    answer_status(b, 401, "");
+    assert_false(xsale_is_sent(call));
+    turn(b, 0);
+    answer_status(b, 403, "{\"error\":\"invalid_grant\"}"); /* the login */
+    turn(b, 60 * 1000);
+    assert_int_equal(b->done, 1);
+    assert_int_equal(b->end, XSALE_LATER);
+    bench_end(b);
+}
+
+static void without_looks_a_change_is_sent_whenever_it_can_be(void **state)
+{
+    (void)state;
+    const char *const blind[] = {"xsale.order_path="};
+    struct bench *b = opened_bench(blind, 1);
+    xsale_put_status(b->x, 7, 2, on_done, b);
+    turn(b, 0);
+    answer(b, (struct http_reply){.status = 429, .retry_after_ms = 3600 * 1000});
+    xsale_put_status(b->x, 7, 2, on_done, b);
+    turn(b, 3601 * 1000);
+    assert_int_equal(net.n, 1);
+    assert_string_equal(net.open[0]->method, "PUT");
+    answer_status(b, 204, "");
+    assert_int_equal(b->end, XSALE_OK);
+    bench_end(b);
+}
+
 static void requests_keep_to_the_quota(void **state)
 {
     (void)state;
@@ -840,6 +896,9 @@ int main(void)
         cmocka_unit_test(a_get_is_repeated_until_it_is_answered),
         cmocka_unit_test(a_put_is_never_repeated_blindly),
         cmocka_unit_test(retry_after_closes_the_quota_for_everybody),
+        cmocka_unit_test(a_change_that_is_kept_back_for_long_is_not_sent),
+        cmocka_unit_test(a_change_that_waits_for_a_login_for_long_is_not_sent),
+        cmocka_unit_test(without_looks_a_change_is_sent_whenever_it_can_be),
         cmocka_unit_test(requests_keep_to_the_quota),
         cmocka_unit_test(pages_looks_and_changes_share_the_quota_in_turn),
         cmocka_unit_test(a_pause_that_xsale_asks_for_is_told),

@@ -82,6 +82,7 @@ struct xsale_call {
     enum xsale_end end;
     int64_t found;
     bool used, served; /* served: its effect and its answer are decided */
+    bool waits;        /* for tokens or the quota: has not been sent */
 };
 
 struct loop {
@@ -552,8 +553,14 @@ struct xsale_call *xsale_get_order(struct xsale_client *x, int64_t id, xsale_don
 struct xsale_call *xsale_put_status(struct xsale_client *x, int64_t id, int64_t status, xsale_done_fn *done, void *arg)
 {
     struct xsale_call *c = call(x, id, status, done, arg);
+    c->waits = !w->calm && dice(4) == 0;
     put_sent((struct proc *)x, c);
     return c;
+}
+
+bool xsale_is_sent(const struct xsale_call *c)
+{
+    return !c->waits;
 }
 
 static void serve(struct xsale_call *c)
@@ -564,6 +571,10 @@ static void serve(struct xsale_call *c)
     c->end = XSALE_OK;
     if (c->status == 0) {
         c->found = w->shown[order_of(c->order)];
+        return;
+    }
+    if (c->waits && dice(2) == 0) {
+        c->end = XSALE_LATER; /* it waited for too long */
         return;
     }
     switch (w->calm ? 10 : dice(11)) {
@@ -606,7 +617,7 @@ void xsale_cancel(struct xsale_call *c)
 {
     if (c == NULL)
         return;
-    if (c->status != 0 && !c->served && dice(2) == 0)
+    if (c->status != 0 && !c->served && !c->waits && dice(2) == 0)
         put_works(c);
     c->used = false;
 }
