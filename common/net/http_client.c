@@ -25,7 +25,7 @@ struct http_client {
     struct loop_timer pump; /* starts queued calls outside of anybody's callback */
     CURL *idle[IDLE_MAX];   /* reset, for reuse */
     size_t idle_n;
-    bool multiplexes; /* a reply came in HTTP/2. Before that nobody waits for another's connection: with HTTP/1.1 libcurl (7.88) would let one in at a time */
+    bool multiplexes; /* a reply came in HTTP/2. Before that nobody waits for another's connection, which with HTTP/1.1 would be for nothing */
     bool *gone; /* set by destroy while a done of this client runs */
 };
 
