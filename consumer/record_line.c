@@ -167,6 +167,21 @@ static void put_members(struct buf *out, const struct scan_record *r, const stru
     buf_release(&text);
 }
 
+/* A publication is milliseconds in a header and a moment in a value: shown alike. */
+static bool put_moment(struct buf *out, const struct kafka_header *h)
+{
+    int64_t ms = 0;
+    const char *p = h->value;
+    for (size_t i = 0; i < h->n; i++) {
+        if (p[i] < '0' || p[i] > '9' || h->n > 15)
+            return false;
+        ms = ms * 10 + (p[i] - '0');
+    }
+    buf_printf(out, " %s=", h->name);
+    record_line_time(ms, out);
+    return true;
+}
+
 void record_line_text(const struct scan_record *r, struct buf *out)
 {
     const struct kafka_record *k = r->record;
@@ -179,6 +194,8 @@ void record_line_text(const struct scan_record *r, struct buf *out)
         buf_put_text(out, "?");
     for (size_t i = 0; told != NULL && told->headers[i] != NULL; i++) {
         const struct kafka_header *h = kafka_record_header(k, told->headers[i]);
+        if (h != NULL && h->value != NULL && strcmp(h->name, "publication") == 0 && put_moment(out, h))
+            continue;
         if (h != NULL && h->value != NULL)
             put_pair(out, h->name, h->value, h->n);
     }

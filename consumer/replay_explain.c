@@ -181,7 +181,7 @@ static enum rc parse_options(struct explain *x, struct err *e)
         x->order = 0;
     enum rc rc = scan_time_parse(from != NULL ? from : "beginning", clock_wall(loop_clock(program_loop(p))), &x->from, e);
     if (rc != RC_OK)
-        err_prefix(e, "--from: ");
+        err_prefix(e, "--from");
     return rc;
 }
 

@@ -16,7 +16,7 @@
 #include "consumer/scan_time.h"
 #include "consumer/topic_scan.h"
 
-enum { AGAIN_MS = 2000, LOOKS = 15, TEXT_MAX = 1024 * 1024 };
+enum { AGAIN_MS = 2000, LOOKS = 4, TEXT_MAX = 1024 * 1024 };
 
 const struct program_option replay_rewind_options[] = {
     {"--warehouse", "NAME", "The group of this warehouse's erp-consumer, <prefix>-erp-NAME; \"\" for the one that serves every warehouse."},
@@ -285,18 +285,33 @@ static void refuse_active(struct rewind *w, const struct group_sight *sight)
     buf_release(&words);
 }
 
+static bool nothing_committed(const struct group_sight *sight)
+{
+    for (size_t i = 0; i < sight->offsets_n; i++)
+        if (sight->offsets[i].committed >= 0)
+            return false;
+    return true;
+}
+
+static void refuse_unknown(struct rewind *w)
+{
+    struct err words;
+    err_set(&words, "there is no group %s: it has neither members nor offsets. Is the warehouse's name right, or has its erp-consumer never run?", w->group);
+    finish(w, 1, words.text);
+}
+
 static void on_look(void *arg, enum rc rc, const struct group_sight *sight, const char *words)
 {
     struct rewind *w = arg;
-    if (rc != RC_OK && ++w->looks < LOOKS) {
+    if (rc == RC_RETRY && ++w->looks < LOOKS) {
         log_event(program_log(w->program), LOG_WARN, "rewind", NULL, "asks again", LOG_S("why", words));
         loop_timer_in(w->loop, &w->timer, AGAIN_MS, look, w);
     } else if (rc != RC_OK) {
         finish(w, 1, words);
     } else if (sight->active && !w->dry) {
         refuse_active(w, sight);
-    } else if (strcmp(sight->state, "Dead") == 0 && w->target.from == READER_TIME && w->target.value == INT64_MAX) {
-        finish(w, 1, "the broker knows no such group; is the name right?");
+    } else if (strcmp(sight->state, "Dead") == 0 && nothing_committed(sight)) {
+        refuse_unknown(w);
     } else if ((w->plan = calloc(sight->offsets_n + 1, sizeof *w->plan)) == NULL) {
         finish(w, 1, "out of memory");
     } else {
@@ -347,6 +362,8 @@ static enum rc parse_target(struct rewind *w, struct err *e)
     enum rc rc = scan_time_parse(to, clock_wall(loop_clock(w->loop)), &w->target.value, e);
     if (rc == RC_OK && w->target.value == SCAN_TIME_BEGINNING)
         w->target.from = READER_BEGINNING;
+    if (rc != RC_OK)
+        err_prefix(e, "--to");
     return rc;
 }
 

@@ -153,7 +153,7 @@ static enum rc parse_options(struct tail *t, struct err *e)
     t->follow = program_option_value(p, "--follow") != NULL;
     enum rc rc = scan_time_parse(from != NULL ? from : "1h", now, &t->from, e);
     if (rc != RC_OK)
-        err_prefix(e, "--from: ");
+        err_prefix(e, "--from");
     if (rc == RC_OK && t->from == SCAN_TIME_END)
         t->from = now;
     if (rc == RC_OK)

@@ -54,7 +54,7 @@ enum rc scan_time_parse(const char *text, int64_t now, int64_t *ms, struct err *
     else if (strcmp(text, "end") == 0)
         *ms = SCAN_TIME_END;
     else if (!parse_ago(text, now, ms) && !parse_calendar(text, ms)) {
-        err_set(e, "%.40s is no moment: write 3h (ago), 2026-11-24, 2026-11-24T10:00 (local time), 2026-11-24T10:00Z, beginning or end", text);
+        err_set(e, "\"%.40s\" is no moment: write 3h (ago), 2026-11-24, 2026-11-24T10:00 (local time), 2026-11-24T10:00Z, beginning or end", text);
         return RC_REJECT;
     }
     return RC_OK;

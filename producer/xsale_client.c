@@ -379,7 +379,7 @@ static void check_scheme(const struct config *c, const char *name, struct config
 static void check_statuses(const struct config *c, struct config_problems *problems)
 {
     const char *imported = config_text(c, "xsale.imported_status"), *manual = config_text(c, "xsale.manual_status");
-    const char *same = strcmp(imported, manual) == 0 ? "xsale.manual_status" : NULL;
+    const char *same = *imported != '\0' && strcmp(imported, manual) == 0 ? "xsale.manual_status" : NULL;
     size_t n = config_list_count(c, "xsale.new_statuses");
     for (size_t i = 0; i < n && same == NULL; i++) {
         const char *fresh = config_list_item(c, "xsale.new_statuses", i);
@@ -387,6 +387,10 @@ static void check_statuses(const struct config *c, struct config_problems *probl
     }
     if (n == 0)
         config_problem(c, problems, "xsale.new_statuses", "needs at least one status, for example Nowe");
+    if (*imported == '\0')
+        config_problem(c, problems, "xsale.imported_status", "needs the name of a status, for example Zaimportowano do ERP");
+    if (*manual == '\0')
+        config_problem(c, problems, "xsale.manual_status", "needs the name of a status, for example Do obsługi ręcznej");
     if (same != NULL)
         config_problem(c, problems, same, "new_statuses, imported_status and manual_status must differ, or imported orders would be taken again");
 }

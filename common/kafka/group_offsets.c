@@ -76,10 +76,14 @@ static void question_free(struct question *q)
     free(q);
 }
 
+/* What asking again can mend is RC_RETRY. */
 static enum rc trouble(struct question *q, rd_kafka_resp_err_t err, const char *what)
 {
-    err_set(&q->e, "group %s: %s: %s", q->group, what, rd_kafka_err2str(err));
-    return RC_RETRY;
+    bool never = err == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE || err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+                 err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    bool away = err == RD_KAFKA_RESP_ERR__TIMED_OUT || err == RD_KAFKA_RESP_ERR__TRANSPORT || err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    err_set(&q->e, "group %s: %s: %s%s", q->group, what, rd_kafka_err2str(err), away ? ": Kafka does not answer" : "");
+    return never ? RC_REJECT : RC_RETRY;
 }
 
 static void note_members(struct question *q, const struct rd_kafka_group_info *info)

@@ -43,7 +43,8 @@ enum rc group_offsets_create(struct loop *l, struct worker *w, const struct conf
                              const char *topic, struct group_offsets **out, struct err *e);
 void group_offsets_destroy(struct group_offsets *g); /* an open question gets no answer; NULL is a no-op */
 
-/* rc: RC_OK with sight (borrowed during the call); RC_RETRY: no answer, words say why. */
+/* rc: RC_OK with sight (borrowed during the call); RC_RETRY: no answer, words say why; RC_REJECT: asking again will not help (no right, an embedded
+ * broker that knows no such question). */
 typedef void group_offsets_fn(void *arg, enum rc rc, const struct group_sight *sight, const char *words);
 
 /* target->topic does not count; partition -1: in every partition, else the others' target is what is committed; from READER_TIME with INT64_MAX: the end. A target that is not one of the partition's

@@ -49,6 +49,7 @@ api_url = http://127.0.0.1:1
 new_statuses =
 envelope = Items
 order_path = /orders
+manual_status =
 [warehouses]
 known = MAG-1, MAG-2
 default = MAG-9
@@ -69,8 +70,8 @@ url = http://127.0.0.1:1/orders
 [producer]
 schema = /nonexistent/Order.avsc
 """
-SHARED = [17, 19, 22, 23]
-LINES = {"xsale-producer": [4, 7, 8, 9, 10, 13, 14, *SHARED, 29], "status-updater": [4, 7, 8, 9, 10, 13, 14, *SHARED, 29],
+SHARED = [18, 20, 23, 24]
+LINES = {"xsale-producer": [4, 7, 8, 9, 10, 11, 14, 15, *SHARED, 30], "status-updater": [4, 7, 8, 9, 10, 11, 14, 15, *SHARED, 30],
          "erp-consumer": SHARED}
 
 

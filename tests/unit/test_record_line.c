@@ -129,6 +129,19 @@ static void a_dead_letter_shows_its_bytes(void **state)
     json_decref(v);
 }
 
+static void a_publication_is_shown_as_the_moment_that_it_is(void **state)
+{
+    struct bench *b = *state;
+    b->headers[0] = (struct kafka_header){"publication", "1764000000000", 13};
+    b->headers[1] = (struct kafka_header){"revision", "ab", 2};
+    b->record = (struct kafka_record){.topic = "xsale.orders", .timestamp = 1764000002003, .key = "acme/7", .key_n = 6, .value = "x", .value_n = 1,
+                                      .headers = b->headers, .headers_n = 2};
+    b->scanned = (struct scan_record){.record = &b->record, .fault = ""};
+    assert_string_equal(text_line(b), "2025-11-24T16:00:02.003Z xsale.orders[0]@0 acme/7 publication=2025-11-24T16:00:00.000Z revision=ab\n");
+    b->headers[0] = (struct kafka_header){"publication", "17640x", 6};
+    assert_string_equal(text_line(b), "2025-11-24T16:00:02.003Z xsale.orders[0]@0 acme/7 publication=17640x revision=ab\n");
+}
+
 static void members_are_found_by_name(void **state)
 {
     struct bench *b = *state;
@@ -185,6 +198,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_read_is_shown_with_the_reason, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_tombstone_and_a_key_of_garbage_do_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dead_letter_shows_its_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_publication_is_shown_as_the_moment_that_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(members_are_found_by_name, set_up, tear_down),
         cmocka_unit_test(moments_are_read_as_operators_write_them),
     };
