@@ -9,7 +9,7 @@
 #include "common/base/backoff.h"
 #include "common/contract/order_key.h"
 
-enum { REFUSED_MS = 600000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000, UNCHANGED_MOST = 2 };
+enum { REFUSED_MS = 600000, UNSHOWN_MS = 300000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000, UNCHANGED_MOST = 2 };
 
 enum stage { LOOKING, PUTTING, VERIFYING };
 
@@ -263,6 +263,10 @@ static void on_look(void *arg, const struct xsale_reply *reply)
     w->call = NULL;
     if (reply->end == XSALE_GONE) {
         settle(w, SETTER_GONE, "xSale has no such order any more");
+        return;
+    }
+    if (reply->end == XSALE_LATER) { /* nobody has refused anything: the others get their turn */
+        delay(w, reply->words, UNSHOWN_MS);
         return;
     }
     if (reply->end != XSALE_OK) {

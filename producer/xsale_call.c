@@ -8,7 +8,7 @@
 
 #include "common/base/backoff.h"
 
-enum { URL_BYTES = 16384, BODY_BYTES = 4096, HEADER_BYTES = 16384 };
+enum { URL_BYTES = 16384, BODY_BYTES = 4096, HEADER_BYTES = 16384, ALONE = 5 };
 
 struct xsale_call {
     struct xsale_call *next, *prev;
@@ -25,6 +25,8 @@ struct xsale_call {
     struct loop_timer timer;
     int64_t send_within; /* ms; 0: whenever it can be sent */
     int64_t send_until;  /* monotonic ms; 0: whenever */
+    int64_t patience;    /* ms; 0: for ever */
+    int64_t failing_since; /* monotonic ms; 0: has not failed yet */
     struct http_call *http;
     struct backoff backoff;
     uint64_t login; /* whose tokens the request under way carries */
@@ -105,6 +107,13 @@ static void finish_wrong(struct xsale_call *call, enum xsale_end end, const stru
     finish(call, end, reply, e.text);
 }
 
+/* It is this one that xSale cannot answer, or xSale answers nobody for very long. */
+static bool is_hopeless(const struct xsale_call *call)
+{
+    int64_t lasts = loop_now(call->line->loop) - call->failing_since;
+    return call->patience > 0 && lasts >= (call->line->answered_at > call->failing_since ? call->patience : ALONE * call->patience);
+}
+
 /* GET only. */
 static void repeat(struct xsale_call *call, const struct http_reply *reply, const char *what)
 {
@@ -115,6 +124,13 @@ static void repeat(struct xsale_call *call, const struct http_reply *reply, cons
     if (reply != NULL && reply->retry_after_ms > delay)
         delay = reply->retry_after_ms;
     err_set(&e, "%s %s: %s", method(call), call->path, what);
+    if (call->failing_since == 0)
+        call->failing_since = loop_now(x->loop);
+    if (is_hopeless(call)) {
+        health_set(x->health, "xsale", HEALTH_DOWN, e.text, "asks for other orders first");
+        finish(call, XSALE_LATER, reply, e.text);
+        return;
+    }
     (void)snprintf(doing, sizeof doing, "tries again in %" PRId64 " s", (delay + 999) / 1000); /* fits */
     health_set(x->health, "xsale", HEALTH_DOWN, e.text, doing);
     log_event(x->log, LOG_WARN, "xsale", NULL, "a request to xSale failed and is repeated", LOG_S("why", e.text), LOG_I("again_in_ms", delay));
@@ -152,6 +168,7 @@ static void on_success(struct xsale_call *call, const struct http_reply *reply)
         return;
     }
     xsale_auth_accepted(x->auth, call->login);
+    x->answered_at = loop_now(x->loop);
     health_set(x->health, "xsale", HEALTH_UP, NULL, NULL);
     finish(call, XSALE_OK, reply, "");
 }
@@ -345,6 +362,11 @@ void xsale_call_needed(struct xsale_call *call, const char *hint)
 {
     call->needed = true;
     call->hint = hint;
+}
+
+void xsale_call_patience(struct xsale_call *call, int64_t ms)
+{
+    call->patience = ms;
 }
 
 void xsale_call_send_within(struct xsale_call *call, int64_t ms)

@@ -24,6 +24,7 @@ struct xsale_line {
     loop_fn *doubtful; /* a request was refused as malformed: perhaps a status is no longer what it was; may be NULL */
     void *doubtful_arg;
     uint64_t put_denied; /* login whose fresh tokens a PUT was refused with; 0: none */
+    int64_t answered_at;      /* monotonic ms of the last success */
     struct xsale_call *calls; /* newest first */
     size_t pending;
 };
@@ -32,6 +33,8 @@ struct xsale_line {
 struct xsale_call *xsale_call_create(struct xsale_line *line, enum xsale_kind kind, xsale_done_fn *done, void *arg);
 /* Nothing goes on without this call. hint: a literal behind the words of a 403 or 404, or NULL. */
 void xsale_call_needed(struct xsale_call *call, const char *hint);
+/* A GET that fails for so many ms, or five times as many when nothing else is answered meanwhile, is given up: XSALE_LATER. */
+void xsale_call_patience(struct xsale_call *call, int64_t ms);
 /* A change that has not been sent within so many ms is not sent any more: XSALE_LATER. What was looked at before it is no longer sure then. */
 void xsale_call_send_within(struct xsale_call *call, int64_t ms);
 struct buf *xsale_call_url(struct xsale_call *call);

@@ -10,6 +10,7 @@
 #include "producer/xsale_names.h"
 #include "producer/xsale_url.h"
 
+enum { LOOK_MS = 120 * 1000 }; /* an order that xSale fails to show for so long is left to another time */
 enum { SEND_MS = 30 * 1000, SEND_TURNS = 8 }; /* a change goes out within so long, and so many turns of the quota, after the look before it */
 enum { REOPEN_MS = 30 * 1000, REOPEN_MOST_MS = 300 * 1000, REVIEW_MS = 600 * 1000, REVIEW_DOUBT_MS = 60 * 1000 };
 
@@ -116,6 +117,7 @@ struct xsale_call *xsale_get_order(struct xsale_client *x, int64_t order_id, xsa
     struct xsale_call *call = xsale_call_create(&x->line, XSALE_LOOK, done, arg);
     if (call == NULL)
         return NULL;
+    xsale_call_patience(call, LOOK_MS);
     xsale_url_order(x->line.config, x->organization, order_id, xsale_call_url(call));
     return xsale_call_start(call);
 }

@@ -3,7 +3,8 @@
  * Every call waits for tokens and for the quota of the program (requests_per_minute; Retry-After on 429 and 503 closes it), in one queue that serves pages,
  * looks and changes in turn; what waits shows in /readyz as "xsale-quota".
  *   GET: repeated inside with back-off and jitter after transport errors, 408, 429, 5xx, redirects and answers that are no JSON (a login
- *        page), until it is answered or cancelled; health "xsale" is down meanwhile and says why.
+ *        page), until it is answered or cancelled; health "xsale" is down meanwhile and says why. One order that xSale fails to show for two minutes, or for
+ *        ten when it answers nobody, is given up, so that nobody waits for it for ever.
  *   PUT: sent once, so that nothing is repeated blindly; the caller decides (it looks first). One that tokens or quota keep back for long (half a minute and
  *        eight turns of the quota) is not sent at all: what the caller has looked at may be another status by then.
  *   401 on either: the tokens are dropped, one login is made, the call is repeated once.
@@ -31,7 +32,7 @@ enum xsale_end {
     XSALE_OK,       /* 2xx */
     XSALE_GONE,     /* 404 */
     XSALE_REFUSED,  /* any other 4xx, 401 after a fresh login too (or, for a PUT, while other calls are taken with the same tokens): repeating it soon is no use; words say what (403: which right is missing) */
-    XSALE_LATER,    /* PUT only: surely not done (never sent, kept back for long, 429, 503): may be repeated later */
+    XSALE_LATER,    /* PUT: surely not done (never sent, kept back for long, 429, 503); one order: it cannot be shown now: may be repeated later */
     XSALE_AMBIGUOUS /* PUT only: may have been done (time-out, cut, 408, 5xx, a redirect, a web page instead of JSON): look before anything else */
 };
 

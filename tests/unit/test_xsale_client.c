@@ -573,6 +573,49 @@ static void a_get_is_repeated_until_it_is_answered(void **state)
     bench_end(b);
 }
 
+static void on_other(void *arg, const struct xsale_reply *r)
+{
+    (void)arg;
+    assert_int_equal(r->end, XSALE_OK);
+}
+
+/* Fails with 500 until b->done; how long that took, in ms. */
+static int64_t fails(struct bench *b, bool others_are_answered)
+{
+    int64_t began = now;
+    xsale_get_order(b->x, 7, on_done, b);
+    turn(b, 0);
+    while (b->done == 0 && now - began < 3600 * 1000) {
+        if (net.n > 0) {
+            open_call("GET", "https://api.test/acme/orders/7");
+            answer(b, (struct http_reply){.status = 500});
+        }
+        if (others_are_answered && net.n == 0) {
+            xsale_get_order(b->x, 8, on_other, b);
+            turn(b, 0);
+            open_call("GET", "https://api.test/acme/orders/8");
+            answer_status(b, 200, "{}");
+        }
+        turn(b, 1000);
+    }
+    return now - began;
+}
+
+static void an_order_that_cannot_be_shown_is_given_up(void **state)
+{
+    (void)state;
+    for (int alone = 0; alone < 2; alone++) {
+        struct bench *b = opened_bench(NULL, 0);
+        int64_t took = fails(b, !alone);
+        assert_int_equal(b->end, XSALE_LATER);
+        assert_int_equal(xsale_client_pending(b->x), 0);
+        assert_non_null(strstr(b->words, "GET /acme/orders/7"));
+        assert_in_range(took, alone ? 600 * 1000 : 120 * 1000, alone ? 900 * 1000 : 420 * 1000);
+        assert_false(health_ready(b->health) && alone);
+        bench_end(b);
+    }
+}
+
 static void a_put_is_never_repeated_blindly(void **state)
 {
     (void)state;
@@ -894,6 +937,7 @@ int main(void)
         cmocka_unit_test(a_refused_login_is_never_repeated_in_a_tight_loop),
         cmocka_unit_test(what_somebody_has_to_put_right_is_told),
         cmocka_unit_test(a_get_is_repeated_until_it_is_answered),
+        cmocka_unit_test(an_order_that_cannot_be_shown_is_given_up),
         cmocka_unit_test(a_put_is_never_repeated_blindly),
         cmocka_unit_test(retry_after_closes_the_quota_for_everybody),
         cmocka_unit_test(a_change_that_is_kept_back_for_long_is_not_sent),

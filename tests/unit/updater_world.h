@@ -571,6 +571,8 @@ static void serve(struct xsale_call *c)
     c->end = XSALE_OK;
     if (c->status == 0) {
         c->found = w->shown[order_of(c->order)];
+        if (!w->calm && dice(12) == 0)
+            c->end = XSALE_LATER; /* xSale cannot show it now */
         return;
     }
     if (c->waits && dice(2) == 0) {
@@ -607,7 +609,7 @@ static void answer(struct proc *p, struct xsale_call *c)
     c->used = false;
     struct xsale_reply reply = {.end = c->end, .status = 200, .body = body, .words = "as the history wants it"};
     reply.body_n = (size_t)snprintf(body, sizeof body, "{\"Id\":%" PRId64 ",\"StatusId\":%" PRId64 "}", c->order, c->found);
-    if (c->status == 0)
+    if (c->status == 0 && c->end == XSALE_OK)
         p->looked[order_of(c->order)] = (int)c->found;
     c->done(c->arg, &reply);
 }
