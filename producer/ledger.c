@@ -214,13 +214,13 @@ enum rc ledger_restore(struct ledger *l, const struct ledger_row *row, int32_t p
     return digest_row(l, row, partition, offset, now_ms) ? RC_OK : RC_FATAL;
 }
 
-enum rc ledger_restore_whole(struct ledger *l, int64_t order_id, const struct ledger_row *row, int32_t partition, int64_t now_ms)
+enum rc ledger_restore_whole(struct ledger *l, int64_t order_id, const struct ledger_row *row, int32_t partition, int64_t offset)
 {
-    struct ledger_digest_entry d = {.offset = -1};
-    (void)now_ms;
-    (void)ledger_digest_get(&l->digest, order_id, &d); /* forgotten meanwhile: the offset is not known */
+    struct ledger_digest_entry d;
+    if (entry_find(l, order_id) != NULL || (ledger_digest_get(&l->digest, order_id, &d) && d.offset != offset))
+        return RC_OK;
     if (row != NULL) {
-        enum rc rc = keep_whole(l, row, partition, d.offset);
+        enum rc rc = keep_whole(l, row, partition, offset);
         if (rc != RC_OK)
             return rc;
     }

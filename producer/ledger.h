@@ -38,9 +38,9 @@ enum ledger_noted {
 /* Notes one outcome. keep_reason: the refusal's text goes into the row. offset: set with LEDGER_READ_ROW. */
 enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t partition, bool keep_reason, int64_t now_ms,
                               int64_t *offset);
-/* The row that LEDGER_READ_ROW asked for, or NULL when the topic does not have it any more (the order then begins anew). Whole until the next outcome is noted or the row
- * is written again. */
-enum rc ledger_restore_whole(struct ledger *l, int64_t order_id, const struct ledger_row *row, int32_t partition, int64_t now_ms);
+/* The row that LEDGER_READ_ROW asked for at offset, or NULL when the topic does not have it any more (the order then begins anew). Whole until the next outcome is noted or
+ * the row is written again. Nothing changes when another row is known by now: the partition went away meanwhile and was read back. */
+enum rc ledger_restore_whole(struct ledger *l, int64_t order_id, const struct ledger_row *row, int32_t partition, int64_t offset);
 
 /* The whole row of an unfinished order and its version (rises with each change); NULL: none is kept. */
 const struct ledger_row *ledger_row_of(struct ledger *l, int64_t order_id, uint64_t *version);

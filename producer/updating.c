@@ -36,7 +36,7 @@ struct updating {
     struct outcome_mover *mover;
     struct loop_timer kick, drain;
     int64_t commit_at, parked_at; /* monotonic ms: the next commit, the next look at what is parked */
-    int64_t reading_row; /* order whose row is being read again; 0: none */
+    int64_t reading_row, reading_offset; /* order whose row is being read again (0: none), and where it stands */
     int32_t *leaving;
     size_t leaving_n;
     size_t disowned; /* outcomes whose schema the registry does not know, as of the last look at what is parked */
@@ -92,7 +92,7 @@ static void on_row_read(void *arg, const struct ledger_row *row)
     u->reading_row = 0;
     int32_t partition = ledger_reader_partition(u->rows);
     if (intake_has(u->intake, partition) &&
-        ledger_restore_whole(u->ledger, order_id, row, partition, clock_wall(loop_clock(u->p.loop))) != RC_OK)
+        ledger_restore_whole(u->ledger, order_id, row, partition, u->reading_offset) != RC_OK)
         fail(u, "out of memory");
     kick(u);
 }
@@ -127,6 +127,7 @@ static enum intake_noted note_outcome(struct updating *u, const struct kafka_rec
     case LEDGER_READ_ROW:
         if (u->reading_row == 0) {
             u->reading_row = o->order_id;
+            u->reading_offset = offset;
             ledger_reader_one(u->rows, r->partition, offset, o->order_id);
         }
         return INTAKE_NOT_NOW;

@@ -201,7 +201,7 @@ static void a_changed_verdict_reopens_the_row(void **state)
     struct ledger_result results[2] = {{.warehouse = "MAG-1", .result = OUTCOME_REJECTED}, {.warehouse = "MAG-2", .result = OUTCOME_IMPORTED}};
     struct ledger_row row = {.organization = "acme", .order_id = 7, .publication = 100, .round = 100, .warehouses = o.warehouses, .results = results,
                              .results_n = 2, .wanted = LEDGER_MANUAL, .status_set = LEDGER_MANUAL, .settled_at = NOW, .closed = true, .complete = true};
-    assert_int_equal(ledger_restore_whole(l, 7, &row, 3, NOW), RC_OK);
+    assert_int_equal(ledger_restore_whole(l, 7, &row, 3, 41), RC_OK);
     assert_int_equal(note(l, o), LEDGER_CHANGED);
     assert_int_equal(row_of(l, 7)->wanted, LEDGER_IMPORTED);
     assert_false(row_of(l, 7)->closed);
@@ -223,12 +223,42 @@ static void a_verdict_that_says_nothing_new_leaves_the_order_finished(void **sta
     struct ledger_result results[2] = {{.warehouse = "MAG-1", .result = OUTCOME_REJECTED, .reason = o.reason}, {.warehouse = "MAG-2", .result = OUTCOME_REJECTED}};
     struct ledger_row row = {.organization = "acme", .order_id = 7, .publication = 100, .round = 100, .warehouses = o.warehouses, .results = results,
                              .results_n = 2, .wanted = LEDGER_MANUAL, .status_set = LEDGER_MANUAL, .settled_at = NOW, .closed = true, .complete = true};
-    assert_int_equal(ledger_restore_whole(l, 7, &row, 3, NOW), RC_OK);
+    assert_int_equal(ledger_restore_whole(l, 7, &row, 3, 41), RC_OK);
     assert_int_equal(note(l, o), LEDGER_SAME);
     assert_null(row_of(l, 7));
     assert_int_equal(ledger_note(l, &o, 3, true, NOW, &offset), LEDGER_READ_ROW);
     assert_int_equal(offset, 41);
     ledger_destroy(l);
+}
+
+/* While it was read, the partition went to another updater, which wrote more, and came back. */
+static void a_row_read_again_never_replaces_a_newer_one(void **state)
+{
+    (void)state;
+    struct outcome o = says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED);
+    struct ledger_result results[2] = {{.warehouse = "MAG-1", .result = OUTCOME_REJECTED}, {.warehouse = "MAG-2", .result = OUTCOME_IMPORTED}};
+    struct ledger_row old = {.organization = "acme", .order_id = 7, .publication = 100, .round = 100, .warehouses = o.warehouses, .results = results,
+                             .results_n = 2, .wanted = LEDGER_MANUAL, .status_set = LEDGER_MANUAL, .settled_at = NOW, .closed = true, .complete = true};
+    for (int finished = 0; finished < 2; finished++)
+        for (int there = 0; there < 2; there++) {
+            struct ledger *l = begin();
+            int64_t offset = -1;
+            assert_int_equal(ledger_restore(l, &old, 3, 41, NOW), RC_OK);
+            assert_int_equal(ledger_note(l, &o, 3, true, NOW, &offset), LEDGER_READ_ROW);
+            ledger_drop_partition(l, 3);
+            struct ledger_row newer = old;
+            newer.publication = 200;
+            newer.closed = newer.complete = finished != 0;
+            newer.settled_at = finished ? NOW : 0;
+            assert_int_equal(ledger_restore(l, &newer, 3, 55, NOW), RC_OK);
+            assert_int_equal(ledger_open_partition(l, 3), RC_OK);
+            assert_int_equal(ledger_restore_whole(l, 7, there ? &old : NULL, 3, 41), RC_OK);
+            assert_int_equal(ledger_note(l, &o, 3, true, NOW, &offset), LEDGER_SAME); /* of an older publication */
+            assert_int_equal(take(l, 0), finished ? 0 : 7);
+            if (!finished)
+                assert_int_equal(row_of(l, 7)->publication, 200);
+            ledger_destroy(l);
+        }
 }
 
 static void a_settlement_of_what_is_no_longer_true_changes_nothing(void **state)
@@ -499,6 +529,7 @@ int main(void)
         cmocka_unit_test(only_what_nobody_decided_is_overwritten),
         cmocka_unit_test(a_changed_verdict_reopens_the_row),
         cmocka_unit_test(a_verdict_that_says_nothing_new_leaves_the_order_finished),
+        cmocka_unit_test(a_row_read_again_never_replaces_a_newer_one),
         cmocka_unit_test(a_settlement_of_what_is_no_longer_true_changes_nothing),
         cmocka_unit_test(the_oldest_comes_first_and_a_delayed_one_later),
         cmocka_unit_test(what_a_ledger_row_says_is_wanted_is_taken_up_after_a_restart),
