@@ -33,7 +33,7 @@ struct loader {
     size_t queue_records, queue_bytes;
     bool full; /* more in hand than that; until half of it is done */
     enum drain drain;
-    bool stopping, assigned, finished, committing;
+    bool stopping, assigned, finished, committing, worked_off;
     size_t uncommitted, uncommitted_most; /* records finished since the last commit began */
     struct loop_timer tick, committer, drain_timer, finish;
 };
@@ -174,6 +174,7 @@ static void tick(void *arg)
     loop_timer_in(l->env.loop, &l->tick, TICK_MS, tick, l);
     if (l->env.until_end && !l->stopping && all_worked_off(l)) {
         log_fact(l->env.log, LOG_INFO, "orders", NULL, "worked off", LOG_I("partitions", assignment_count(l->mine)));
+        l->worked_off = true;
         loader_stop(l);
     }
 }
@@ -425,7 +426,11 @@ void loader_destroy(struct loader *l)
 
 static void closed(void *arg)
 {
-    finish(arg, 0, NULL);
+    struct loader *l = arg;
+    if (l->env.until_end && !l->worked_off) /* a signal came first */
+        finish(l, 1, "stopped before everything was worked off");
+    else
+        finish(l, 0, NULL);
 }
 
 void loader_stop(struct loader *l)

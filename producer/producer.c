@@ -39,7 +39,7 @@ struct producer {
     struct tenure *tenure; /* NULL: standing by */
     char group_id[GROUP_BYTES];
     struct loop_timer secrets, drain, later, owner_wait;
-    bool have_topics, have_xsale, once, stopping, draining, finished;
+    bool have_topics, have_xsale, once, polled, stopping, draining, finished; /* polled: with once, a complete poll was made */
     int code; /* exit code, with its words */
     struct err failure;
 };
@@ -51,6 +51,10 @@ static void finish(struct producer *p)
     if (p->finished)
         return;
     p->finished = true;
+    if (p->code == 0 && p->once && !p->polled) { /* who asked for a poll must not take this for one */
+        p->code = 1;
+        err_set(&p->failure, "stopped before the poll was complete");
+    }
     program_finish(p->program, p->code, p->failure.text);
 }
 
@@ -142,6 +146,7 @@ static void begin_failing(void *arg)
 static void on_complete(void *arg)
 {
     struct producer *p = arg;
+    p->polled = true;
     loop_timer_in(p->loop, &p->later, 0, begin_stop, p);
 }
 

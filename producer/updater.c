@@ -32,10 +32,12 @@ struct updater {
     int32_t partitions, row_schema_id;
     struct loop_timer tick;
     int64_t secrets_at; /* monotonic ms */
-    bool topics_ok, schema_ok, xsale_ok, stopping, until_end;
+    bool topics_ok, schema_ok, xsale_ok, stopping, until_end, worked_off;
     int code; /* exit code, with its words */
     struct err failure;
 };
+
+static const char stopped_early[] = "stopped before everything was worked off"; /* with --until-end */
 
 static struct health *health(struct updater *u)
 {
@@ -57,7 +59,10 @@ static void fail(struct updater *u, const char *words)
 static void on_closed(void *arg)
 {
     struct updater *u = arg;
-    program_finish(u->program, u->code, u->failure.text);
+    if (u->code == 0 && u->until_end && !u->worked_off)
+        program_finish(u->program, 1, stopped_early);
+    else
+        program_finish(u->program, u->code, u->failure.text);
 }
 
 static void on_failed(void *arg, const char *words)
@@ -74,6 +79,7 @@ static void until_end(struct updater *u)
     case UPDATING_WORK:
         break;
     case UPDATING_NOTHING:
+        u->worked_off = true;
         updater_stop(u);
         break;
     case UPDATING_REFUSED:
@@ -235,7 +241,7 @@ void updater_stop(void *state)
         return;
     u->stopping = true;
     if (u->updating == NULL)
-        program_finish(u->program, 0, NULL);
+        program_finish(u->program, u->until_end, stopped_early);
     else
         updating_close(u->updating);
 }

@@ -234,7 +234,11 @@ static void on_malformed(struct xsale_call *call, const struct http_reply *reply
 {
     if (call->line->doubtful != NULL)
         call->line->doubtful(call->line->doubtful_arg);
-    finish_wrong(call, XSALE_REFUSED, reply, reply->words);
+    struct err e;
+    bool query = call->kind == XSALE_PAGE && (reply->status == 400 || reply->status == 422);
+    err_set(&e, "%s%s", reply->words,
+            query ? "; is the query what xSale expects? (xsale.array_style, xsale.filter_by, xsale.paging, xsale.page_first, xsale.page_parameter, xsale.query)" : "");
+    finish_wrong(call, XSALE_REFUSED, reply, e.text);
 }
 
 static void on_reply(void *arg, const struct http_reply *reply)

@@ -1,4 +1,5 @@
-"""xsale-producer --once and status-updater --until-end come to an end: what xSale refuses and what another replica keeps ends them with 1 and says why."""
+"""xsale-producer --once and --until-end of the others come to an end: what xSale refuses, what another replica keeps and a signal before the end ends them with 1 and
+says why."""
 from harness import check, equal, main, wait
 
 HOLDS = "xsale_bridge_producer_owner 1"
@@ -32,14 +33,31 @@ def behind_another(s):
     s.stop(s.producer)
 
 
+def interrupted(s, program, option, waits_for):
+    """SIGTERM before the work is done: whoever started it must not take it for done."""
+    program.start(option)
+    wait(f"{program.name} cannot go on", 60, lambda: program.dependencies().get(waits_for) == "down")
+    equal(program.stop(), 1, f"exit code of {program.name} {option}, stopped while {waits_for} is down")
+    with open(program.log, encoding="utf-8") as log:
+        check('why="stopped before' in log.read(), f"{program.name} does not say that it was stopped")
+
+
 def test(s):
     refused(s, {"password": "wrong-password"}, ["login", "Wrong email or password"], 1)
     refused(s, {"organization": "acne"}, ["HTTP 403", "xsale.organization"], 1)
     s.generate(3)
+    s.producer.arguments = ["-X", "xsale.envelope=/Items"]
+    interrupted(s, s.producer, "--once", "polling")
+    s.producer.arguments = []
     behind_another(s)
     code, text = s.producer.run("--once", timeout=120)
     equal(code, 0, f"--once with nobody before it, which says {text}")
     equal(len({r.key for r in s.records("orders", decode=False)}), 3, "orders published")
+    s.erp.down()
+    interrupted(s, s.consumers[0], "--until-end", "erp")
+    s.erp.up()
+    s.updater.arguments = ["-X", "xsale.api_url=http://127.0.0.1:1"]
+    interrupted(s, s.updater, "--until-end", "xsale")
 
 
 if __name__ == "__main__":

@@ -544,8 +544,10 @@ static void what_somebody_has_to_put_right_is_told(void **state)
     assert_int_equal(b->refusals, 2);
     assert_non_null(xsale_get_page(b->x, 0, 0, on_done, b));
     turn(b, 0);
-    answer_status(b, 400, "");
+    answer_status(b, 400, "{\"name\":\"Kowalska\"}");
     assert_int_equal(b->refusals, 3);
+    assert_non_null(strstr(b->refusal, "; is the query what xSale expects? (xsale.array_style, xsale.filter_by, xsale.paging, xsale.page_first, "));
+    assert_null(strstr(b->refusal, "Kowalska"));
     bench_end(b);
 }
 
