@@ -37,7 +37,8 @@ def simulated(args):
         board.say(f"\nEverything is right: {COUNT} orders, {len(stack.documents())} documents, one for each order and warehouse; {COUNT - len(refused)} in "
               f"'{IMPORTED}', {len(refused)} in '{MANUAL}', no status set twice.")
         if args.keep:
-            keep(stack, board, lambda: show(stack, board), things_to_try(stack))
+            noted = set()
+            keep(stack, board, lambda: show(stack, board, lambda: note_ended(stack, board, noted)), things_to_try(stack, args.real))
         stack.stop()
     except Failed as e:
         stack.tails()
@@ -49,11 +50,23 @@ def simulated(args):
     return 0
 
 
-def show(stack, board):
-    """-> xSale's counts"""
-    stack.all_alive()
+def note_ended(stack, board, noted):
+    """With --keep whoever watches may stop a program, as `order-replay rewind` demands; one that failed is still wrong."""
+    for p in stack.programs.values():
+        if p.process is None or p.alive():
+            continue
+        if p.process.returncode:
+            raise Failed(f"{p.name} ended with {p.process.returncode}")
+        if p not in noted:
+            noted.add(p)
+            board.say(f"{p.name} was stopped; its command was: {shlex.join(p.process.args)}")
+
+
+def show(stack, board, look=None):
+    """-> xSale's counts. look: what to do about programs that ended, instead of failing"""
+    (look or stack.all_alive)()
     counts, per = stack.xsale.get("counts"), stack.erp.get("summary")["perWarehouse"]
-    board.show([counts[NEW], stack.producer.published(), per.get("MAG-1", 0), per.get("MAG-2", 0), counts[IMPORTED], counts[MANUAL]])
+    board.show([counts[NEW], stack.producer.published() if stack.producer.alive() else "-", per.get("MAG-1", 0), per.get("MAG-2", 0), counts[IMPORTED], counts[MANUAL]])
     return counts
 
 
@@ -102,8 +115,13 @@ def keep(stack, board, show, more=""):
     board.say("stopping")
 
 
-def things_to_try(stack):
+def things_to_try(stack, real):
     xsale, erp, order = stack.xsale.control_url, stack.erp.control_url, REFUSED[0]
+    replay, consumer = os.path.join(stack.build, "consumer/order-replay"), stack.consumers[0]
+    rewind = (f"Load again what MAG-1 got in the last hour: stop its consumer, rewind it, start it again (its ERP keeps the documents it has).\n"
+              f"  kill {consumer.process.pid}\n"
+              f"  {replay} rewind -c {stack.config_file} --warehouse MAG-1 --to 1h" if real else
+              "(order-replay rewind, which loads again what the ERP has lost, needs a real Kafka: tests/demo --real --keep)")
     return f"""  xSale simulator          {xsale}/_sim/orders  /_sim/changes  /_sim/counts
   ERP simulator            {erp}/_sim/documents  /_sim/summary
 
@@ -114,6 +132,9 @@ Stop the ERP, let 30 more orders come, and start it again: they are published an
   curl -X POST {erp}/_sim/down
   curl -d '{{"count": 30, "first": 200001, "warehouses": [["MAG-1"], ["MAG-1", "MAG-2"]]}}' {xsale}/_sim/generate
   curl -X POST {erp}/_sim/up
+Read the life of an order, from its first record to its status.
+  {replay} explain -c {stack.config_file} {RETRIED}
+{rewind}
 """
 
 

@@ -65,8 +65,9 @@ class Account:
     def __init__(self, args):
         self.args = args
         self.path = os.path.join(args.came_from, args.config)
-        if not os.path.isfile(self.path) or not os.access(self.path, os.R_OK):
+        if not os.path.exists(self.path) or os.path.isdir(self.path) or not os.access(self.path, os.R_OK):
             raise Wrong(f"{args.config}: there is no such file that can be read")
+        self.text = own_part(self.path)     # read once only: it may be a pipe
         self.files = Files(self.make_directory())
         # What FILE says about other brokers, registries and ERPs must not count here, nor what the environment says.
         for name in list(os.environ):
@@ -97,7 +98,7 @@ class Account:
         stack = self.stack
         ports = "".join(f"{key} = {p.port}\n" for key, p in (("producer_port", self.producer), ("updater_port", self.updater), ("consumer_port", self.consumer)))
         with open(stack.config_file, "w", encoding="utf-8", errors="surrogateescape") as f:
-            f.write(own_part(self.path))
+            f.write(self.text)
             f.write(f"[kafka]\nbootstrap.servers = {stack.kafka.bootstrap}\n[kafka.consumer]\nsession.timeout.ms = 6000\n[registry]\nurl = {stack.registry.url}\n"
                     f"[erp]\nsink = file\n[erp.file]\ndirectory = {self.files.directory}\n[http]\n{ports}")
         told = []
@@ -124,10 +125,10 @@ class Account:
         return re.sub(r"\\(.)", r"\1", "".join(why[-1])) if why else f"ended with {program.process.returncode}, and its log does not say why"
 
     def trouble(self, program):
-        """What it waits for, by its /readyz; empty: nothing. `polling` is its own work."""
+        """What it waits for, by its /readyz; empty: nothing. `polling` is its own work: only a page that cannot be had counts."""
         body = program.http("/readyz")[1]
         rows = json.loads(body)["dependencies"].items() if body else []
-        return "; ".join(f"{name}: {d.get('error') or d.get('doing') or d['state']}" for name, d in rows if d["state"] != "up" and name != "polling")
+        return "; ".join(f"{name}: {d.get('error') or d.get('doing') or d['state']}" for name, d in rows if d["state"] == "down" or (d["state"] != "up" and name != "polling"))
 
     def give_up(self):
         for p in self.programs:

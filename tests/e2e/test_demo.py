@@ -112,7 +112,8 @@ def counts_only_its_own_files(s, u):
 def says_what_is_wrong(s, u):
     u.put("wrong", "no-such-password\n")
     for settings, words in (({"password": "wrong"}, "Wrong email or password"), ({"organization": "acne"}, "is xsale.organization right?"),
-                            ({"status": "Neue"}, f"there is no status 'Neue'; there are: {NEW}"), ({"api": "http://127.0.0.1:1"}, "Failed to connect")):
+                            ({"status": "Neue"}, f"there is no status 'Neue'; there are: {NEW}"), ({"api": "http://127.0.0.1:1"}, "Failed to connect"),
+                            ({"line14": "envelope = /Items"}, 'no array of orders at "/Items"'), ({"line14": "array_style = brackets"}, "xsale.array_style")):
         code, text = u.demo("--patience", "5", **settings)
         last = text.splitlines()[-1]
         equal(code, 1, f"exit code with {settings}, after {text}")
@@ -125,6 +126,10 @@ def says_what_is_wrong(s, u):
 def refuses_what_cannot_work(s, u):
     code, text = u.demo(line14="timeout = 30 parsecs")
     equal((code, text.splitlines()[-1].split(" ")[0]), (2, "mine.ini:14:"), f"exit code and place of a wrong value in {text}")
+    os.mkfifo(os.path.join(u.home, "pipe"))
+    with subprocess.Popen(["sh", "-c", "cat mine.ini > pipe"], cwd=u.home):     # as -c <(...) does
+        code, text = u.demo("-c", "pipe", line14="timeout = 30 parsecs")
+    equal((code, text.splitlines()[-1].split(" ")[0]), (2, "pipe:14:"), f"exit code and place of a wrong value from a pipe in {text}")
     code, text = u.demo("--orders", "password")
     equal((code, "--orders password" in text, "Traceback" in text), (2, True, False), f"--orders with the name of a file: {text}")
     for arguments in (["-c", "/nonexistent/mine.ini"], ["--set-status"], ["--orders", "x"], ["-c", "mine.ini", "--orders", "password"]):
