@@ -96,6 +96,9 @@ static void check(const struct config *c, struct config_problems *problems)
     if (!erp_reply_pointer_ok(config_text(c, "erp.http.document_pointer")))
         config_problem(c, problems, "erp.http.document_pointer", "not a JSON Pointer; it begins with '/'");
     check_headers(c, problems);
+    config_problem_unreadable(c, problems, "erp.http.ca_file");
+    config_problem_unreadable(c, problems, "erp.http.client_certificate");
+    config_problem_unreadable(c, problems, "erp.http.client_key");
     erp_token_check(c, problems);
     if (strspn(config_text(c, "erp.http.document_header"), header_name) != strlen(config_text(c, "erp.http.document_header")))
         config_problem(c, problems, "erp.http.document_header", "not the name of a header");

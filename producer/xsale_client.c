@@ -402,6 +402,7 @@ void xsale_client_check(const struct config *c, struct config_problems *problems
     check_scheme(c, "xsale.api_url", problems);
     check_scheme(c, "xsale.auth_url", problems);
     check_statuses(c, problems);
+    config_problem_unreadable(c, problems, "xsale.ca_file");
     const char *path = config_text(c, "xsale.order_path"), *envelope = config_text(c, "xsale.envelope");
     if (*path != '\0' && strstr(path, "{id}") == NULL)
         config_problem(c, problems, "xsale.order_path", "must contain {id}");

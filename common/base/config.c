@@ -1,10 +1,12 @@
 #include "common/base/config.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/config_parts.h"
 
@@ -85,6 +87,13 @@ void config_problem(const struct config *c, struct config_problems *problems, co
     va_start(args, words);
     add_problem(problems, front, words, args);
     va_end(args);
+}
+
+void config_problem_unreadable(const struct config *c, struct config_problems *problems, const char *name)
+{
+    const char *file = config_text(c, name);
+    if (*file != '\0' && access(file, R_OK) != 0)
+        config_problem(c, problems, name, "cannot read %s: %s", file, strerror(errno));
 }
 
 /* So that what is asked of a number's or choice's key is always a possible value, also while a wrong configuration is checked. */

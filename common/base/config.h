@@ -74,6 +74,8 @@ void config_destroy(struct config *c);
 /* For checks that need more than the table: adds "file:line: section.key: <words>", naming where the key was set. words: no secret. */
 void config_problem(const struct config *c, struct config_problems *problems, const char *name, const char *words, ...)
     __attribute__((format(printf, 4, 5)));
+/* For a key that names a file (CONFIG_TEXT): a problem unless it is empty or can be read now. */
+void config_problem_unreadable(const struct config *c, struct config_problems *problems, const char *name);
 
 /* name: "section.key", e.g. "xsale.api_url", "erp.http.url". Texts are borrowed, never NULL ("" when empty). Lines of a folded value
  * are joined by a line feed, blanks around each dropped. A secret's text lives until the second change after it was asked for. */

@@ -80,6 +80,7 @@ const struct schema *registry_cached(const struct registry *r, int32_t id)
 void registry_check(const struct config *c, struct config_problems *problems)
 {
     bool user = config_text(c, "registry.username")[0] != '\0', password = config_text(c, "registry.password")[0] != '\0';
+    config_problem_unreadable(c, problems, "registry.ca_file");
     if (user && config_text(c, "registry.token")[0] != '\0')
         config_problem(c, problems, "registry.token", "given together with registry.username; one of the two");
     if (user != password)

@@ -67,12 +67,13 @@ username = u
 warehouse = NOPE
 [erp.http]
 url = http://127.0.0.1:1/orders
+ca_file = /nonexistent/ca.pem
 [producer]
 schema = /nonexistent/Order.avsc
 """
 SHARED = [18, 20, 23, 24]
-LINES = {"xsale-producer": [4, 7, 8, 9, 10, 11, 14, 15, *SHARED, 30], "status-updater": [4, 7, 8, 9, 10, 11, 14, 15, *SHARED, 30],
-         "erp-consumer": SHARED}
+LINES = {"xsale-producer": [4, 7, 8, 9, 10, 11, 14, 15, *SHARED, 31], "status-updater": [4, 7, 8, 9, 10, 11, 14, 15, *SHARED, 31],
+         "erp-consumer": [*SHARED, 29]}
 
 
 def together(s, p):
