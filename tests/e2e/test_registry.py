@@ -82,6 +82,9 @@ def away(s):
     s.generate(6)
     s.start()
     s.settled()
+    # Known to everybody: the producer has read rows of the ledger too.
+    last = lambda: {r.key: r.value for r in s.records("order-state")}
+    wait("the producer has closed every order", 60, lambda: all(v is None or v["state"] == "CLOSED" for v in last().values()), 0.3)
     one = s.consumers[0]
     order = next(r for r in s.records("orders") if "MAG-1" in r.headers["warehouses"].decode())
     later = json.loads((pathlib.Path(__file__).parents[2] / "schemas" / "Order.avsc").read_text(encoding="utf-8"))
