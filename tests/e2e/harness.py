@@ -310,8 +310,14 @@ class Stack:
         import confluent_kafka
         consumer = self.client()
         try:
-            found = consumer.list_topics("xsale." + topic, 15).topics["xsale." + topic]
-            return sum(consumer.get_watermark_offsets(confluent_kafka.TopicPartition("xsale." + topic, p), 15)[1] for p in found.partitions)
+            for last in (False, False, False, False, True):     # a topic that was made just now has no leader for a moment
+                try:
+                    found = consumer.list_topics("xsale." + topic, 15).topics["xsale." + topic]
+                    return sum(consumer.get_watermark_offsets(confluent_kafka.TopicPartition("xsale." + topic, p), 15)[1] for p in found.partitions)
+                except confluent_kafka.KafkaException:
+                    if last:
+                        raise
+                    time.sleep(1)
         finally:
             consumer.close()
 

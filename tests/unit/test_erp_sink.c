@@ -423,9 +423,9 @@ static void wrong_settings_are_all_told(void **state)
     buf_init(&problems.text, 10000);
     assert_int_equal(config_load(&source, &c, &problems), RC_OK);
     erp_sink_find("http")->check(c, &problems);
-    assert_int_equal(problems.count, 5);
+    assert_int_equal(problems.count, 6);
     erp_sink_find("file")->check(c, &problems);
-    assert_int_equal(problems.count, 7);
+    assert_int_equal(problems.count, 8);
     assert_null(erp_sink_find("fax"));
     config_destroy(c);
     buf_release(&problems.text);
