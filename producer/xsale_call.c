@@ -82,12 +82,21 @@ static const char *method(const struct xsale_call *call)
     return is_put(call) ? "PUT" : "GET";
 }
 
+/* By what it says, or by how it begins: no JSON begins with '<'. */
+static bool is_web_page(const struct http_reply *reply)
+{
+    size_t blanks = 0;
+    while (blanks < reply->body_n && strchr(" \t\r\n", reply->body[blanks]) != NULL && reply->body[blanks] != '\0')
+        blanks++;
+    return strncasecmp(reply->content_type, "text/html", strlen("text/html")) == 0 || (blanks < reply->body_n && reply->body[blanks] == '<');
+}
+
 static void finish(struct xsale_call *call, enum xsale_end end, const struct http_reply *reply, const char *words)
 {
     struct err request;
     err_set(&request, "%s %s", method(call), call->path);
     struct xsale_reply out = {.end = end, .status = reply != NULL ? reply->status : 0, .body = reply != NULL ? reply->body : "",
-                              .body_n = reply != NULL ? reply->body_n : 0, .words = words,
+                              .body_n = reply != NULL ? reply->body_n : 0, .web_page = end == XSALE_GONE && is_web_page(reply), .words = words,
                               .request = request.text};
     xsale_done_fn *done = call->done;
     void *arg = call->arg;
@@ -144,15 +153,6 @@ static void on_unanswered(struct xsale_call *call, const struct http_reply *repl
         repeat(call, reply, reply->words);
     else
         finish_wrong(call, reply->end == HTTP_NOT_SENT ? XSALE_LATER : XSALE_AMBIGUOUS, reply, reply->words);
-}
-
-/* By what it says, or by how it begins: no JSON begins with '<'. */
-static bool is_web_page(const struct http_reply *reply)
-{
-    size_t blanks = 0;
-    while (blanks < reply->body_n && strchr(" \t\r\n", reply->body[blanks]) != NULL && reply->body[blanks] != '\0')
-        blanks++;
-    return strncasecmp(reply->content_type, "text/html", strlen("text/html")) == 0 || (blanks < reply->body_n && reply->body[blanks] == '<');
 }
 
 static void on_success(struct xsale_call *call, const struct http_reply *reply)

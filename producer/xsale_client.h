@@ -39,6 +39,7 @@ enum xsale_end {
 struct xsale_reply { /* valid during the callback only */
     enum xsale_end end;
     int status;       /* 0: no status line */
+    bool web_page;    /* XSALE_GONE: perhaps not xSale's own answer, but that of something before it */
     const char *body; /* body_n bytes, zero-terminated behind them; JSON by its content type only: its parser decides */
     size_t body_n;
     const char *words; /* "GET /acme/orders: HTTP 403: ..." ; "" when XSALE_OK */

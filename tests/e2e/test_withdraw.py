@@ -48,10 +48,20 @@ def wrong_path(s):
     return ids
 
 
+def a_gateway_says_404(s):
+    """Pages that show nothing, and a web page with 404 for each order: of a gateway, not of xSale."""
+    s.xsale.post("faults", {"route": "GET /acme/orders$", "kind": "status", "status": 200, "body": "[]"})
+    s.xsale.post("faults", {"route": r"GET /acme/orders/\d", "kind": "html", "status": 404})
+    wait("the web page to be told", 60, lambda: "perhaps not xSale's own" in s.producer.http("/readyz")[1])
+    s.xsale.clear_faults()
+    equal(len(s.records("orders")), 3, "records after a gateway's 404")
+
+
 def before_anything_is_loaded(s, ids):
     cancelled, deleted, kept = ids
     s.start(s.producer)
     wait("three orders to be published", 60, lambda: len(s.records("orders")) == 3, 0.3)
+    a_gateway_says_404(s)
     s.xsale.post(f"orders/{cancelled}/status", {"status": CANCELLED})
     s.xsale.post(f"orders/{deleted}/delete")
     rows = withdrawn(s, cancelled)
