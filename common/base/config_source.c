@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/config_parts.h"
+#include "common/base/utf8.h"
 
 enum { NAME_ROOM = 256 };
 
@@ -115,6 +116,10 @@ static enum rc put_value(struct config *c, struct config_entry *e, const struct 
     if (e->origin == g->origin && g->origin != FROM_DEFAULT && is_file != (e->path != NULL)) {
         config_problem_add(problems, "%s: %s.%s: given together with %s.%s_file; one of the two", g->place, g->section, e->name,
                            g->section, e->name);
+        return RC_OK;
+    }
+    if (utf8_check(g->value, strlen(g->value)) != strlen(g->value)) { /* of a file all of it was checked */
+        config_problem_add(problems, "%s: %s.%s: not valid UTF-8", g->place, g->section, e->name);
         return RC_OK;
     }
     const char *value = arena_text(&c->arena, g->value, strlen(g->value));

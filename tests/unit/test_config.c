@@ -342,7 +342,8 @@ static void names_that_match_nothing_are_told_with_a_suggestion(void **state)
     b->overrides[2] = "topics=canary";
     b->overrides[3] = "topic.prefix=canary";
     b->overrides[4] = "kafka.linger ms=5";
-    b->overrides_n = 5;
+    b->overrides[5] = "topics.prefix=za\xBF";
+    b->overrides_n = 6;
     assert_int_equal(load(b, LEAST), RC_REJECT);
     assert_string_equal(problems(b),
                         "environment: BRIDGE_XSALE_CLIENTID: no such key; did you mean \"BRIDGE_XSALE_CLIENT_ID\"?\n"
@@ -351,7 +352,8 @@ static void names_that_match_nothing_are_told_with_a_suggestion(void **state)
                         "-X: needs section.key=value\n"
                         "-X: topics: needs a section: section.key=value\n"
                         "-X: topic.prefix: no such key; did you mean \"topics.prefix\"?\n"
-                        "-X: [kafka]: the name of a property has letters, digits, dots, dashes and underscores only: linger ms\n");
+                        "-X: [kafka]: the name of a property has letters, digits, dots, dashes and underscores only: linger ms\n"
+                        "-X: topics.prefix: not valid UTF-8\n");
 }
 
 static void folded_values_keep_their_lines(void **state)
