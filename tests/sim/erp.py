@@ -68,9 +68,7 @@ class Erp:
             self.violations.append({"what": "two at a time", "key": key})
         self.in_hand[name] = self.in_hand.get(name, 0) + 1
         try:
-            latency = self.slow.get(name[1], self.latency)
-            if latency:
-                await asyncio.sleep(latency)
+            await self.take_time(name[1])
             self.same_body(q, key)
             reply = self.withdraw(name, publication) if q.method == "DELETE" else self.load(q, name, publication)
             self.note(q, key, reply.status)
@@ -80,6 +78,14 @@ class Erp:
             raise
         finally:
             self.in_hand[name] -= 1
+
+    async def take_time(self, order):
+        """As long as the settings say; a slow order is released as soon as they no longer name it."""
+        begin = time.monotonic()
+        while order in self.slow and time.monotonic() - begin < self.slow[order]:
+            await asyncio.sleep(0.05)
+        if order not in self.slow and time.monotonic() - begin < self.latency:
+            await asyncio.sleep(self.latency)
 
     def note(self, q, key, status):
         if len(self.log) < 500000:
