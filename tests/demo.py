@@ -24,7 +24,7 @@ def simulated(args):
     try:
         ids = stack.generate(COUNT, refused=REFUSED, pad=4700)
         stack.erp.post("refuse", {"words": "Nieznany towar"})
-        stack.erp.post("settings", {"latency": 0.6, "slow": {EDITED: 60}})
+        stack.erp.post("settings", {"latency": 0.6, "slow": {EDITED: 9}})
         # Complete by itself, so that the programs' commands work as --keep prints them.
         stack.write_config(producer={"poll_interval": "1s"}, consumer={"concurrency": 16, "warehouse": "MAG-1"},
                            http={"producer_port": stack.producer.port, "updater_port": stack.updater.port, "consumer_port": stack.consumers[0].port})

@@ -376,13 +376,18 @@ class Stack:
         return rows
 
     def in_hand(self, order):
-        """Is it being loaded at this moment by every warehouse of its mix?"""
-        return sum(d["orderId"] == order for d in self.erp.get("in_hand")) == len(self.mix(order))
+        """Has every warehouse of its mix begun to load it, and is one still at it?"""
+        hands = {d["warehouse"] for d in self.erp.get("in_hand") if d["orderId"] == order}
+        return bool(hands) and hands | {w for i, w in self.documents() if i == order} == set(self.mix(order))
 
     def edit(self, order):
-        """An edit of an order that is being loaded; what comes after it is fast."""
+        """An edit of an order that is being loaded. Its loads are held until the edit is published: one made between the last poll and the status counts
+        as made after the import. What comes after it is fast."""
+        published = lambda: self.producer.metrics().get('xsale_bridge_producer_published_total{cause="edit"}', 0)
         equal(self.statuses()[order], NEW, "status of the order before its edit")
+        before = published()
         self.xsale.post(f"orders/{order}/edit", {"warehouses": self.mix(order)})
+        wait("the edit is published", 30, lambda: published() > before, 0.05)
         self.erp.post("settings", {"slow": {}})
 
     def edits(self, order):

@@ -9,7 +9,7 @@ def test(s):
     retried = refused[3]
     equal(len(refused), 12, "refused orders")
     ids = s.generate(COUNT, refused=refused, pad=4700)
-    s.erp.post("settings", {"latency": 0.005, "slow": {EDITED: 60}})
+    s.erp.post("settings", {"latency": 0.005, "slow": {EDITED: 9}})
     s.start()
     wait("the slow order is in hand at the ERP", 60, lambda: s.all_alive() and s.in_hand(EDITED), 0.05)
     s.edit(EDITED)
