@@ -4,6 +4,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "consumer/order_record.h"
+
 enum { FIRST_CAP = 1024 };
 
 void order_tally_init(struct order_tally *t)
@@ -61,19 +63,6 @@ static struct order_tally_entry *entry(struct order_tally *t, const void *key, s
     return e;
 }
 
-static int64_t publication_of(const struct kafka_record *r)
-{
-    const struct kafka_header *h = kafka_record_header(r, "publication");
-    int64_t value = 0;
-    for (size_t i = 0; h != NULL && h->value != NULL && i < h->n && i < 18; i++) {
-        char c = ((const char *)h->value)[i];
-        if (c < '0' || c > '9')
-            return 0;
-        value = value * 10 + (c - '0');
-    }
-    return value;
-}
-
 static void note_ends(struct order_tally *t, const struct kafka_record *r)
 {
     size_t n = r->key_n < ORDER_KEY_BYTES ? r->key_n : ORDER_KEY_BYTES - 1;
@@ -94,7 +83,7 @@ void order_tally_add(struct order_tally *t, const struct kafka_record *r, bool i
     if (r->key == NULL)
         return;
     struct order_tally_entry *e = entry(t, r->key, r->key_n);
-    int64_t publication = publication_of(r);
+    int64_t publication = order_record_publication(r);
     if (inside) {
         t->records++;
         note_ends(t, r);

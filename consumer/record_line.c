@@ -6,6 +6,7 @@
 #include "common/base/utf8.h"
 #include "common/contract/avro_json.h"
 #include "common/contract/zone.h"
+#include "consumer/order_record.h"
 
 enum { SMALL_MAX = 1024 * 1024 };
 
@@ -15,21 +16,6 @@ void record_line_time(int64_t ms, struct buf *out)
     if (ms > 0)
         zone_print_moment(ms, text);
     buf_put_text(out, text);
-}
-
-/* Bytes as base64 (RFC 4648, with padding) in quotes. */
-static void put_base64(struct buf *out, const unsigned char *p, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    buf_put_byte(out, '"');
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned v = (unsigned)p[i] << 16 | (i + 1 < n ? (unsigned)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
-        buf_put_byte(out, (unsigned char)digits[v >> 18]);
-        buf_put_byte(out, (unsigned char)digits[v >> 12 & 63]);
-        buf_put_byte(out, (unsigned char)(i + 1 < n ? digits[v >> 6 & 63] : '='));
-        buf_put_byte(out, (unsigned char)(i + 2 < n ? digits[v & 63] : '='));
-    }
-    buf_put_byte(out, '"');
 }
 
 static bool is_text(const void *p, size_t n)
@@ -45,7 +31,7 @@ static void put_bytes(struct buf *out, const void *p, size_t n)
         avro_json_text(out, p, n);
     } else {
         buf_put_text(out, "{\"bytes\":");
-        put_base64(out, p, n);
+        avro_json_base64(out, p, n);
         buf_put_byte(out, '}');
     }
 }
@@ -167,19 +153,10 @@ static void put_members(struct buf *out, const struct scan_record *r, const stru
     buf_release(&text);
 }
 
-/* A publication is milliseconds in a header and a moment in a value: shown alike. */
-static bool put_moment(struct buf *out, const struct kafka_header *h)
+static void put_moment(struct buf *out, const char *name, int64_t ms)
 {
-    int64_t ms = 0;
-    const char *p = h->value;
-    for (size_t i = 0; i < h->n; i++) {
-        if (p[i] < '0' || p[i] > '9' || h->n > 15)
-            return false;
-        ms = ms * 10 + (p[i] - '0');
-    }
-    buf_printf(out, " %s=", h->name);
+    buf_printf(out, " %s=", name);
     record_line_time(ms, out);
-    return true;
 }
 
 void record_line_text(const struct scan_record *r, struct buf *out)
@@ -194,9 +171,10 @@ void record_line_text(const struct scan_record *r, struct buf *out)
         buf_put_text(out, "?");
     for (size_t i = 0; told != NULL && told->headers[i] != NULL; i++) {
         const struct kafka_header *h = kafka_record_header(k, told->headers[i]);
-        if (h != NULL && h->value != NULL && strcmp(h->name, "publication") == 0 && put_moment(out, h))
-            continue;
-        if (h != NULL && h->value != NULL)
+        int64_t publication = h != NULL && strcmp(h->name, "publication") == 0 ? order_record_publication(k) : 0;
+        if (publication > 0) /* milliseconds in a header, a moment in a value: shown alike */
+            put_moment(out, h->name, publication);
+        else if (h != NULL && h->value != NULL)
             put_pair(out, h->name, h->value, h->n);
     }
     if (told != NULL && told->members[0] != NULL && r->writer != NULL)

@@ -11,6 +11,7 @@
 #include "common/kafka/group_offsets.h"
 #include "common/kafka/kafka_conf.h"
 #include "consumer/ask.h"
+#include "consumer/order_record.h"
 #include "consumer/order_tally.h"
 #include "consumer/record_line.h"
 #include "consumer/scan_time.h"
@@ -198,19 +199,7 @@ static void decide(struct rewind *w)
 /* Does the record reach this group's ERP? One that names no warehouses is the consumer's to judge. */
 static bool for_us(const struct rewind *w, const struct kafka_record *r)
 {
-    const struct kafka_header *h = kafka_record_header(r, "warehouses");
-    if (w->warehouse == NULL || *w->warehouse == '\0' || h == NULL || h->value == NULL)
-        return true;
-    const char *p = h->value, *end = p + h->n;
-    size_t n = strlen(w->warehouse);
-    while (p <= end) {
-        const char *comma = memchr(p, ',', (size_t)(end - p));
-        size_t length = (size_t)((comma != NULL ? comma : end) - p);
-        if (length == n && memcmp(p, w->warehouse, n) == 0)
-            return true;
-        p += length + 1;
-    }
-    return false;
+    return w->warehouse == NULL || *w->warehouse == '\0' || !order_record_not_for(r, w->warehouse);
 }
 
 /* Everything is told by key and headers, so no record is wanted whole. */
@@ -293,6 +282,14 @@ static bool nothing_committed(const struct group_sight *sight)
     return true;
 }
 
+static bool partition_there(const struct rewind *w, const struct group_sight *sight)
+{
+    bool there = w->target.partition < 0;
+    for (size_t i = 0; i < sight->offsets_n; i++)
+        there = there || sight->offsets[i].partition == w->target.partition;
+    return there;
+}
+
 static void refuse_unknown(struct rewind *w)
 {
     struct err words;
@@ -312,6 +309,8 @@ static void on_look(void *arg, enum rc rc, const struct group_sight *sight, cons
         refuse_active(w, sight);
     } else if (strcmp(sight->state, "Dead") == 0 && nothing_committed(sight)) {
         refuse_unknown(w);
+    } else if (!partition_there(w, sight)) {
+        finish(w, 2, "the topic has no such partition");
     } else if ((w->plan = calloc(sight->offsets_n + 1, sizeof *w->plan)) == NULL) {
         finish(w, 1, "out of memory");
     } else {

@@ -8,6 +8,7 @@
 #include "common/contract/order_key.h"
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/topics.h"
+#include "consumer/order_record.h"
 #include "consumer/record_field.h"
 #include "consumer/record_line.h"
 #include "consumer/scan_time.h"
@@ -78,7 +79,7 @@ static bool value_fits(const struct tail *t, const struct scan_record *r)
         return true;
     const struct kafka_header *h = kafka_record_header(r->record, "warehouses");
     if (h != NULL && h->value != NULL)
-        return lists(h->value, h->n, t->warehouse);
+        return order_record_names(r->record, t->warehouse);
     return record_field_equals(r, "warehouse", t->warehouse);
 }
 

@@ -151,7 +151,7 @@ void avro_json_name(const struct schema_field *f, struct buf *out)
     print_name(f, out);
 }
 
-static void print_base64(struct buf *out, const unsigned char *p, size_t n)
+void avro_json_base64(struct buf *out, const unsigned char *p, size_t n)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     put_byte(out, '"');
@@ -225,7 +225,7 @@ static enum rc print_bytes(const struct schema_node *s, struct avro_cursor *c, s
     } else if (s->kind == SCHEMA_STRING) {
         print_text(out, p, n, (size_t)(c->end - p));
     } else {
-        print_base64(out, p, n);
+        avro_json_base64(out, p, n);
     }
     return RC_OK;
 }

@@ -11,6 +11,8 @@
 
 /* Appends n bytes of valid UTF-8 as a JSON string with its quotes. */
 void avro_json_text(struct buf *out, const unsigned char *p, size_t n);
+/* Appends n bytes as base64 (RFC 4648, padded) with quotes. */
+void avro_json_base64(struct buf *out, const unsigned char *p, size_t n);
 /* Appends the member name of a field and the colon. */
 void avro_json_name(const struct schema_field *f, struct buf *out);
 /* Appends the value at the cursor and steps over it. field: whose value it is, NULL: none's. A full buffer is the caller's to see (buf_failed).

@@ -97,7 +97,7 @@ def test(s):
     code, out, err = replay(s, "--warehouse", "MAG-9", "--to", "beginning", "--dry-run")
     check(code == 1 and "there is no group xsale-erp-MAG-9" in err, f"an unknown warehouse: {code}, {err}")
     for wrong in (["--to", "3h"], ["--warehouse", "MAG-1"], ["--warehouse", "MAG-1", "--to", "soon"], ["--warehouse", "MAG-1", "--to", "offset:5"],
-                  ["--warehouse", "MAG-1", "--to", "3h", "--partition", "x"], ["--group", "", "--to", "3h"]):
+                  ["--warehouse", "MAG-1", "--to", "3h", "--partition", "x"], ["--group", "", "--to", "3h"], ["--warehouse", "MAG-1", "--to", "3h", "--partition", "99", "--wait"]):
         equal(replay(s, *wrong)[0], 2, f"code of {wrong}")
     s.stop()
 
