@@ -15,11 +15,10 @@
 
 enum { TEXT_MAX = 64 * 1024 * 1024, FOUND_MAX = 20 };
 
-const struct program_option replay_explain_options[] = {
+static const struct program_option options[] = {
     {"--from", "MOMENT", "Look at records since then only, which is quicker: 3h (ago; s, m, h, d), 2026-11-24T10:00, beginning. Otherwise: beginning."},
     {"--json", NULL, "Print one JSON object."},
 };
-const size_t replay_explain_options_n = sizeof replay_explain_options / sizeof *replay_explain_options;
 
 struct explain {
     struct program *program;
@@ -185,7 +184,7 @@ static enum rc parse_options(struct explain *x, struct err *e)
     return rc;
 }
 
-enum rc replay_explain_start(struct program *p, void **state, struct err *e)
+static enum rc start_command(struct program *p, void **state, struct err *e)
 {
     struct explain *x = calloc(1, sizeof *x);
     if (x == NULL || (x->life = order_life_create()) == NULL) {
@@ -201,12 +200,12 @@ enum rc replay_explain_start(struct program *p, void **state, struct err *e)
     return rc;
 }
 
-void replay_explain_stop(void *state)
+static void stop_command(void *state)
 {
     finish(state, 1, NULL);
 }
 
-void replay_explain_release(void *state)
+static void release_command(void *state)
 {
     struct explain *x = state;
     if (x == NULL)
@@ -216,3 +215,20 @@ void replay_explain_release(void *state)
     order_life_destroy(x->life);
     free(x);
 }
+
+const struct program_command replay_explain_command = {
+    .name = "explain",
+    .arguments = "ORDER",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .summary = "tell the life of one order",
+    .description = "Reads every topic and tells what happened to one order: when it was published and what changed from one publication to the next, what each "
+                   "warehouse's ERP answered, which status was set or why it was left alone, and what it waits for now. ORDER is its id, its number or the shop's own "
+                   "(foreign) number.\n\n"
+                   "Shows the order's content where it changed, which may be personal data. Exit code 3: no such order, or several.",
+    .options = options,
+    .options_n = sizeof options / sizeof *options,
+    .start = start_command,
+    .stop = stop_command,
+    .release = release_command
+};

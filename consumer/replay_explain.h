@@ -4,11 +4,6 @@
 
 #include "common/program/program.h"
 
-extern const struct program_option replay_explain_options[];
-extern const size_t replay_explain_options_n;
-
-enum rc replay_explain_start(struct program *p, void **state, struct err *e);
-void replay_explain_stop(void *state);
-void replay_explain_release(void *state);
+extern const struct program_command replay_explain_command;
 
 #endif

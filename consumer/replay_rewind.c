@@ -19,7 +19,7 @@
 
 enum { AGAIN_MS = 2000, LOOKS = 4, TEXT_MAX = 1024 * 1024 };
 
-const struct program_option replay_rewind_options[] = {
+static const struct program_option options[] = {
     {"--warehouse", "NAME", "The group of this warehouse's erp-consumer, <prefix>-erp-NAME; \"\" for the one that serves every warehouse."},
     {"--group", "NAME", "The group by its name, where consumer.group is set."},
     {"--to", "MOMENT", "Where to go: 3h (ago; s, m, h, d), 2026-11-24T10:00 (local time), 2026-11-24T10:00Z, beginning, end, or offset:N with --partition."},
@@ -29,7 +29,6 @@ const struct program_option replay_rewind_options[] = {
     {"--yes", NULL, "Do not ask."},
     {"--json", NULL, "Print one JSON object."},
 };
-const size_t replay_rewind_options_n = sizeof replay_rewind_options / sizeof *replay_rewind_options;
 
 struct rewind {
     struct program *program;
@@ -389,7 +388,7 @@ static enum rc parse_options(struct rewind *w, struct err *e)
     return parse_target(w, e);
 }
 
-enum rc replay_rewind_start(struct program *p, void **state, struct err *e)
+static enum rc start_command(struct program *p, void **state, struct err *e)
 {
     struct rewind *w = calloc(1, sizeof *w);
     if (w == NULL) {
@@ -409,14 +408,14 @@ enum rc replay_rewind_start(struct program *p, void **state, struct err *e)
     return rc;
 }
 
-void replay_rewind_stop(void *state)
+static void stop_command(void *state)
 {
     struct rewind *w = state;
     (void)fprintf(stderr, "interrupted\n");
     finish(w, 1, NULL);
 }
 
-void replay_rewind_release(void *state)
+static void release_command(void *state)
 {
     struct rewind *w = state;
     if (w == NULL)
@@ -430,3 +429,18 @@ void replay_rewind_release(void *state)
     free(w->plan);
     free(w);
 }
+
+const struct program_command replay_rewind_command = {
+    .name = "rewind",
+    .summary = "set a group of erp-consumer back, so that orders are loaded again",
+    .description = "For an ERP that was restored from a backup: its erp-consumer's group is set to an earlier moment and loads every order since then again, under "
+                   "the same idempotency keys. Documents that the ERP still has stay as they are. Orders that a newer publication stands behind are not loaded.\n\n"
+                   "Shows first what is committed, what will be, and which records are meant. The group must have no members: stop its erp-consumers, nothing is "
+                   "lost while they stand still. Statuses in xSale change only where an order's verdict changes.\n\n"
+                   "Forward (--to end) is possible too: the records between are then never loaded by this group.",
+    .options = options,
+    .options_n = sizeof options / sizeof *options,
+    .start = start_command,
+    .stop = stop_command,
+    .release = release_command
+};

@@ -4,11 +4,6 @@
 
 #include "common/program/program.h"
 
-extern const struct program_option replay_rewind_options[];
-extern const size_t replay_rewind_options_n;
-
-enum rc replay_rewind_start(struct program *p, void **state, struct err *e);
-void replay_rewind_stop(void *state);
-void replay_rewind_release(void *state);
+extern const struct program_command replay_rewind_command;
 
 #endif

@@ -16,7 +16,7 @@
 
 enum { LINE_MAX_BYTES = 64 * 1024 * 1024 };
 
-const struct program_option replay_tail_options[] = {
+static const struct program_option options[] = {
     {"--topic", "NAME[,NAME...]", "Only these topics: orders, order-state, order-outcomes, order-status, orders-dlq. Otherwise all five."},
     {"--from", "MOMENT", "Begin with records of that moment: 3h (ago; s, m, h, d), 2026-11-24T10:00 (local time), 2026-11-24T10:00Z, beginning, end. Otherwise: 1h."},
     {"--follow", NULL, "Go on with what comes, until interrupted."},
@@ -26,7 +26,6 @@ const struct program_option replay_tail_options[] = {
     {"--limit", "N", "End after N records."},
     {"--json", NULL, "One JSON object a line, with the whole value; without it one line of text that holds nothing personal."},
 };
-const size_t replay_tail_options_n = sizeof replay_tail_options / sizeof *replay_tail_options;
 
 struct tail {
     struct program *program;
@@ -186,7 +185,7 @@ static enum rc choose_topics(const struct tail *t, char names[TOPIC_COUNT][250],
     return RC_REJECT;
 }
 
-enum rc replay_tail_start(struct program *p, void **state, struct err *e)
+static enum rc start_command(struct program *p, void **state, struct err *e)
 {
     static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed};
     char names[TOPIC_COUNT][250];
@@ -206,13 +205,13 @@ enum rc replay_tail_start(struct program *p, void **state, struct err *e)
     return rc == RC_OK ? topic_scan_create(p, starts, n, &ops, t, &t->scan, e) : rc;
 }
 
-void replay_tail_stop(void *state)
+static void stop_command(void *state)
 {
     struct tail *t = state;
     program_finish(t->program, 0, NULL);
 }
 
-void replay_tail_release(void *state)
+static void release_command(void *state)
 {
     struct tail *t = state;
     if (t == NULL)
@@ -222,3 +221,14 @@ void replay_tail_release(void *state)
     buf_release(&t->line);
     free(t);
 }
+
+const struct program_command replay_tail_command = {
+    .name = "tail",
+    .summary = "show what is on the topics, decoded",
+    .description = "Prints the records of the bridge's topics, oldest first within a partition, one line each. Reads only: nothing is changed or committed.",
+    .options = options,
+    .options_n = sizeof options / sizeof *options,
+    .start = start_command,
+    .stop = stop_command,
+    .release = release_command
+};
