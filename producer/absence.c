@@ -253,7 +253,8 @@ static void on_look(void *arg, const struct xsale_reply *reply)
     struct order_facts facts;
     struct err e;
     answered(a);
-    if (reply->end == XSALE_GONE && reply->web_page && !a->at.slow) {
+    if (reply->end == XSALE_GONE && reply->web_page && !a->at.doubted) {
+        order_book_doubt(a->n.book, a->at.order_id);
         doubt(a, "HTTP 404 with a web page: perhaps not xSale's own; believed when it is so again in ten minutes");
     } else if (reply->end == XSALE_GONE && absence_is_proven(a)) {
         on_found(a, ORDER_FOUND_GONE, reply);

@@ -361,6 +361,7 @@ enum order_book_action order_book_see(struct order_book *b, const struct order_b
     if (e != NULL && (action == ORDER_SKIP || action == ORDER_HELD)) {
         e->seen_poll = b->poll;
         e->look_due = 0;
+        e->doubted = false;
     }
     if (action == ORDER_HELD)
         b->held++;
@@ -379,6 +380,7 @@ static void publish(struct order_book *b, struct entry *e, const struct order_bo
     e->busy = true;
     e->seen_poll = b->poll;
     e->look_due = 0;
+    e->doubted = false;
     hear(b, offer->publication);
 }
 
@@ -456,9 +458,18 @@ bool order_book_absent(struct order_book *b, int64_t steady_ms, bool slow_too, s
         e->look_due = now_s + SLOW_LOOK_S;
         out->order_id = e->order_id;
         out->closed = e->state == CLOSED;
+        out->doubted = e->doubted;
+        e->doubted = false;
         return true;
     }
     return false;
+}
+
+void order_book_doubt(struct order_book *b, int64_t order_id)
+{
+    struct entry *e = find_known(b, order_id);
+    if (e != NULL)
+        e->doubted = true;
 }
 
 /* The status that our updater wants or has set in the order's present round. */

@@ -101,10 +101,14 @@ struct order_book_absence {
     int64_t order_id;
     bool closed; /* when it was named */
     bool slow;   /* looked at before in vain, or closed while a warehouse has not answered */
+    bool doubted; /* the look before this one was doubted, and no poll has shown the order since */
 };
 /* The next order to look at: at once when it is open; every 10 minutes when the look before it changed nothing (and polls do not show it still), or when it is closed
  * and not answered by all. In turn over all orders, also over several polls. false: none is left in this poll. steady_ms: monotonic clock. slow_too: also slow ones. */
 bool order_book_absent(struct order_book *b, int64_t steady_ms, bool slow_too, struct order_book_absence *out);
+
+/* The look had an answer that nothing follows from, unless the next look (10 minutes later) has it too. */
+void order_book_doubt(struct order_book *b, int64_t order_id);
 
 enum order_book_found { ORDER_FOUND_NEW /* a new status */, ORDER_FOUND_IMPORTED, ORDER_FOUND_MANUAL, ORDER_FOUND_OTHER, ORDER_FOUND_GONE };
 /* What the look found. All rows that the ledger had when the answer came must have been told. true: nobody but a person can have done that: publish the withdrawal,

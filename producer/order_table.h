@@ -34,6 +34,7 @@ struct entry {
     bool busy : 1;     /* its publication is not acknowledged yet: nothing is noted meanwhile */
     bool note_due : 1; /* stands in the queue of notes */
     bool adopted : 1;  /* taken from the tail of `orders` at start */
+    bool doubted : 1;  /* the last look at it had an answer that is believed only when the next one repeats it */
 };
 
 struct order_table {

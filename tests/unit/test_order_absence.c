@@ -116,6 +116,32 @@ static void a_closed_order_that_a_warehouse_has_not_answered_is_looked_at_every_
     order_book_destroy(b);
 }
 
+static void a_doubted_look_is_remembered_until_the_next_one_and_no_longer_than_the_order_is_absent(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_book_absence a;
+    int64_t now = 6000;
+    order_book_poll(b, 5000);
+    show(b, 1, 11, "A,B", 5000, &offer);
+    assert_true(absent_at(b, now, &a) && !a.doubted);
+    order_book_doubt(b, 1);
+    assert_true(absent_at(b, now += 10 * MINUTE, &a) && a.doubted);
+    assert_true(absent_at(b, now += 10 * MINUTE, &a) && !a.doubted); /* the look between had another answer */
+    order_book_doubt(b, 1);
+    order_book_poll(b, now += 1000);
+    assert_int_equal(show(b, 1, 11, "A,B", now, &offer), ORDER_SKIP);
+    assert_true(absent_at(b, now += 1000, &a) && !a.doubted); /* a poll has shown it */
+    row(b, 1, 5000, true, false, 0);
+    assert_false(absent_at(b, now += 1000, &a));
+    assert_true(absent_at(b, now += 10 * MINUTE, &a) && a.closed && a.slow && !a.doubted); /* slow, but looked at for the first time since it was closed */
+    order_book_doubt(b, 1);
+    assert_true(absent_at(b, now += 10 * MINUTE, &a) && a.closed && a.doubted);
+    order_book_doubt(b, 2); /* nobody's */
+    order_book_destroy(b);
+}
+
 static void absent_orders_are_named_in_turn_over_the_polls(void **state)
 {
     (void)state;
@@ -192,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_status_that_the_updater_wants_or_has_set_in_this_round_withdraws_nothing),
         cmocka_unit_test(a_look_in_vain_is_repeated_slowly_until_a_poll_shows_the_order),
         cmocka_unit_test(a_closed_order_that_a_warehouse_has_not_answered_is_looked_at_every_ten_minutes),
+        cmocka_unit_test(a_doubted_look_is_remembered_until_the_next_one_and_no_longer_than_the_order_is_absent),
         cmocka_unit_test(absent_orders_are_named_in_turn_over_the_polls),
         cmocka_unit_test(an_order_that_was_rejected_here_has_nothing_to_withdraw),
         cmocka_unit_test(an_adopted_order_without_a_row_may_have_been_forgotten_and_its_rows_are_read_back),
