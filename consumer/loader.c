@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/probe.h"
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/publisher.h"
 #include "common/kafka/registry.h"
@@ -72,6 +73,7 @@ static void on_record(void *arg, const struct kafka_record *r)
         return;
     metrics_add(l->env.metrics, METRIC_RECORDS, NULL, 1);
     o->at_end = false;
+    PROBE(record_received);
     if (l->warehouse[0] != '\0' && order_record_not_for(r, l->warehouse)) {
         offset_track_pass(o->track, r->offset);
         o->changed = true;
@@ -126,6 +128,7 @@ static void on_record_done(void *arg, const struct order_record *r)
     struct owned *o = assignment_find_generation(l->mine, r->source.partition, r->generation);
     if (o == NULL)
         return; /* of an assignment that is gone: whoever has it now does it again under the same key */
+    PROBE(record_finished);
     (void)offset_track_finish(o->track, r->source.offset);
     o->in_hand--;
     o->changed = true;

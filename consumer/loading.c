@@ -6,6 +6,7 @@
 
 #include <utlist.h>
 
+#include "common/base/probe.h"
 #include "consumer/consumer_metrics.h"
 #include "consumer/erp_view.h"
 #include "consumer/load.h"
@@ -398,6 +399,7 @@ static void tried(void *arg, const struct erp_verdict *v)
 {
     struct load *load = arg;
     struct loading *l = load->owner;
+    PROBE(verdict_received);
     metrics_add(l->env.metrics, METRIC_TRIES, fate_name(v->fate), 1);
     metrics_observe(l->env.metrics, METRIC_LOAD_SECONDS, NULL, (double)(loop_now(l->loop) - load->item.began_at) / 1000);
     bool paused = lanes_gate(l->lanes)->paused;
@@ -412,6 +414,7 @@ static void begin(struct loading *l, struct load *load)
 {
     struct err e = {{0}};
     enum rc rc = load_take_off(load, l->own_lines, DOCUMENT_MAX, &e);
+    PROBE(load_submitting);
     if (rc == RC_OK && (rc = l->sink->ops->submit(l->sink, &load->flight->erp, tried, load, &e)) == RC_OK)
         return;
     if (rc != RC_REJECT) { /* a setting, or this machine: what keeps one load from beginning keeps all, or this one parks in the end */

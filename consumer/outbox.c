@@ -7,6 +7,7 @@
 
 #include <utlist.h>
 
+#include "common/base/probe.h"
 #include "common/kafka/dlq.h"
 #include "common/kafka/frame.h"
 
@@ -88,7 +89,9 @@ static enum rc send_dead_letter(struct outbox *o, struct outbox_entry *en, struc
                               .value_n = r->source.value_n, .reason = reason, .program = "erp-consumer",
                               .at = clock_wall(loop_clock(o->env.loop)), .source = &r->source, .extra = extra,
                               .extra_n = sizeof extra / sizeof *extra, .omit_value = en->omit_value, .bare = en->bare};
-    return dlq_publish(o->env.publisher, o->env.dead_letters, &entry, dead_letter_acked, en, e);
+    enum rc rc = dlq_publish(o->env.publisher, o->env.dead_letters, &entry, dead_letter_acked, en, e);
+    PROBE(dead_letter_produced);
+    return rc;
 }
 
 static enum rc outcome_value(struct outbox *o, struct outbox_entry *en, struct err *e)
@@ -131,7 +134,9 @@ static enum rc send_outcome(struct outbox *o, struct outbox_entry *en, struct er
     struct kafka_record record = {.topic = o->env.outcomes, .partition = -1, .key = r->source.key, .key_n = r->source.key_n,
                                   .value = o->value.p, .value_n = o->value.n, .headers = headers,
                                   .headers_n = sizeof headers / sizeof *headers - (r->traceparent == NULL)};
-    return publisher_send(o->env.publisher, &record, outcome_acked, en, e);
+    rc = publisher_send(o->env.publisher, &record, outcome_acked, en, e);
+    PROBE(outcome_produced);
+    return rc;
 }
 
 /* Sends what is due of the entry, or lets it wait. */
@@ -174,6 +179,7 @@ static void dead_letter_acked(void *arg, const struct publisher_ack *ack)
 {
     struct outbox_entry *en = arg;
     struct outbox *o = en->box;
+    PROBE(dead_letter_acknowledged);
     if (ack->rc == RC_OK) {
         en->dead_letter = false;
         if (en->outcome)
@@ -192,6 +198,7 @@ static void dead_letter_acked(void *arg, const struct publisher_ack *ack)
 static void outcome_acked(void *arg, const struct publisher_ack *ack)
 {
     struct outbox_entry *en = arg;
+    PROBE(outcome_acknowledged);
     if (ack->rc == RC_OK)
         en->box->done(en->box->arg, en);
     else

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/probe.h"
 #include "common/net/worker.h"
 #include "consumer/erp_reach.h"
 #include "consumer/fate_rules.h"
@@ -184,6 +185,7 @@ static bool file_replace(const struct job *j, const char *name)
         written = false;
         saved = errno;
     }
+    PROBE(file_written);
     if (written && renameat(j->directory, j->part, j->directory, name) == 0)
         return true;
     if (written)
@@ -215,7 +217,10 @@ static bool apply(struct job *j)
         return true;
     if (l->withdrawn ? same_marker && loaded < 0 : same && withdrawn < 0)
         return true;
-    return file_replace(j, l->withdrawn ? j->marker : j->name) && file_remove(j->directory, l->withdrawn ? j->name : j->marker);
+    if (!file_replace(j, l->withdrawn ? j->marker : j->name))
+        return false;
+    PROBE(file_renamed);
+    return file_remove(j->directory, l->withdrawn ? j->name : j->marker);
 }
 
 /* One writer at a time in the directory: a process that lost its partition and does not know it yet must not put an older publication over a newer
@@ -295,6 +300,7 @@ static void job_run(void *arg)
     }
     if (!apply(j) || fsync(j->directory) != 0)
         job_failed(j, CAUSE_ERRNO);
+    PROBE(directory_flushed);
     (void)close(j->directory); /* was flushed */
 }
 

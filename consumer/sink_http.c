@@ -7,6 +7,7 @@
 
 #include <utlist.h>
 
+#include "common/base/probe.h"
 #include "common/net/http_client.h"
 #include "consumer/erp_reach.h"
 #include "consumer/erp_reply.h"
@@ -355,6 +356,7 @@ static void load_done(void *arg, const struct http_reply *r)
     struct sink_http *s = t->sink;
     char document[ERP_DOCUMENT_BYTES], reason[ERP_REASON_BYTES], words[512];
     struct erp_verdict v;
+    PROBE(load_answered);
     reached_by(s, r);
     if (token_renewed(t, r))
         return;
@@ -512,6 +514,7 @@ static enum rc submit(struct erp_sink *sink, const struct erp_load *l, erp_done_
         return RC_RETRY;
     }
     DL_APPEND(s->tries, t);
+    PROBE(load_requested);
     return RC_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/probe.h"
 #include "consumer/sql_wide.h"
 
 enum { SETUP_BYTES = 200 };
@@ -304,7 +305,9 @@ void sql_session_run(struct sql_session *s, const char *connection, size_t which
     if (!connected(s, connection, end) || !prepared(s, which, end))
         return;
     SQLHSTMT h = s->statements[which];
+    PROBE(statement_executing);
     SQLRETURN r = bind_all(s, h, values) ? SQLExecute(h) : SQL_ERROR;
+    PROBE(statement_executed);
     if ((!SQL_SUCCEEDED(r) && r != SQL_NO_DATA) || !results(h, end)) {
         diagnose(s, SQL_HANDLE_STMT, h, SQL_STAGE_EXECUTE, end);
         failed(s, which, end);
@@ -316,5 +319,6 @@ void sql_session_run(struct sql_session *s, const char *connection, size_t which
         failed(s, which, end);
         return;
     }
+    PROBE(statement_committed);
     end->ok = true;
 }

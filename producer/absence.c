@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/bucket.h"
+#include "common/base/probe.h"
 
 enum { LEAST_LOOKS = 5, SLOW_PART = 10, KEY_TEXT = 300, LOOK_MS = 120 * 1000 };
 
@@ -252,6 +253,7 @@ static void on_look(void *arg, const struct xsale_reply *reply)
     struct absence *a = arg;
     struct order_facts facts;
     struct err e;
+    PROBE(absent_order_looked_at);
     answered(a);
     if (reply->end == XSALE_GONE && reply->web_page && !a->at.doubted) {
         order_book_doubt(a->n.book, a->at.order_id);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/probe.h"
 #include "producer/nameless.h"
 #include "producer/producer_metrics.h"
 #include "producer/schema_compare.h"
@@ -202,6 +203,7 @@ enum rc order_intake_withdraw(struct order_intake *in, const struct order_facts 
         (void)no_room(in, rc, e.text);
     if (rc != RC_OK)
         return rc;
+    PROBE(withdrawal_produced);
     order_book_withdrawn(in->n.book, facts->order_id, offer, wall(in));
     count_offer(in, offer, facts->order_id);
     return RC_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/probe.h"
 #include "common/contract/order_key.h"
 #include "common/contract/outcome.h"
 #include "common/kafka/dlq.h"
@@ -165,6 +166,24 @@ static void on_ack(void *arg, const struct publisher_ack *ack)
         land(f, ack->words);
 }
 
+static void on_order_ack(void *arg, const struct publisher_ack *ack)
+{
+    PROBE(order_acknowledged);
+    on_ack(arg, ack);
+}
+
+static void on_note_ack(void *arg, const struct publisher_ack *ack)
+{
+    PROBE(note_acknowledged);
+    on_ack(arg, ack);
+}
+
+static void on_refusal_ack(void *arg, const struct publisher_ack *ack)
+{
+    PROBE(refusal_acknowledged);
+    on_ack(arg, ack);
+}
+
 /* ---- dead letters and outcomes */
 
 static void on_dead_letter(void *arg, const struct publisher_ack *ack);
@@ -191,6 +210,7 @@ static bool send_letter_again(struct flight *f)
 static void on_dead_letter(void *arg, const struct publisher_ack *ack)
 {
     struct flight *f = arg;
+    PROBE(refused_order_acknowledged);
     if (ack->rc == RC_REJECT) {
         log_event(f->w->n.log, LOG_ERROR, "dlq", NULL, "the dead-letter topic refuses an order's bytes; they are lost", LOG_I("order_id", f->order_id),
                   LOG_I("bytes", f->text_n), LOG_S("why", ack->words));
@@ -215,6 +235,7 @@ static enum rc send_dead_letter(struct order_writer *w, struct flight *f, const 
     }
     if (rc != RC_OK)
         return rc;
+    PROBE(refused_order_produced);
     f->letter = l;
     f->parts++;
     return RC_OK;
@@ -234,7 +255,8 @@ static enum rc send_outcome(struct order_writer *w, struct flight *f, const char
         return rc;
     struct kafka_record record = {.topic = w->topics[TOPIC_OUTCOMES], .partition = -1, .key = key, .key_n = key_n, .value = w->record.p,
                                   .value_n = w->record.n};
-    rc = publisher_send(w->n.publisher, &record, on_ack, f, e);
+    rc = publisher_send(w->n.publisher, &record, on_refusal_ack, f, e);
+    PROBE(refusal_produced);
     if (rc == RC_OK)
         f->parts++;
     return rc;
@@ -321,7 +343,9 @@ static enum rc send_order(struct order_writer *w, struct flight *f, const struct
     };
     struct kafka_record record = {.topic = w->topics[TOPIC_ORDERS], .partition = -1, .key = key, .key_n = key_n, .value = w->record.p,
                                   .value_n = w->record.n, .headers = headers, .headers_n = sizeof headers / sizeof *headers};
-    enum rc rc = publisher_send(w->n.publisher, &record, on_ack, f, e);
+    PROBE(order_producing);
+    enum rc rc = publisher_send(w->n.publisher, &record, on_order_ack, f, e);
+    PROBE(order_produced);
     if (rc == RC_OK)
         f->parts = 1;
     return rc;
@@ -377,7 +401,8 @@ enum rc order_writer_note(struct order_writer *w, const struct order_state *stat
     if (f == NULL)
         return RC_FATAL;
     f->note = true;
-    rc = publisher_send(w->n.publisher, &record, on_ack, f, e);
+    rc = publisher_send(w->n.publisher, &record, on_note_ack, f, e);
+    PROBE(note_produced);
     if (rc == RC_OK)
         f->parts = 1;
     else

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "common/base/probe.h"
 #include "common/contract/order_key.h"
 #include "common/kafka/dlq.h"
 
@@ -81,6 +82,7 @@ static void on_ack(void *arg, const struct publisher_ack *ack)
     struct letter *l = arg;
     struct outcome_letters *ls = l->letters;
     bool ours = intake_has(ls->p.intake, l->source.partition);
+    PROBE(outcome_letter_acknowledged);
     if (ack->rc != RC_OK && ours && post_again(l, ack->rc == RC_REJECT))
         return;
     ls->n--;
@@ -122,6 +124,7 @@ bool letters_send(struct outcome_letters *ls, const struct kafka_record *r, stru
             ls->ops->failed(ls->arg, e.text);
         return false;
     }
+    PROBE(outcome_letter_produced);
     LIST_INSERT_HEAD(&ls->waiting, l, link);
     ls->n++;
     log_event(ls->p.log, LOG_WARN, "outcome", NULL, "outcome cannot be read, put into the DLQ", LOG_I("partition", r->partition),

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "common/base/probe.h"
+
 struct move {
     LIST_ENTRY(move) link;
     struct outcome_mover *mover;
@@ -49,6 +51,7 @@ static void on_ack(void *arg, const struct publisher_ack *ack)
     struct outcome_mover *m = v->mover;
     struct err e = {0};
     bool ours = intake_has(m->p.intake, v->from);
+    PROBE(moved_outcome_acknowledged);
     if (ack->rc == RC_RETRY && ours && publisher_send(m->p.publisher, &v->record, on_ack, v, &e) == RC_OK)
         return; /* dropped together with partitions that went away */
     m->n--;
@@ -90,6 +93,7 @@ bool mover_move(struct outcome_mover *m, const struct kafka_record *r, int32_t t
             m->ops->failed(m->arg, e.text);
         return false;
     }
+    PROBE(moved_outcome_produced);
     LIST_INSERT_HEAD(&m->waiting, v, link);
     m->n++;
     log_event(m->p.log, LOG_WARN, "outcome", NULL, "outcome stands in another partition than its key's and is moved: set partitioner=murmur2_random at its writer",

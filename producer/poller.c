@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/backoff.h"
+#include "common/base/probe.h"
 
 enum { ORDERS_A_TURN = 200, AHEAD_MOST = 16 };
 
@@ -203,6 +204,7 @@ static void take_page(struct poller *p)
 static void on_page(void *arg, const struct xsale_reply *reply)
 {
     struct poller *p = arg;
+    PROBE(page_received);
     p->call = NULL;
     if (reply->end != XSALE_OK)
         ask_again(p, reply->words);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/probe.h"
 #include "common/contract/order_key.h"
 #include "common/contract/order_view.h"
 #include "common/kafka/kafka_conf.h"
@@ -161,6 +162,7 @@ static void on_orders_end(void *arg)
     struct recall *r = arg;
     log_event(r->n.reader.log, LOG_INFO, "restore", NULL, "the producer's memory is restored", LOG_I("adopted_from_orders", r->adopted),
               LOG_I("unreadable", r->unreadable));
+    PROBE(orders_adopted);
     if (!r->failed)
         r->ops->done(r->arg); /* r may be gone */
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "common/base/probe.h"
 #include "common/contract/order_key.h"
 #include "common/kafka/frame.h"
 
@@ -74,6 +75,10 @@ static void on_ack(void *arg, const struct publisher_ack *ack)
 {
     struct row_write *r = arg;
     struct row_writer *w = r->writer;
+    if (r->ticket != NULL)
+        PROBE(row_acknowledged);
+    else
+        PROBE(settlement_acknowledged);
     w->waiting--;
     if (ack->rc == RC_RETRY) { /* dropped: goes once more if its partition is still ours */
         w->waiting++;
@@ -108,7 +113,12 @@ static enum rc send_row(struct row_writer *w, struct row_write *r, struct err *e
         return rc;
     struct kafka_record record = {.topic = w->p.topic, .partition = -1, .key = key, .key_n = order_key_format(key, row->organization, row->order_id),
                                   .value = w->bytes.p, .value_n = w->bytes.n};
-    return publisher_send(w->p.publisher, &record, on_ack, r, e);
+    rc = publisher_send(w->p.publisher, &record, on_ack, r, e);
+    if (r->ticket != NULL)
+        PROBE(row_produced);
+    else
+        PROBE(settlement_produced);
+    return rc;
 }
 
 /* false: no room, or it failed; the row stays unsent. */

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "common/base/backoff.h"
+#include "common/base/probe.h"
 #include "common/contract/order_key.h"
 
 enum { REFUSED_MS = 600000, UNSHOWN_MS = 300000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000, UNCHANGED_MOST = 2 };
@@ -174,6 +175,7 @@ static void look(struct work *w, enum stage stage)
 {
     w->stage = stage;
     w->call = xsale_get_order(w->setter->p.xsale, w->order_id, on_look, w);
+    PROBE(look_asked);
     if (w->call == NULL)
         delay(w, "out of memory", AGAIN_HIGH_MS);
 }
@@ -192,6 +194,7 @@ static void put(struct work *w)
     w->verifies = s->verifying = !s->verified;
     w->stage = PUTTING;
     w->call = xsale_put_status(s->p.xsale, w->order_id, wanted_id(w), on_put, w);
+    PROBE(change_asked);
     if (w->call == NULL)
         delay(w, "out of memory", AGAIN_HIGH_MS);
 }
@@ -260,6 +263,7 @@ static void on_look(void *arg, const struct xsale_reply *reply)
 {
     struct work *w = arg;
     struct status_setter *s = w->setter;
+    PROBE(look_answered);
     w->call = NULL;
     if (reply->end == XSALE_GONE) {
         settle(w, SETTER_GONE, "xSale has no such order any more");
@@ -319,6 +323,7 @@ static void on_put(void *arg, const struct xsale_reply *reply)
 {
     struct work *w = arg;
     struct status_setter *s = w->setter;
+    PROBE(change_answered);
     w->call = NULL;
     switch (reply->end) {
     case XSALE_OK:

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/probe.h"
 #include "common/contract/ledger_row.h"
 #include "common/kafka/kafka_conf.h"
 #include "producer/absence.h"
@@ -252,6 +253,7 @@ static void end_poll(struct tenure *t)
     tell_numbers(t);
     log_fact(t->n.log, n->published + n->withdrawn + n->rejected > 0 || t->n.once ? LOG_INFO : LOG_DEBUG, "poll", NULL, "poll complete",
              LOG_I("published", n->published), LOG_I("withdrawn", n->withdrawn), LOG_I("rejected", n->rejected), LOG_I("ms", now - t->poll_began));
+    PROBE(poll_complete);
     commit(t);
     if (t->n.once)
         t->ops->complete(t->arg);
@@ -357,6 +359,7 @@ static void take_row(struct tenure *t, const struct schema_record *sr, bool back
              (back ? order_book_ledger_back : order_book_ledger)(t->book, row, sr->record->partition, sr->record->offset) != RC_OK)
         fail(t, "ledger: out of memory");
     ledger_row_destroy(row);
+    PROBE(row_applied);
 }
 
 static void on_row(void *arg, const struct schema_record *sr)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/probe.h"
 #include "common/contract/order_key.h"
 #include "common/kafka/group.h"
 #include "common/kafka/key_partition.h"
@@ -234,6 +235,7 @@ static void on_restored(void *arg, const int32_t *partitions, size_t n)
         if (ledger_open_partition(u->ledger, partitions[i]) != RC_OK)
             fail(u, "out of memory");
     }
+    PROBE(ledger_restored);
     ledger_count(u->ledger, &c);
     log_fact(u->p.log, LOG_INFO, "ledger", NULL, "ledger read back", LOG_I("partitions", n), LOG_I("unfinished", c.rows),
              LOG_I("waiting", c.waiting), LOG_I("finished", c.finished));
@@ -278,6 +280,7 @@ static void on_assigned(void *arg, struct group_partition *parts, size_t n)
 static void on_record(void *arg, const struct kafka_record *r)
 {
     struct updating *u = arg;
+    PROBE(outcome_received);
     if (intake_push(u->intake, r) == RC_FATAL)
         fail(u, "out of memory");
     kick(u);

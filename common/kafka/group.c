@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/backoff.h"
+#include "common/base/probe.h"
 #include "common/kafka/committed.h"
 #include "common/kafka/kafka_message.h"
 
@@ -220,6 +221,7 @@ static void looked(void *arg, enum rc rc, const rd_kafka_topic_partition_list_t 
     backoff_reset(&g->backoff);
     rd_kafka_topic_partition_list_t *own = rd_kafka_topic_partition_list_copy(list);
     g->stepped_back = false;
+    PROBE(partitions_assigned);
     if (tell_assigned(g, own)) {
         take(g, own);
         kafka_handle_well(g->handle);
@@ -254,6 +256,7 @@ static void begin_drain(struct group *g)
             parts[n++] = (struct group_partition){p->topic, p->partition, -1, ""};
     }
     g->phase = DRAINING;
+    PROBE(partitions_revoked);
     if (n == 0)
         group_released(g);
     else
@@ -284,6 +287,7 @@ void group_released(struct group *g)
 {
     if (g->phase != DRAINING)
         return;
+    PROBE(partitions_released);
     give_back(g, g->changes->list);
     if (g->closed != NULL)
         g->close_by = loop_now(g->loop) + CLOSE_WAITS_MS;
@@ -433,6 +437,7 @@ static void on_committed(struct group *g, rd_kafka_event_t *event)
     for (int i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && i < list->cnt; i++)
         err = list->elems[i].err;
     told_code(g, "commit failed", err);
+    PROBE(offsets_committed);
     if (c != NULL)
         answer(c, err == RD_KAFKA_RESP_ERR_NO_ERROR ? RC_OK : RC_RETRY);
 }
@@ -468,6 +473,7 @@ void group_commit(struct group *g, const struct group_partition *parts, size_t n
         log_event(g->log, LOG_ERROR, "group", NULL, "commit refused: metadata too long", LOG_I("partitions", n));
         refuse(g, c, RC_REJECT);
     } else {
+        PROBE(offsets_committing);
         rd_kafka_resp_err_t err = n == 0 ? RD_KAFKA_RESP_ERR__NO_OFFSET
                                          : rd_kafka_commit_queue(g->rk, list, kafka_handle_queue(g->handle), NULL, c);
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
