@@ -2,6 +2,9 @@
  * documentation, --print-config and the example file. Sources, strongest first: -X section.key=value, environment
  * BRIDGE_<SECTION>_<KEY> (dots as underscores; in librdkafka properties a real underscore is doubled), file, default.
  * Read with libini_config (whole-line comments, folded values, line numbers).
+ * Files by relative names (secrets, certificates, statements; librdkafka's *.location): where the environment has CREDENTIALS_DIRECTORY (systemd.exec(5),
+ * LoadCredential) and a file of that name with its slashes as underscores stands there, it is meant: secrets/password is the credential secrets_password, as
+ * `LoadCredential=secrets:DIRECTORY` names it. Else the name counts from the working directory.
  * Values are checked when loaded: the getters below cannot fail. Asking for a key that the table does not have is a
  * programming error and aborts. Thread rule: read-only after config_load except config_refresh_secrets and config_take_over (loop's thread). */
 #ifndef BRIDGE_BASE_CONFIG_H
@@ -37,6 +40,7 @@ struct config_key {
     unsigned programs;   /* who reads it */
     unsigned required;   /* programs that cannot start while it is empty */
     bool secret;         /* masked when printed; <key>_file exists too */
+    bool file;           /* names a file that is read: a relative name may be one of the service manager's credentials (below) */
     bool reload;         /* SIGHUP takes it over */
     bool free;           /* one of the keys that "*" stands for, named here to be documented or required: config_each gives it too */
     bool numbered;       /* of a "*": its keys are whole numbers */

@@ -31,6 +31,7 @@ struct config_entry { /* a key and what it was given */
 struct config {
     struct arena arena;
     const char *file; /* as it was given; NULL: none */
+    const char *credentials; /* CREDENTIALS_DIRECTORY, absolute; NULL: none */
     unsigned program;
     struct config_entry *entries; /* entries_n of entries_room, owned: the table's rows first, then free keys as they came */
     size_t entries_n, entries_room;
@@ -56,6 +57,9 @@ struct config_line {
 enum rc config_file_read(const char *file, struct arena *a, struct config_line **out, size_t *n, struct config_problems *problems);
 /* The bytes of a file, at most max. RC_REJECT with words; they name no content. */
 enum rc config_file_slurp(const char *file, size_t max, struct buf *out, struct stat *status, struct err *e);
+
+/* config_credential.c: the credential that a value stands for by its name, from the arena; *out is value itself when there is none. name: of a key that may name a file; NULL: the value does. RC_FATAL: memory. */
+enum rc config_credential(struct config *c, const struct config_key *key, const char *name, const char *value, const char **out);
 
 /* config_value.c: reads e->value by its row into number and items. RC_REJECT with words. */
 enum rc config_value_read(struct config_entry *entry, struct arena *a, struct err *e);

@@ -102,7 +102,8 @@ void config_example(struct buf *out)
 {
     buf_put_text(out, "; Configuration of xsale-bridge. One file may serve all programs of a host; each reads what it needs.\n"
                       "; Comments are whole lines; nothing after a value is cut. A value goes on in lines that begin with a blank.\n"
-                      "; A file's name is absolute or counts from the directory where the program is started, not from this file's.\n"
+                      "; A file's name is absolute or counts from the directory where the program is started, not from this file's; under systemd\n"
+                      "; secrets/password may be the unit's credential secrets_password.\n"
                       "; Durations: 500ms, 30s, 5m, 12h, 7d. Sizes: 64k, 16m. Lists: comma separated.\n"
                       "; Every key is also an environment variable, BRIDGE_<SECTION>_<KEY> with dots as underscores (in librdkafka\n"
                       "; properties a real underscore is doubled), and an option, -X section.key=value.\n"

@@ -125,6 +125,8 @@ static enum rc put_value(struct config *c, struct config_entry *e, const struct 
     const char *value = arena_text(&c->arena, g->value, strlen(g->value));
     if (value == NULL)
         return RC_FATAL;
+    if (config_credential(c, e->key, is_file ? NULL : e->name, value, &value) != RC_OK)
+        return RC_FATAL;
     e->value = is_file ? "" : value;
     e->path = is_file ? value : NULL;
     e->origin = g->origin;
@@ -361,9 +363,24 @@ static enum rc apply_override(struct config *c, const char *text, struct config_
     return RC_OK;
 }
 
+static enum rc take_credentials(struct config *c, const char *const *environment)
+{
+    static const char name[] = "CREDENTIALS_DIRECTORY=/";
+    for (const char *const *v = environment; v != NULL && *v != NULL; v++) {
+        if (strncmp(*v, name, sizeof name - 1) != 0)
+            continue;
+        const char *directory = *v + sizeof name - 2;
+        if ((c->credentials = arena_text(&c->arena, directory, strlen(directory))) == NULL)
+            return RC_FATAL;
+    }
+    return RC_OK;
+}
+
 enum rc config_source_apply(struct config *c, const struct config_source *source, struct config_problems *problems)
 {
     enum rc rc = add_defaults(c);
+    if (rc == RC_OK)
+        rc = take_credentials(c, source->environ_);
     if (rc == RC_OK && c->file != NULL)
         rc = apply_file(c, problems);
     for (const char *const *v = source->environ_; rc == RC_OK && v != NULL && *v != NULL; v++)

@@ -405,6 +405,27 @@ static void secrets_are_read_from_files_and_again_when_these_change(void **state
     assert_string_equal(config_text(b->config, "erp.http.authorization"), "second canary");
 }
 
+static void a_relative_file_may_be_a_credential_of_the_service_manager(void **state)
+{
+    struct bench *b = *state;
+    char path[300], directory[300];
+    (void)snprintf(path, sizeof path, "%s/secrets_erp_token", b->folder);
+    (void)snprintf(directory, sizeof directory, "CREDENTIALS_DIRECTORY=%s", b->folder);
+    b->environment[0] = directory;
+    write_bytes(path, "canary3\n", 8);
+    assert_loads(b, LEAST "[erp.http]\nauthorization_file = secrets/erp/token\nca_file = secrets/erp/token\nurl = http://h/secrets\n"
+                          "client_key = secrets/other\n[kafka.producer]\nssl.ca.location = secrets/erp/token\nclient.id = secrets/erp/token\n");
+    assert_string_equal(config_text(b->config, "erp.http.authorization"), "canary3");
+    assert_string_equal(config_text(b->config, "erp.http.ca_file"), path);
+    assert_string_equal(config_text(b->config, "kafka.producer.ssl.ca.location"), path);
+    assert_string_equal(config_text(b->config, "kafka.producer.client.id"), "secrets/erp/token");
+    assert_string_equal(config_text(b->config, "erp.http.client_key"), "secrets/other"); /* no such credential */
+    b->environment[0] = "CREDENTIALS_DIRECTORY=relative";
+    assert_wrong(b, "[erp.http]\nauthorization_file = secrets/erp/token\n",
+                 "F:6: erp.http.authorization: cannot read secrets/erp/token: No such file or directory\n");
+    assert_int_equal(unlink(path), 0);
+}
+
 struct differences {
     char text[512];
 };
@@ -587,6 +608,7 @@ int main(void)
         TEST(folded_values_keep_their_lines),
         TEST(line_ends_and_byte_order_marks_of_windows_do_no_harm),
         TEST(secrets_are_read_from_files_and_again_when_these_change),
+        TEST(a_relative_file_may_be_a_credential_of_the_service_manager),
         TEST(a_secret_that_moves_to_a_file_is_taken_over),
         TEST(a_secret_of_another_program_is_not_opened),
         TEST(problems_come_in_the_order_of_their_lines),
