@@ -129,7 +129,7 @@ void world_order_stored(const struct rec *r)
     if (before != NULL && !r->replayed && !the->woken) {
         if (r->p <= before->p)
             broke("publications do not rise", r->k);
-        else if (!before->replayed && !the->crossed[r->k] && before->cause == r->cause && !is_reoffer(before, r))
+        else if (!before->replayed && !the->crossed[r->k] && (before->cause == r->cause || (r->wd && r->cause < before->cause)) && !is_reoffer(before, r))
             broke(words[before->wd][r->wd], r->k);
         if (r->round > r->p)
             broke("a round begins after its publication", r->k);

@@ -19,10 +19,12 @@ struct xsale_call {
 };
 
 static struct xsale_call calls[CALLS];
+static bool lied[KEYS]; /* the last look at the order was answered by something before xSale: a web page with 404 */
 
 void world_xsale_reset(void)
 {
     memset(calls, 0, sizeof calls);
+    memset(lied, 0, sizeof lied);
 }
 
 struct xsale_client *world_xsale(void)
@@ -141,6 +143,15 @@ static void make_page(struct xsale_call *c)
     strcat(c->body, "]");
 }
 
+/* Never twice in a row of one order: that is believed. */
+static bool lie(int k)
+{
+    if (k < 0)
+        return false;
+    lied[k] = !lied[k] && !the->calm && chance(10);
+    return lied[k];
+}
+
 static void serve(struct xsale_call *c)
 {
     int k = c->is_page ? -1 : key_of_id(c->id);
@@ -151,8 +162,10 @@ static void serve(struct xsale_call *c)
         c->reply = (struct xsale_reply){.end = XSALE_REFUSED, .status = 403, .words = "HTTP 403"};
     } else if (c->is_page) {
         make_page(c);
+    } else if (lie(k)) {
+        c->reply = (struct xsale_reply){.end = XSALE_GONE, .status = 404, .web_page = true, .words = "HTTP 404"};
     } else if (k < 0 || !the->shop[k].there) {
-        c->reply = (struct xsale_reply){.end = XSALE_GONE, .status = 404, .words = "HTTP 404"};
+        c->reply = (struct xsale_reply){.end = XSALE_GONE, .status = 404, .web_page = chance(30), .words = "HTTP 404"};
         if (k >= 0)
             c->causes[k] = the->shop[k].cause;
     } else {
