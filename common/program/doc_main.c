@@ -1,36 +1,26 @@
-/* Writes, at build time, the documents that come from the tables: bridge-doc example-config FILE. */
+/* Writes, at build time, the documents that come from the table of settings: bridge-doc example-config FILE, bridge-doc config-man FILE DATE. */
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/config.h"
+#include "common/base/config_man.h"
+#include "common/program/program_document.h"
 
 enum { DOCUMENT_MAX = 1024 * 1024 };
 
-static int write_file(const char *path, struct buf *text)
-{
-    const char *p = buf_text(text);
-    FILE *f = p == NULL ? NULL : fopen(path, "w");
-    if (f == NULL) {
-        (void)fprintf(stderr, "bridge-doc: cannot write %s\n", path);
-        return 1;
-    }
-    int failed = fputs(p, f) < 0;
-    failed |= fclose(f) != 0;
-    if (failed)
-        (void)fprintf(stderr, "bridge-doc: cannot write %s\n", path);
-    return failed;
-}
-
 int main(int argc, char **argv)
 {
-    if (argc != 3 || strcmp(argv[1], "example-config") != 0) {
-        (void)fprintf(stderr, "Usage: bridge-doc example-config FILE\n");
-        return 2;
-    }
     struct buf text;
     buf_init(&text, DOCUMENT_MAX);
-    config_example(&text);
-    int code = write_file(argv[2], &text);
+    if (argc == 3 && strcmp(argv[1], "example-config") == 0) {
+        config_example(&text);
+    } else if (argc == 4 && strcmp(argv[1], "config-man") == 0) {
+        config_man(&text, argv[3]);
+    } else {
+        (void)fprintf(stderr, "Usage: bridge-doc example-config FILE | config-man FILE DATE\n");
+        return 2;
+    }
+    int code = program_document_write("bridge-doc", argv[2], &text);
     buf_release(&text);
     return code;
 }

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/program/program_document.h"
 #include "common/program/program_options.h"
 
 enum { EXIT_DONE = 0, EXIT_WORK = 1, EXIT_USAGE = 2, TEXT_MAX = 4 * 1024 * 1024, PROBLEMS_TOLD = 20 };
@@ -356,6 +357,8 @@ int program_main(const struct program_desc *d, int argc, char **argv)
     struct program p = {.desc = d};
     struct err e = {0};
     int code = EXIT_USAGE;
+    if (program_document_asked(argc, argv))
+        return program_document(d, argc, argv);
     bound_heaps();
     enum rc rc = program_options_parse(&p.options, d, argc, argv, &e);
     if (rc != RC_OK) {

@@ -82,8 +82,10 @@ void program_finish(struct program *p, int code, const char *words);
 /* The whole life of a process; returns its exit code. */
 int program_main(const struct program_desc *d, int argc, char **argv);
 
-/* --help text and mdoc man page of a program, from its tables; command: help of one of its commands, NULL: of the program. */
+/* --help text, mdoc man page and bash completion of a program, from its tables; command: help of one of its commands, NULL: of the program;
+ * date: of the page, "November 27, 2026". */
 void program_help(const struct program_desc *d, const struct program_command *command, struct buf *out);
-void program_man(const struct program_desc *d, struct buf *out);
+void program_man(const struct program_desc *d, const char *date, struct buf *out);
+void program_completion(const struct program_desc *d, struct buf *out);
 
 #endif

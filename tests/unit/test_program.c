@@ -283,7 +283,7 @@ static void help_and_man_page_name_what_a_hangup_takes_over(void **state)
     assert_non_null(strstr(buf_text(&out), "consumer.drain_timeout"));
     assert_null(strstr(buf_text(&out), "producer.poll_interval")); /* another program's */
     buf_reset(&out);
-    program_man(&desc, &out);
+    program_man(&desc, "May 3, 2026", &out);
     assert_non_null(strstr(buf_text(&out), "consumer.drain_timeout"));
     buf_release(&out);
 }
@@ -309,13 +309,13 @@ static void the_man_page_escapes_what_roff_would_read(void **state)
     (void)state;
     struct buf out;
     buf_init(&out, 65536);
-    program_man(&desc, &out);
+    program_man(&desc, "May 3, 2026", &out);
     const char *text = buf_text(&out);
     assert_non_null(strstr(text, ".Dt TESTER 1\n"));
     assert_non_null(strstr(text, "\n.Pp\n\\&.Second paragraph.\n"));
     assert_non_null(strstr(text, "paragraph \\- it"));
     assert_non_null(strstr(text, "\n.It Fl \\-fail Ar WORDS\nFails.\n"));
-    assert_non_null(strstr(text, "\n.It Fl c Ar FILE\n"));
+    assert_non_null(strstr(text, "\n.It Fl \\&c Ar FILE\n"));
     buf_release(&out);
 }
 
@@ -360,8 +360,9 @@ static void each_command_has_help_and_a_place_in_the_man_page(void **state)
     assert_non_null(strstr(c.text, "  --deep N\n        How deep.\n"));
     struct buf out;
     buf_init(&out, 65536);
-    program_man(&toolbox, &out);
-    assert_non_null(strstr(buf_text(&out), "\n.Ss count WORD [WORD]\n.Pp\nCounts.\n.Bl -tag -width Ds\n.It Fl \\-deep Ar N\nHow deep.\n.El\n"));
+    program_man(&toolbox, "May 3, 2026", &out);
+    assert_non_null(strstr(buf_text(&out), "\n.Ss count\n.Nm toolbox\n.Cm count\n.Op Fl \\-deep Ar \\&N\n.Fl c Ar FILE\n.Ar WORD [WORD]\n"
+                                                   ".Pp\nCounts.\n.Bl -tag -width Ds\n.It Fl \\-deep Ar \\&N\nHow deep.\n.El\n"));
     buf_release(&out);
 }
 
