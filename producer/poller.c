@@ -14,7 +14,7 @@ struct ahead { /* a page behind the one at hand */
     struct poller *p;
     int64_t index;
     struct xsale_call *call; /* NULL: not asked for, or answered */
-    struct buf body;         /* answered when here */
+    struct buf body;         /* the page, when here; its memory serves many pages */
     bool here;
     char request[512];
 };
@@ -30,7 +30,8 @@ struct poller {
     struct xsale_call *call; /* a page under way */
     struct loop_timer timer; /* the next step */
     struct backoff backoff;
-    struct ahead ahead[AHEAD_MOST]; /* page i in i % AHEAD_MOST */
+    struct ahead ahead[AHEAD_MOST]; /* page i in i % slots */
+    int64_t slots;                  /* one more than pages are asked for ahead */
     size_t largest;                 /* orders of a page of this poll */
     bool full;                      /* the page at hand was as large as they come */
     bool troubled;                  /* the page wanted has failed */
@@ -168,15 +169,6 @@ static void hand_out(void *arg)
     loop_timer_in(p->loop, &p->timer, 0, hand_out, p);
 }
 
-/* The reply's text is gone after the call, and handing out may take long: it is copied. */
-static bool keep(struct buf *body, char request[static 512], const struct xsale_reply *reply)
-{
-    buf_reset(body);
-    buf_put(body, reply->body, reply->body_n);
-    (void)snprintf(request, 512, "%s", reply->request); /* cut is fine */
-    return buf_text(body) != NULL;
-}
-
 static void ask_ahead(struct poller *p);
 
 /* The body of the page wanted is there. */
@@ -206,18 +198,17 @@ static void on_page(void *arg, const struct xsale_reply *reply)
     struct poller *p = arg;
     PROBE(page_received);
     p->call = NULL;
-    if (reply->end != XSALE_OK)
-        ask_again(p, reply->words);
-    else if (!keep(&p->body, p->request, reply))
-        ask_again(p, "out of memory, or a page of more than xsale.max_body");
-    else
+    (void)snprintf(p->request, sizeof p->request, "%s", reply->request); /* cut is fine */
+    if (reply->end == XSALE_OK)
         take_page(p);
+    else
+        ask_again(p, reply->words);
 }
 
 static void ask(void *arg)
 {
     struct poller *p = arg;
-    p->call = xsale_get_page(p->x, p->index, p->received, on_page, p);
+    p->call = xsale_get_page(p->x, &(struct xsale_page){.index = p->index, .received = p->received, .into = &p->body}, on_page, p);
     if (p->call == NULL)
         ask_again(p, "out of memory");
 }
@@ -241,36 +232,35 @@ static void on_ahead(void *arg, const struct xsale_reply *reply)
     struct poller *p = a->p;
     bool wanted = a->index == p->index;
     a->call = NULL;
-    a->here = reply->end == XSALE_OK && keep(&a->body, a->request, reply);
-    if (!wanted)
-        return;
-    if (a->here)
+    a->here = reply->end == XSALE_OK;
+    (void)snprintf(a->request, sizeof a->request, "%s", reply->request); /* cut is fine */
+    if (wanted && a->here)
         take_ahead(p, a);
-    else
-        ask_again(p, reply->end != XSALE_OK ? reply->words : "out of memory, or a page of more than xsale.max_body");
+    else if (wanted)
+        ask_again(p, reply->words);
 }
 
 /* Only after a full page: a shorter one is most often the last but one, and a request costs quota. By offset nobody knows where the page after the next begins. */
 static void ask_ahead(struct poller *p)
 {
-    int64_t most = config_int(p->config, "xsale.parallel_pages");
     if (!p->full || strcmp(config_text(p->config, "xsale.paging"), "offset") == 0)
         return;
-    for (int64_t i = p->index + 1; i <= p->index + most; i++) {
-        struct ahead *a = &p->ahead[i % AHEAD_MOST];
+    for (int64_t i = p->index + 1; i < p->index + p->slots; i++) {
+        struct ahead *a = &p->ahead[i % p->slots];
         if (a->index == i && (a->call != NULL || a->here))
             continue;
         if (!xsale_client_room(p->x))
             return;
-        drop_ahead(a);
+        xsale_cancel(a->call);
+        a->here = false;
         a->index = i;
-        a->call = xsale_get_page(p->x, i, 0, on_ahead, a); /* NULL: no memory; asked for in its turn */
+        a->call = xsale_get_page(p->x, &(struct xsale_page){.index = i, .into = &a->body}, on_ahead, a); /* NULL: no memory; asked for in its turn */
     }
 }
 
 static void next_page(struct poller *p)
 {
-    struct ahead *a = &p->ahead[p->index % AHEAD_MOST];
+    struct ahead *a = &p->ahead[p->index % p->slots];
     if (a->index == p->index && a->here)
         take_ahead(p, a);
     else if (a->index != p->index || a->call == NULL) /* else its answer is awaited */
@@ -282,6 +272,7 @@ void poller_start(struct poller *p)
     p->busy = true;
     p->waiting = p->have_node = false;
     p->index = p->received = 0;
+    p->slots = config_int(p->config, "xsale.parallel_pages") + 1;
     p->unsure_pages = 0;
     p->largest = 0;
     ask(p);

@@ -17,6 +17,7 @@ struct xsale_call {
     bool needed;      /* nothing goes on without it: a refusal is told */
     const char *hint; /* what to look at after a 403 or 404; NULL: nothing */
     struct buf url, body; /* as they are sent */
+    struct buf *into;     /* for the reply; NULL: nobody keeps it */
     const char *path;     /* of url, for words: behind scheme and host, query included (parameter names and ids only) */
     xsale_done_fn *done;
     void *arg;
@@ -275,7 +276,7 @@ static void send_call(struct xsale_call *call, const struct xsale_tokens *tokens
     buf_printf(&id, "x-id-token: %s", tokens->id);
     const char *headers[] = {buf_text(&bearer), buf_text(&id), "Accept: application/json", "Content-Type: application/json"};
     struct http_request r = {.method = method(call), .url = buf_text(&call->url), .headers = headers,
-                             .headers_n = is_put(call) && call->body.n > 0 ? 4 : 3, .body = is_put(call) ? call->body.p : NULL, .body_n = call->body.n};
+                             .headers_n = is_put(call) && call->body.n > 0 ? 4 : 3, .body = is_put(call) ? call->body.p : NULL, .body_n = call->body.n, .into = call->into};
     err_set(&e, "out of memory, or tokens longer than %d bytes", HEADER_BYTES);
     loop_timer_clear(x->loop, &call->timer);
     call->login = tokens->login;
@@ -377,6 +378,11 @@ void xsale_call_send_within(struct xsale_call *call, int64_t ms)
 {
     call->send_within = ms;
     call->send_until = loop_now(call->line->loop) + ms;
+}
+
+void xsale_call_into(struct xsale_call *call, struct buf *into)
+{
+    call->into = into;
 }
 
 struct buf *xsale_call_url(struct xsale_call *call)

@@ -37,6 +37,8 @@ void xsale_call_needed(struct xsale_call *call, const char *hint);
 void xsale_call_patience(struct xsale_call *call, int64_t ms);
 /* A change that has not been sent within so many ms is not sent any more: XSALE_LATER. What was looked at before it is no longer sure then. */
 void xsale_call_send_within(struct xsale_call *call, int64_t ms);
+/* As http_request.into. */
+void xsale_call_into(struct xsale_call *call, struct buf *into);
 struct buf *xsale_call_url(struct xsale_call *call);
 struct buf *xsale_call_body(struct xsale_call *call);
 /* Takes the call; NULL: out of memory, it is gone. */

@@ -99,15 +99,16 @@ static void on_doubtful(void *arg)
 
 /* ---- calls */
 
-struct xsale_call *xsale_get_page(struct xsale_client *x, int64_t index, int64_t received, xsale_done_fn *done, void *arg)
+struct xsale_call *xsale_get_page(struct xsale_client *x, const struct xsale_page *page, xsale_done_fn *done, void *arg)
 {
     struct xsale_call *call = xsale_call_create(&x->line, XSALE_PAGE, done, arg);
     if (call == NULL)
         return NULL;
     xsale_call_needed(call, NULL);
-    xsale_url_page(x->line.config, x->organization, x->names.fresh, x->names.fresh_n, index, received, xsale_call_url(call));
+    xsale_url_page(x->line.config, x->organization, x->names.fresh, x->names.fresh_n, page->index, page->received, xsale_call_url(call));
+    xsale_call_into(call, page->into);
     call = xsale_call_start(call);
-    if (index == 0)
+    if (page->index == 0)
         review(x, REVIEW_MS);
     return call;
 }

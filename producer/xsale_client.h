@@ -103,9 +103,12 @@ bool xsale_client_can_look(const struct xsale_client *x);
 /* Would a call go out at once, as far as the quota is concerned? */
 bool xsale_client_room(const struct xsale_client *x);
 
-/* One page of the orders in the new statuses. index: 0, 1, 2 ... of the page in this poll; received: orders received so far in it (offset paging).
- * NULL: out of memory. A call pointer is valid until its done or xsale_cancel. */
-struct xsale_call *xsale_get_page(struct xsale_client *x, int64_t index, int64_t received, xsale_done_fn *done, void *arg);
+struct xsale_page {
+    int64_t index, received; /* 0, 1, 2 ... of the page in this poll; orders received so far in it (offset paging) */
+    struct buf *into;        /* the page is read into it, its max instead of xsale.max_body; borrowed until done or xsale_cancel. NULL: only done sees it */
+};
+/* One page of the orders in the new statuses. NULL: out of memory. A call pointer is valid until its done or xsale_cancel. */
+struct xsale_call *xsale_get_page(struct xsale_client *x, const struct xsale_page *page, xsale_done_fn *done, void *arg);
 /* One order; XSALE_GONE: there is no such order. */
 struct xsale_call *xsale_get_order(struct xsale_client *x, int64_t order_id, xsale_done_fn *done, void *arg);
 struct xsale_call *xsale_put_status(struct xsale_client *x, int64_t order_id, int64_t status_id, xsale_done_fn *done, void *arg);

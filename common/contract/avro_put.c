@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/base/utf8.h"
+
 void avro_put_long(struct buf *out, int64_t v)
 {
     uint64_t z = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
@@ -34,4 +36,20 @@ void avro_put_double(struct buf *out, double v)
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
     put_bits(out, bits, sizeof bits);
+}
+
+void avro_put_bool(struct buf *out, bool v)
+{
+    unsigned char byte = v;
+    buf_put(out, &byte, 1);
+}
+
+enum rc avro_put_text(struct buf *out, const char *text)
+{
+    size_t n = strlen(text);
+    if (utf8_check(text, n) != n)
+        return RC_REJECT;
+    avro_put_long(out, (int64_t)n);
+    buf_put(out, text, n);
+    return RC_OK;
 }

@@ -8,7 +8,7 @@
 
 #include "common/base/buf.h"
 
-enum { IDLE_MAX = 64, HEADERS_MAX = 256 * 1024, RETRY_AFTER_MAX_S = 86400, RESERVE_MOST = 4 * 1024 * 1024 };
+enum { IDLE_MAX = 64, HEADERS_MAX = 256 * 1024, RETRY_AFTER_MAX_S = 86400, RESERVE_MOST = 4 * 1024 * 1024, INTO_CHUNK = 64 * 1024 };
 
 enum call_state { CALL_QUEUED, CALL_RUNNING, CALL_ENDED };
 
@@ -35,7 +35,7 @@ struct http_call {
     enum call_state state;
     CURL *easy;
     struct curl_slist *headers;
-    struct buf body;
+    struct buf own, *body; /* body: own, or the caller's */
     size_t header_bytes;
     bool headers_whole; /* libcurl takes a connection that ends in mid-headers for a whole reply without body
                          */
@@ -81,16 +81,15 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct http_call *call = arg;
     size_t bytes = size * n; /* at most CURL_MAX_WRITE_SIZE */
-    size_t before = call->body.n;
+    size_t before = call->body->n;
     curl_off_t whole = 0;
     if (before == 0 && curl_easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &whole) == CURLE_OK && whole > (curl_off_t)bytes &&
-        whole < RESERVE_MOST && (size_t)whole < call->client->settings.max_body)
-        (void)buf_reserve(&call->body, (size_t)whole + 1); /* what it says it is; one allocation instead of a dozen */
-    buf_put(&call->body, p, bytes);
-    if (!buf_failed(&call->body))
+        whole < RESERVE_MOST && (size_t)whole < call->body->max)
+        (void)buf_reserve(call->body, (size_t)whole + 1); /* what it says it is; one allocation instead of a dozen */
+    buf_put(call->body, p, bytes);
+    if (!buf_failed(call->body))
         return bytes;
-    call->too_large =
-        bytes > call->client->settings.max_body - before ? "reply" : NULL; /* else: out of memory */
+    call->too_large = bytes > call->body->max - before ? "reply" : NULL; /* else: out of memory */
     return bytes == 0 ? 1 : 0;
 }
 
@@ -138,7 +137,7 @@ static void recycle(struct http_client *c, CURL *easy)
 static void call_free(struct http_call *call)
 {
     curl_slist_free_all(call->headers);
-    buf_release(&call->body);
+    buf_release(&call->own);
     free(call);
 }
 
@@ -190,10 +189,10 @@ static void describe(struct http_call *call, CURLcode code, int status, char *ou
     else if (code == CURLE_OK)
         (void)snprintf(out, room, "HTTP %d", status);
     else if (call->too_large != NULL && strcmp(call->too_large, "reply") == 0)
-        (void)snprintf(out, room, "reply larger than %zu bytes", call->client->settings.max_body);
+        (void)snprintf(out, room, "reply larger than %zu bytes", call->body->max);
     else if (call->too_large != NULL)
         (void)snprintf(out, room, "reply headers larger than %d bytes", HEADERS_MAX);
-    else if (call->body.failed)
+    else if (buf_failed(call->body))
         (void)snprintf(out, room, "out of memory");
     else if (call->kept_back)
         (void)snprintf(out, room, "the connection was closed without an answer");
@@ -212,7 +211,7 @@ static void fill_reply(struct http_call *call, CURLcode code, struct http_reply 
         call->client->multiplexes = version >= CURL_HTTP_VERSION_2_0;
     if (code == CURLE_OK && !call->headers_whole && !call->reach)
         code = CURLE_PARTIAL_FILE;
-    if (code == CURLE_OK && buf_text(&call->body) == NULL)
+    if (code == CURLE_OK && buf_text(call->body) == NULL)
         code = CURLE_OUT_OF_MEMORY;
     describe(call, code, (int)status, words, words_room);
     const char *location = header_value(call->easy, "Location");
@@ -222,8 +221,8 @@ static void fill_reply(struct http_call *call, CURLcode code, struct http_reply 
                : call->sent     ? HTTP_AMBIGUOUS
                                 : HTTP_NOT_SENT,
         .status = (int)status,
-        .body = code == CURLE_OK ? (const char *)call->body.p : "",
-        .body_n = code == CURLE_OK ? call->body.n : 0,
+        .body = code == CURLE_OK ? (const char *)call->body->p : "",
+        .body_n = code == CURLE_OK ? call->body->n : 0,
         .retry_after_ms = retry_after_ms(call->easy),
         .location = location != NULL ? location : "",
         .content_type = type != NULL ? type : "",
@@ -445,6 +444,8 @@ static CURLcode set_request(struct http_call *call, const struct http_request *r
     }
     SET(CURLOPT_PRIVATE, call);
     SET(CURLOPT_ERRORBUFFER, call->error);
+    if (r->into != NULL)
+        SET(CURLOPT_BUFFERSIZE, (long)INTO_CHUNK);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, call);
     SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -475,7 +476,9 @@ static struct http_call *call_create(struct http_client *c, const struct http_re
     call->reach = reach;
     call->safe = strcmp(r->method, "GET") == 0;
     call->began = loop_now(c->loop);
-    buf_init(&call->body, c->settings.max_body);
+    buf_init(&call->own, c->settings.max_body);
+    call->body = r->into != NULL ? r->into : &call->own;
+    buf_reset(call->body);
     if (!add_headers(call, r, e)) {
         call_free(call);
         return NULL;

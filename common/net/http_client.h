@@ -12,6 +12,7 @@
 #include "common/base/err.h"
 #include "common/net/loop.h"
 
+struct buf;
 struct http_client;
 struct http_call;
 
@@ -34,6 +35,7 @@ struct http_request {         /* all borrowed during http_submit only: everythin
     const void *body;         /* body_n bytes; NULL: none */
     size_t body_n;
     const char *username, *password; /* basic authentication; NULL: none */
+    struct buf *into;         /* the reply's body goes there, its max instead of max_body; borrowed until done or http_cancel, emptied now. NULL: a buffer of the call's own */
 };
 
 enum http_end {
@@ -85,7 +87,6 @@ bool http_line_ok(const char *text, size_t n);
 bool http_header_ok(const char *line, size_t n);
 
 /* Appends text percent-encoded (RFC 3986 unreserved kept). */
-struct buf;
 void http_escape(struct buf *out, const char *text, size_t n);
 
 #endif

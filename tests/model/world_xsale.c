@@ -11,6 +11,7 @@ struct xsale_call {
     bool used, served;
     bool is_page;
     int64_t index, received, id; /* of a page, of an order */
+    struct buf *into;
     xsale_done_fn *done;
     void *arg;
     struct xsale_reply reply;
@@ -47,14 +48,15 @@ static struct xsale_call *call(xsale_done_fn *done, void *arg)
     return NULL;
 }
 
-struct xsale_call *xsale_get_page(struct xsale_client *x, int64_t index, int64_t received, xsale_done_fn *done, void *arg)
+struct xsale_call *xsale_get_page(struct xsale_client *x, const struct xsale_page *page, xsale_done_fn *done, void *arg)
 {
     (void)x;
     struct xsale_call *c = call(done, arg);
     if (c != NULL) {
         c->is_page = true;
-        c->index = index;
-        c->received = received;
+        c->index = page->index;
+        c->received = page->received;
+        c->into = page->into;
     }
     return c;
 }
@@ -186,6 +188,11 @@ static void answer(struct xsale_call *c)
     strcpy(body, c->body);
     reply.body = body;
     reply.body_n = strlen(body);
+    if (c->into != NULL) {
+        buf_reset(c->into);
+        buf_put(c->into, body, reply.body_n);
+        reply.body = buf_text(c->into);
+    }
     for (int k = 0; k < KEYS; k++)
         if (c->causes[k] != 0) {
             the->served[k] = c->causes[k];

@@ -351,6 +351,30 @@ static void a_body_of_exactly_the_limit_is_taken(void **state)
     assert_string_equal(w->got[0].body, "12345");
 }
 
+static void a_body_is_read_into_the_buffer_that_is_given_and_no_further_than_its_limit(void **state)
+{
+    static const struct script_row rows[] = {{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345", SCRIPT_KEEP},
+                                             {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n67", SCRIPT_KEEP},
+                                             {"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n123456", SCRIPT_KEEP}};
+    static const char *const bodies[] = {"12345", "67"};
+    struct world *w = *state;
+    struct buf into;
+    buf_init(&into, 5);
+    buf_put_text(&into, "old");
+    begin(w, settings(), rows, 3);
+    struct http_request r = {.method = "GET", .url = w->url, .into = &into};
+    for (size_t i = 0; i < 3; i++) {
+        assert_non_null(http_submit(w->client, &r, on_done, &w->got[i], NULL));
+        assert_int_equal(into.n, 0);
+        wait_all(w);
+        assert_int_equal(w->got[i].end, i < 2 ? HTTP_REPLIED : HTTP_AMBIGUOUS);
+        if (i < 2)
+            assert_string_equal(buf_text(&into), bodies[i]);
+    }
+    assert_string_equal(w->got[2].words, "reply larger than 5 bytes");
+    buf_release(&into);
+}
+
 static void endless_headers_are_given_up(void **state)
 {
     static char reply[400000];
@@ -689,6 +713,7 @@ int main(void)
         TEST(a_body_that_never_ends_meets_the_time_out),
         TEST(a_body_over_the_limit_is_given_up),
         TEST(a_body_of_exactly_the_limit_is_taken),
+        TEST(a_body_is_read_into_the_buffer_that_is_given_and_no_further_than_its_limit),
         TEST(endless_headers_are_given_up),
         TEST(a_redirect_is_told_and_not_followed),
         TEST(retry_after_is_read_as_seconds),

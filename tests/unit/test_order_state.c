@@ -45,6 +45,31 @@ static void a_state_reads_back_as_it_was_written(void **state)
     schema_destroy(writer);
 }
 
+static void a_state_is_written_as_its_schema_says(void **state)
+{
+    (void)state;
+    struct schema *writer = schema_of(schema_builtin("OrderState"));
+    struct order_state s = {.organization = "ac\xC5\x9B", .order_id = 9007199254740993, .revision = "fedcba9876543210", .publication = -1, .round = 1764000000000,
+                            .withdrawn = true, .schema_id = 64, .at = INT64_MIN};
+    struct buf b, expected;
+    buf_init(&b, 4096);
+    buf_init(&expected, 4096);
+    assert_true(warehouse_set_add(&s.warehouses, "A", 1) && warehouse_set_add(&s.warehouses, "MAG-1", 5));
+    bytes_json(&expected, writer, "{\"organization\":\"ac\xC5\x9B\",\"orderId\":9007199254740993,\"revision\":\"fedcba9876543210\",\"publication\":-1,"
+                                  "\"round\":1764000000000,\"withdrawn\":true,\"schemaId\":64,\"warehouses\":[\"A\",\"MAG-1\"],\"state\":\"OPEN\","
+                                  "\"at\":-9223372036854775808}");
+    assert_int_equal(order_state_encode(&s, &b, NULL), RC_OK);
+    assert_int_equal(b.n, expected.n);
+    assert_memory_equal(b.p, expected.p, b.n);
+    buf_release(&b);
+    buf_init(&b, 40); /* too small: nothing stays in it */
+    assert_int_equal(order_state_encode(&s, &b, NULL), RC_REJECT);
+    assert_int_equal(b.n, 0);
+    buf_release(&b);
+    buf_release(&expected);
+    schema_destroy(writer);
+}
+
 static void symbols_in_another_order_keep_their_meaning(void **state)
 {
     (void)state;
@@ -90,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_state_reads_back_as_it_was_written),
+        cmocka_unit_test(a_state_is_written_as_its_schema_says),
         cmocka_unit_test(symbols_in_another_order_keep_their_meaning),
         cmocka_unit_test(a_cut_state_is_rejected_and_bad_texts_are_not_written),
     };

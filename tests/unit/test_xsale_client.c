@@ -333,7 +333,7 @@ static void both_headers_travel_on_every_call(void **state)
 {
     (void)state;
     struct bench *b = opened_bench(NULL, 0);
-    assert_non_null(xsale_get_page(b->x, 0, 0, on_done, b));
+    assert_non_null(xsale_get_page(b->x, &(struct xsale_page){.index = 0, .received = 0}, on_done, b));
     turn(b, 0);
     struct http_call *call = open_call("GET", "https://api.test/acme/orders?statusidin=1&page=1&pageSize=100");
     assert_non_null(strstr(call->headers, "Authorization: Bearer ACCESS."));
@@ -542,7 +542,7 @@ static void what_somebody_has_to_put_right_is_told(void **state)
     answer_status(b, 403, "");
     assert_int_equal(b->end, XSALE_REFUSED);
     assert_int_equal(b->refusals, 2);
-    assert_non_null(xsale_get_page(b->x, 0, 0, on_done, b));
+    assert_non_null(xsale_get_page(b->x, &(struct xsale_page){.index = 0, .received = 0}, on_done, b));
     turn(b, 0);
     answer_status(b, 400, "{\"name\":\"Kowalska\"}");
     assert_int_equal(b->refusals, 3);
@@ -558,7 +558,7 @@ static void a_get_is_repeated_until_it_is_answered(void **state)
                                {.status = 408}, {.status = 302, .location = "https://other.test/x?secret=1"},
                                {.status = 200, .content_type = "text/html; charset=utf-8", .body = "<html>"}};
     struct bench *b = opened_bench(NULL, 0);
-    xsale_get_page(b->x, 2, 200, on_done, b);
+    xsale_get_page(b->x, &(struct xsale_page){.index = 2, .received = 200}, on_done, b);
     turn(b, 0);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         open_call("GET", "https://api.test/acme/orders?statusidin=1&page=3&pageSize=100");
@@ -754,7 +754,7 @@ static void pages_looks_and_changes_share_the_quota_in_turn(void **state)
     answer_login(b, 86400, 86400);
     answer_status(b, 200, STATUSES);
     for (int i = 0; i < 3; i++)
-        xsale_get_page(b->x, i + 1, 0, on_done, b);
+        xsale_get_page(b->x, &(struct xsale_page){.index = i + 1, .received = 0}, on_done, b);
     for (int i = 0; i < 3; i++)
         xsale_get_order(b->x, 7, on_done, b);
     for (int i = 0; i < 3; i++)
@@ -815,7 +815,7 @@ static void a_status_that_is_renamed_or_gone_is_told_and_the_ids_stay(void **sta
     struct bench *b = opened_bench(more, 1);
     b->by_hand = true;
     turn(b, 601 * 1000);
-    xsale_get_page(b->x, 0, 0, on_done, b);
+    xsale_get_page(b->x, &(struct xsale_page){.index = 0, .received = 0}, on_done, b);
     turn(b, 0);
     assert_int_equal(net.n, 2);
     open_call("GET", "https://api.test/acme/orders?statusnamein=Nowe&page=1&pageSize=100");
@@ -828,7 +828,7 @@ static void a_status_that_is_renamed_or_gone_is_told_and_the_ids_stay(void **sta
     assert_true(xsale_client_is_new(b->x, 1));
     assert_int_equal(xsale_client_manual(b->x), 3);
     assert_string_equal(xsale_client_status_by_id(b->x, 4)->name, "Inne");
-    xsale_get_page(b->x, 0, 0, on_done, b);
+    xsale_get_page(b->x, &(struct xsale_page){.index = 0, .received = 0}, on_done, b);
     turn(b, 0);
     assert_int_equal(net.n, 1); /* not again so soon */
     open_call("GET", "https://api.test/acme/orders?statusnamein=Nowiutkie&page=1&pageSize=100");
@@ -890,7 +890,7 @@ static void the_list_is_asked_for_as_the_configuration_says(void **state)
         while (cases[i].more[n] != NULL)
             n++;
         struct bench *b = opened_bench(cases[i].more, n);
-        xsale_get_page(b->x, 2, 77, on_done, b);
+        xsale_get_page(b->x, &(struct xsale_page){.index = 2, .received = 77}, on_done, b);
         turn(b, 0);
         open_call("GET", cases[i].url);
         bench_end(b);
