@@ -6,6 +6,7 @@
 #include "common/base/backoff.h"
 #include "common/base/probe.h"
 #include "common/kafka/committed.h"
+#include "common/kafka/fetch_nudge.h"
 #include "common/kafka/kafka_message.h"
 
 enum { CLOSE_LOOKS_MS = 20, CLOSE_WAITS_MS = 10000 };
@@ -49,6 +50,8 @@ struct group {
     size_t parts_n;
     struct part *last; /* of the last record: the next one is likely of the same partition */
     struct kafka_message view;
+    struct fetch_nudge nudge;
+    struct loop_timer nudging; /* after a resume: one for all that are resumed in one turn */
     bool stepped_back; /* since the last assignment */
     enum phase phase;
     struct change *changes; /* the first is under way unless IDLE */
@@ -336,9 +339,20 @@ static void on_step_back(struct group *g, const struct part *p, int64_t offset)
         kafka_handle_trouble(g->handle, e.text, "needs a restart");
 }
 
+static void nudge(void *arg)
+{
+    struct group *g = arg;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)g->parts_n);
+    for (size_t i = 0; i < g->parts_n; i++)
+        (void)rd_kafka_topic_partition_list_add(list, g->parts[i].topic, g->parts[i].partition);
+    fetch_nudge_send(&g->nudge, g->rk, list);
+}
+
 static void on_message(struct group *g, const rd_kafka_message_t *m)
 {
     const char *topic = rd_kafka_topic_name(m->rkt);
+    if (fetch_nudge_due(&g->nudge, m))
+        nudge(g);
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         on_end(g, topic, m->partition, m->offset);
         return;
@@ -523,6 +537,8 @@ static void set_paused(struct group *g, const char *topic, int32_t partition, bo
     told_code(g, paused ? "pause failed" : "resume failed", err);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
         p->paused = paused;
+    if (!p->paused)
+        loop_timer_in(g->loop, &g->nudging, 0, nudge, g);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -621,6 +637,7 @@ enum rc group_create(struct loop *l, struct worker *w, const struct config *c, s
     if ((rc = kafka_handle_create(&d, c, &g->handle, e)) != RC_OK)
         goto out;
     g->rk = kafka_handle_rk(g->handle);
+    fetch_nudge_init(&g->nudge, g->rk);
     if ((rc = subscribe(g, e)) != RC_OK)
         goto out;
     *out = g;
@@ -637,6 +654,7 @@ void group_destroy(struct group *g)
         return;
     loop_timer_clear(g->loop, &g->again);
     loop_timer_clear(g->loop, &g->answering);
+    loop_timer_clear(g->loop, &g->nudging);
     loop_timer_clear(g->loop, &g->closing);
     committed_forget(g->looking);
     kafka_handle_close(g->handle);

@@ -26,9 +26,15 @@ static const struct property defaults[] = {
     {"queue.buffering.max.kbytes", "2097151", PRODUCE},
     {"queued.min.messages", "10000", CONSUME},
     {"queued.max.messages.kbytes", "16384", CONSUME},
+    {"fetch.message.max.bytes", "131072", CONSUME}, /* of each partition at a time: small compressed records take many times that in the queue */
     {"queued.max.messages.kbytes", "4096", JOIN}, /* a group's records are worked on one by one and held by their owner: more here is only memory */
     {"fetch.message.max.bytes", "262144", JOIN},
     {"max.poll.interval.ms", "300000", CONSUME},
+};
+
+/* What librdkafka knows from 2.2 on; fetch_nudge.h says what is done before. */
+static const struct property since_2_2[] = {
+    {"fetch.queue.backoff.ms", "10", CONSUME},
 };
 
 /* Of the classic group protocol: the other one refuses them. */
@@ -74,7 +80,8 @@ static const struct refusal refused[] = {
     {"test.mock.num.brokers", "records would stay inside this process"},
 };
 
-enum { COOPERATIVE_FROM = 0x020a0000 }; /* older ones loop or abort with it */
+enum { COOPERATIVE_FROM = 0x020a0000, /* older ones loop or abort with it */
+       QUEUE_BACKOFF_FROM = 0x02020000 };
 
 static bool names_secret(const char *name)
 {
@@ -211,6 +218,8 @@ static enum rc build(const struct config *c, unsigned direction, const char *gro
 {
     enum rc rc;
     if ((rc = SET_OWN(conf, defaults, direction, e)) != RC_OK)
+        return rc;
+    if (rd_kafka_version() >= QUEUE_BACKOFF_FROM && (rc = SET_OWN(conf, since_2_2, direction, e)) != RC_OK)
         return rc;
     if (wants_classic(c) && (rc = SET_OWN(conf, classic, direction, e)) != RC_OK)
         return rc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/backoff.h"
+#include "common/kafka/fetch_nudge.h"
 #include "common/kafka/kafka_handle.h"
 #include "common/kafka/kafka_message.h"
 #include "common/kafka/reader_bounds.h"
@@ -42,6 +43,7 @@ struct reader {
     size_t parts_n;
     struct part *last;
     struct kafka_message view;
+    struct fetch_nudge nudge;
     struct question *asked;
     struct backoff backoff;
     struct loop_timer again, settling;
@@ -133,9 +135,19 @@ static void advance(struct reader *r, struct part *p, int64_t position)
         settle_soon(r);
 }
 
+static void nudge(struct reader *r)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->parts_n);
+    for (size_t i = 0; i < r->parts_n; i++)
+        (void)rd_kafka_topic_partition_list_add(list, r->parts[i].topic, r->parts[i].partition);
+    fetch_nudge_send(&r->nudge, kafka_handle_rk(r->handle), list);
+}
+
 static void on_message(struct reader *r, const rd_kafka_message_t *m)
 {
     struct part *p = part_find(r, rd_kafka_topic_name(m->rkt), m->partition);
+    if (fetch_nudge_due(&r->nudge, m))
+        nudge(r);
     if (p == NULL)
         return;
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -359,6 +371,7 @@ enum rc reader_create(struct loop *l, struct worker *w, const struct config *c, 
     };
     if ((rc = kafka_handle_create(&d, c, &r->handle, e)) != RC_OK)
         goto out;
+    fetch_nudge_init(&r->nudge, kafka_handle_rk(r->handle));
     ask(r);
     *out = r;
     r = NULL;

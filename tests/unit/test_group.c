@@ -132,6 +132,23 @@ static void fill(struct kafka_rig *rig, int parts, int n)
     publisher_destroy(p);
 }
 
+/* Every batch fills the queue, after which librdkafka before 2.2 would look again a second later: 60 s in all. */
+static void goes_on_at_once_when_a_full_queue_was_emptied(void **state)
+{
+    static const char *const settings[] = {"kafka.producer.batch.num.messages=1", "kafka.consumer.queued.min.messages=1",
+                                           "kafka.consumer.fetch.message.max.bytes=1", NULL};
+    (void)state;
+    struct kafka_rig rig;
+    struct member m;
+    kafka_rig_open(&rig, "t:1", settings);
+    fill(&rig, 1, 60);
+    join_group(&m, &rig, "g");
+    kafka_rig_until(&rig, &m.records, 60, 30000);
+    assert_false(m.out_of_order);
+    leave_group(&m);
+    kafka_rig_close(&rig);
+}
+
 static void reads_from_the_earliest_and_goes_on_where_it_committed(void **state)
 {
     (void)state;
@@ -360,6 +377,7 @@ static void can_be_dropped_at_any_moment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(goes_on_at_once_when_a_full_queue_was_emptied),
         cmocka_unit_test(reads_from_the_earliest_and_goes_on_where_it_committed),
         cmocka_unit_test(begins_where_the_owner_says),
         cmocka_unit_test(pauses_and_resumes_without_loss_or_repeat),

@@ -77,6 +77,7 @@ static void sets_what_the_bridge_needs(void **state)
     rd_kafka_conf_destroy(conf);
     conf = conf_of("kafka.fetch.min.bytes=2", KAFKA_READ, NULL);
     value_is(conf, "queued.max.messages.kbytes", "16384"); /* reads to an end, as fast as it can */
+    value_is(conf, "fetch.message.max.bytes", "131072");
     rd_kafka_conf_destroy(conf);
 }
 

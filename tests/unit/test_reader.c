@@ -223,6 +223,24 @@ static void goes_on_after_the_broker_was_away(void **state)
     kafka_rig_close(&rig);
 }
 
+/* Every batch fills the queue, after which librdkafka before 2.2 would look again a second later: 60 s in all. */
+static void goes_on_at_once_when_a_full_queue_was_emptied(void **state)
+{
+    static const char *const settings[] = {"kafka.producer.batch.num.messages=1", "kafka.consumer.queued.min.messages=1",
+                                           "kafka.consumer.fetch.message.max.bytes=1", NULL};
+    (void)state;
+    struct kafka_rig rig;
+    struct seen s;
+    const struct reader_start start = {"t", -1, READER_BEGINNING, 0};
+    kafka_rig_open(&rig, "t:1", settings);
+    fill(&rig, "t", 0, 60);
+    open_reader(&s, &rig, &start, 1);
+    kafka_rig_until(&rig, &s.ends, 1, 30000);
+    assert_int_equal(s.records, 60);
+    reader_destroy(s.reader);
+    kafka_rig_close(&rig);
+}
+
 static void can_be_destroyed_while_its_question_runs(void **state)
 {
     (void)state;
@@ -271,6 +289,7 @@ int main(void)
         cmocka_unit_test(takes_the_earliest_for_an_offset_that_is_gone),
         cmocka_unit_test(waits_for_the_broker_and_the_topic),
         cmocka_unit_test(goes_on_after_the_broker_was_away),
+        cmocka_unit_test(goes_on_at_once_when_a_full_queue_was_emptied),
         cmocka_unit_test(can_be_destroyed_while_its_question_runs),
     };
     if (getenv("RIG_ONLY") != NULL)
