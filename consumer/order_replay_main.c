@@ -3,6 +3,8 @@
 #include "common/kafka/registry.h"
 #include "common/program/program.h"
 #include "consumer/replay_explain.h"
+#include "consumer/replay_redrive.h"
+#include "consumer/replay_resend.h"
 #include "consumer/replay_rewind.h"
 #include "consumer/replay_tail.h"
 
@@ -16,6 +18,8 @@ int main(int argc, char **argv)
 {
     const struct program_command commands[] = {
         replay_explain_command,
+        replay_redrive_command,
+        replay_resend_command,
         replay_rewind_command,
         replay_tail_command,
     };

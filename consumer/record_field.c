@@ -52,3 +52,10 @@ int64_t record_field_long(const struct scan_record *r, const char *name, int64_t
     bool number = type != NULL && (type->kind == SCHEMA_INT || type->kind == SCHEMA_LONG);
     return number && avro_read_long(&c, &value) ? value : none;
 }
+
+bool record_field_true(const struct scan_record *r, const char *name)
+{
+    struct avro_cursor c;
+    const struct schema_node *type = find(r, name, &c);
+    return type != NULL && type->kind == SCHEMA_BOOLEAN && c.p < c.end && *c.p == 1;
+}

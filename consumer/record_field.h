@@ -12,5 +12,7 @@ bool record_field_text(const struct scan_record *r, const char *name, const char
 bool record_field_equals(const struct scan_record *r, const char *name, const char *text);
 /* An int or long; none: no such field, null, or of another type. */
 int64_t record_field_long(const struct scan_record *r, const char *name, int64_t none);
+/* A boolean that is true; false: no such field, null, or of another type. */
+bool record_field_true(const struct scan_record *r, const char *name);
 
 #endif

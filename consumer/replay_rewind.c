@@ -1,6 +1,5 @@
 #include "consumer/replay_rewind.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "common/kafka/group_offsets.h"
 #include "common/kafka/kafka_conf.h"
 #include "consumer/ask.h"
+#include "consumer/option_number.h"
 #include "consumer/order_record.h"
 #include "consumer/order_tally.h"
 #include "consumer/record_line.h"
@@ -326,23 +326,12 @@ static void look(void *arg)
         finish(w, 1, "out of memory");
 }
 
-static enum rc parse_number(const char *name, const char *text, int64_t most, int64_t *out, struct err *e)
-{
-    char *end;
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    if (errno == 0 && *text >= '0' && *text <= '9' && *end == '\0' && *out <= most)
-        return RC_OK;
-    err_set(e, "%s: %.40s is no such number", name, text);
-    return RC_REJECT;
-}
-
 static enum rc parse_target(struct rewind *w, struct err *e)
 {
     const char *to = program_option_value(w->program, "--to"), *partition = program_option_value(w->program, "--partition");
     int64_t number = -1;
     w->target = (struct reader_start){w->topic, -1, READER_TIME, 0};
-    if (partition != NULL && parse_number("--partition", partition, GROUP_PARTITIONS_MAX, &number, e) != RC_OK)
+    if (option_number("--partition", partition, 0, GROUP_PARTITIONS_MAX, &number, e) != RC_OK)
         return RC_REJECT;
     w->target.partition = (int32_t)number;
     if (to == NULL) {
@@ -355,7 +344,7 @@ static enum rc parse_target(struct rewind *w, struct err *e)
             err_set(e, "--to %.40s: an offset needs --partition", to);
             return RC_REJECT;
         }
-        return parse_number("--to", to + 7, INT64_MAX - 1, &w->target.value, e);
+        return option_number("--to offset:N", to + 7, 0, INT64_MAX - 1, &w->target.value, e);
     }
     enum rc rc = scan_time_parse(to, clock_wall(loop_clock(w->loop)), &w->target.value, e);
     if (rc == RC_OK && w->target.value == SCAN_TIME_BEGINNING)

@@ -8,6 +8,7 @@
 #include "common/contract/order_key.h"
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/topics.h"
+#include "consumer/option_number.h"
 #include "consumer/order_record.h"
 #include "consumer/record_field.h"
 #include "consumer/record_line.h"
@@ -117,19 +118,6 @@ static void on_failed(void *arg, const char *words)
     program_finish(t->program, 1, words);
 }
 
-static enum rc parse_number(const char *name, const char *text, int64_t *out, struct err *e)
-{
-    char *end;
-    if (text == NULL)
-        return RC_OK;
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    if (errno == 0 && *out >= 1 && *end == '\0' && *text >= '0' && *text <= '9')
-        return RC_OK;
-    err_set(e, "%s: %.40s is no positive whole number", name, text);
-    return RC_REJECT;
-}
-
 static enum rc parse_result(struct tail *t, struct err *e)
 {
     static const char *const results[] = {"IMPORTED", "REJECTED", "SUPERSEDED", "WITHDRAWN"};
@@ -157,9 +145,9 @@ static enum rc parse_options(struct tail *t, struct err *e)
     if (rc == RC_OK && t->from == SCAN_TIME_END)
         t->from = now;
     if (rc == RC_OK)
-        rc = parse_number("--order", program_option_value(p, "--order"), &t->order, e);
+        rc = option_number("--order", program_option_value(p, "--order"), 1, INT64_MAX, &t->order, e);
     if (rc == RC_OK)
-        rc = parse_number("--limit", program_option_value(p, "--limit"), &t->limit, e);
+        rc = option_number("--limit", program_option_value(p, "--limit"), 1, INT64_MAX, &t->limit, e);
     return rc == RC_OK ? parse_result(t, e) : rc;
 }
 

@@ -29,7 +29,7 @@ struct topic_scan {
     int32_t given_up;       /* id whose records come with a fault; 0: none */
     struct err given_up_words;
     struct loop_timer timer, silence;
-    bool at_end, over;
+    bool at_end, over, letters;
 };
 
 static void drain(void *arg);
@@ -47,12 +47,22 @@ static void on_silence(void *arg)
     fail(arg, "Kafka did not answer for a minute; is kafka.bootstrap.servers right, do the topics exist?");
 }
 
+/* A dead letter that is a whole record of one of our topics. */
+static bool is_record(const struct kafka_record *letter)
+{
+    const struct kafka_header *kind = kafka_record_header(letter, "kind");
+    if (kind == NULL || kind->value == NULL || kafka_record_header(letter, "omitted") != NULL)
+        return false;
+    return (kind->n == 5 && memcmp(kind->value, "order", 5) == 0) || (kind->n == 7 && memcmp(kind->value, "outcome", 7) == 0);
+}
+
 /* Dead letters are whatever they are; every other topic of ours holds framed Avro. */
-static bool is_avro(const char *topic)
+static bool is_avro(const struct topic_scan *s, const struct kafka_record *r)
 {
     static const char dlq[] = ".orders-dlq";
-    size_t n = strlen(topic);
-    return n < sizeof dlq - 1 || strcmp(topic + n - (sizeof dlq - 1), dlq) != 0;
+    size_t n = strlen(r->topic);
+    bool letter = n >= sizeof dlq - 1 && strcmp(r->topic + n - (sizeof dlq - 1), dlq) == 0;
+    return !letter || (s->letters && is_record(r));
 }
 
 /* RC_RETRY: *id is not known yet. Else everything in r is set. */
@@ -60,7 +70,7 @@ static enum rc look_at(const struct topic_scan *s, struct scan_record *r, int32_
 {
     const unsigned char *avro = NULL;
     size_t n = 0;
-    if (r->record->value == NULL || !is_avro(r->record->topic))
+    if (r->record->value == NULL || !is_avro(s, r->record))
         return RC_OK;
     if (frame_parse(r->record->value, r->record->value_n, id, &avro, &n, fault) != RC_OK)
         return RC_REJECT;
@@ -249,6 +259,11 @@ enum rc topic_scan_create(struct program *p, const struct reader_start *starts, 
     loop_timer_in(s->loop, &s->silence, SCAN_SILENCE_MS, on_silence, s);
     *out = s;
     return RC_OK;
+}
+
+void topic_scan_open_letters(struct topic_scan *s)
+{
+    s->letters = true;
 }
 
 void topic_scan_destroy(struct topic_scan *s)

@@ -36,6 +36,9 @@ struct topic_scan_ops {
 /* starts: starts_n, copied. RC_FATAL: configuration or memory. */
 enum rc topic_scan_create(struct program *p, const struct reader_start *starts, size_t starts_n, const struct topic_scan_ops *ops, void *arg,
                           struct topic_scan **out, struct err *e);
+/* Before the first turn of the loop: dead letters that are records of our topics (header kind: order, outcome) come decoded like those. Otherwise a dead letter is
+ * its bytes. */
+void topic_scan_open_letters(struct topic_scan *s);
 /* Not from inside an op. NULL is a no-op. */
 void topic_scan_destroy(struct topic_scan *s);
 

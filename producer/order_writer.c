@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/probe.h"
+#include "common/base/traceparent.h"
 #include "common/contract/order_key.h"
 #include "common/contract/outcome.h"
 #include "common/kafka/dlq.h"
@@ -14,7 +14,7 @@
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/topics.h"
 
-enum { RECORD_BYTES = 64 << 20, TOPIC_BYTES = 250, NUMBER_TEXT = 24, TRACE_TEXT = 56, TRACE_BYTES = 24, NOTES_WAIT_MS = 60 * 1000 };
+enum { RECORD_BYTES = 64 << 20, TOPIC_BYTES = 250, NUMBER_TEXT = 24, NOTES_WAIT_MS = 60 * 1000 };
 
 struct flight {
     struct flight *next, *prev;
@@ -46,8 +46,7 @@ struct order_writer {
     struct flight *oldest;
     struct flight *half; /* a refusal whose dead letter is sent and whose outcome found no room */
     size_t in_air;
-    unsigned char random[10 * TRACE_BYTES]; /* at most 256: getentropy */
-    size_t random_left;
+    struct traceparent traces;
 };
 
 struct order_writer *order_writer_create(const struct order_writer_needs *needs)
@@ -301,31 +300,13 @@ enum rc order_writer_nameless(struct order_writer *w, const struct order_facts *
 
 /* ---- orders and notes */
 
-/* W3C Trace Context, version 00: a fresh trace for each publication. Random bytes are fetched for many at a time. */
-static void print_traceparent(struct order_writer *w, char out[TRACE_TEXT])
-{
-    static const char digits[] = "0123456789abcdef";
-    static const char shape[] = "00-tttttttttttttttttttttttttttttttt-ssssssssssssssss-01";
-    if (w->random_left < TRACE_BYTES) {
-        if (getentropy(w->random, sizeof w->random) != 0) /* not before the kernel has entropy */
-            memset(w->random, 1, sizeof w->random);
-        w->random_left = sizeof w->random;
-    }
-    const unsigned char *bytes = w->random + (w->random_left -= TRACE_BYTES);
-    for (size_t i = 0, digit = 0; i < sizeof shape; i++) {
-        bool drawn = shape[i] == 't' || shape[i] == 's';
-        out[i] = drawn ? digits[bytes[digit / 2] >> (digit % 2 == 0 ? 4 : 0) & 15] : shape[i];
-        digit += drawn;
-    }
-}
-
 static enum rc send_order(struct order_writer *w, struct flight *f, const struct order_facts *facts, const struct order_book_offer *offer,
                           struct err *e)
 {
-    char key[ORDER_KEY_BYTES], publication[NUMBER_TEXT], trace[TRACE_TEXT];
+    char key[ORDER_KEY_BYTES], publication[NUMBER_TEXT], trace[TRACEPARENT_TEXT];
     size_t key_n = order_key_format(key, w->n.organization, facts->order_id);
     int publication_n = snprintf(publication, sizeof publication, "%" PRId64, offer->publication);
-    print_traceparent(w, trace);
+    traceparent_print(&w->traces, trace);
     buf_reset(&w->list);
     warehouse_set_print(&offer->warehouses, &w->list);
     const char *list = buf_text(&w->list);

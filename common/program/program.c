@@ -66,6 +66,14 @@ const char *program_option_value(const struct program *p, const char *name)
     return NULL;
 }
 
+const char *program_option_again(const struct program *p, const char *name, size_t i)
+{
+    for (size_t k = 0; k < p->options.given_n; k++)
+        if (strcmp(p->options.given[k].option->name, name) == 0 && i-- == 0)
+            return p->options.given[k].value;
+    return NULL;
+}
+
 size_t program_arguments(const struct program *p)
 {
     return p->options.arguments_n;

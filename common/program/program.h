@@ -72,6 +72,8 @@ struct metrics *program_metrics(struct program *p);
 struct worker *program_worker(struct program *p);
 /* Was this own option given? Its argument, "" for an option without; NULL: not given. */
 const char *program_option_value(const struct program *p, const char *name);
+/* The argument that it was given for the i-th time, from 0; NULL: not so often. */
+const char *program_option_again(const struct program *p, const char *name, size_t i);
 /* The command's arguments, i < program_arguments. */
 size_t program_arguments(const struct program *p);
 const char *program_argument(const struct program *p, size_t i);

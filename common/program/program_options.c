@@ -104,8 +104,10 @@ static enum rc take_word(struct program_options *o, const struct program_desc *d
     }
     for (size_t k = 0; k < o->own_n; k++) {
         enum rc rc = match(&o->own_options[k], argc, argv, i, &value, e);
-        if (rc == RC_OK)
+        if (rc == RC_OK) {
             o->own[k] = value;
+            o->given[o->given_n++] = (struct program_given){&o->own_options[k], value};
+        }
         if (rc != RC_RETRY)
             return rc;
     }
@@ -143,7 +145,8 @@ enum rc program_options_parse(struct program_options *o, const struct program_de
     o->overrides = calloc((size_t)argc + 1, sizeof *o->overrides);
     o->arguments = calloc((size_t)argc + 1, sizeof *o->arguments);
     o->own = calloc(most_options(d) + 1, sizeof *o->own);
-    if (o->overrides == NULL || o->own == NULL || o->arguments == NULL) {
+    o->given = calloc((size_t)argc + 1, sizeof *o->given);
+    if (o->overrides == NULL || o->own == NULL || o->arguments == NULL || o->given == NULL) {
         err_set(e, "out of memory");
         return RC_FATAL;
     }
@@ -158,5 +161,6 @@ void program_options_release(struct program_options *o)
     free(o->overrides);
     free(o->arguments);
     free(o->own);
+    free(o->given);
     *o = (struct program_options){0};
 }

@@ -11,7 +11,12 @@ struct program_options { /* texts borrowed from argv */
     const struct program_command *command;    /* NULL: none was named */
     const struct program_option *own_options; /* own_n: the command's, or those of a program without commands */
     size_t own_n;
-    const char **own;        /* own_n values, owned; NULL: not given */
+    const char **own;        /* own_n values, owned; NULL: not given; the last one of an option that was given several times */
+    struct program_given {
+        const struct program_option *option;
+        const char *value;
+    } *given;                /* given_n, owned: every one of them, in the order of the command line */
+    size_t given_n;
     const char **arguments;  /* arguments_n, owned */
     size_t arguments_n;
     bool check_config, print_config, version, help;
