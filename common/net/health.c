@@ -21,6 +21,7 @@ struct dependency {
 struct health {
     const struct clock *clock;
     struct log *log;
+    struct metrics *metrics;
     struct dependency list[DEPENDENCIES];
     size_t n;
 };
@@ -40,6 +41,16 @@ struct health *health_create(const struct clock *clock, struct log *log)
 void health_destroy(struct health *h)
 {
     free(h);
+}
+
+void health_publish(struct health *h, struct metrics *m)
+{
+    h->metrics = m;
+}
+
+struct metrics *health_metrics(const struct health *h)
+{
+    return h == NULL ? NULL : h->metrics;
 }
 
 static struct dependency *find(struct health *h, const char *name)
@@ -84,6 +95,7 @@ void health_set(struct health *h, const char *name, enum health_state state, con
     bool changed = d->state != state;
     copy(d->why, why);
     copy(d->doing, doing);
+    metrics_set(h->metrics, metrics_shared(h->metrics, SHARED_DEPENDENCY_UP), name, state == HEALTH_UP);
     if (!changed)
         return;
     d->state = state;
@@ -97,6 +109,28 @@ bool health_ready(const struct health *h)
         if (h->list[i].state != HEALTH_UP)
             return false;
     return true;
+}
+
+/* Errors may come from others: what would begin a new line does not. */
+static void flatten(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20)
+            *text = ' ';
+}
+
+void health_summary(const struct health *h, char *out, size_t room)
+{
+    (void)snprintf(out, room, "ready");
+    for (size_t i = 0; i < h->n; i++) {
+        const struct dependency *d = &h->list[i];
+        if (d->state == HEALTH_UP)
+            continue;
+        (void)snprintf(out, room, "not ready: %s %s%s%s%s%s", d->name, d->state == HEALTH_DOWN ? "is down" : "is not known yet", d->why[0] != '\0' ? ": " : "", d->why,
+                       d->doing[0] != '\0' ? "; " : "", d->doing); /* cut is fine */
+        break;
+    }
+    flatten(out);
 }
 
 static void put_string(struct buf *out, const char *text)

@@ -1,5 +1,9 @@
-/* /livez, /readyz, /metrics of a program, on libmicrohttpd driven by the loop (no thread of its own). GET and HEAD only; at most 32
- * connections, 5 s each. Thread rule: the loop's thread. */
+/* /livez, /readyz, /metrics of a program, on libmicrohttpd. GET and HEAD only; at most 32 connections, 5 s each.
+ *
+ * A thread of the server's own speaks HTTP, because only somebody beside the loop can tell that the loop stands: it answers /livez by itself and hands the other
+ * two to the loop, whose data they show. While the loop is late it says so in its place: /readyz is 503, /metrics shows the process and how long the turn lasts.
+ * (Rejected: the loop serves all, so a probe of a stuck program only runs into its own time-out; a lock around every turn.)
+ * Thread rule: the loop's thread. */
 #ifndef BRIDGE_NET_HTTP_SERVER_H
 #define BRIDGE_NET_HTTP_SERVER_H
 

@@ -42,7 +42,7 @@ struct loop {
     size_t signals_n;
     sigset_t signal_set;
     int64_t glance_at; /* real monotonic ms: a test's frozen clock does not stop the glances */
-    int64_t last_turn;
+    _Atomic int64_t last_turn;
     bool stop;
 };
 

@@ -1,6 +1,6 @@
 /* The one event loop of a program: curl_multi_poll waits on curl's sockets, on watched descriptors (librdkafka's queues, the
  * HTTP server, finished workers, signals) and on the nearest timer. One application thread; callbacks never block.
- * Thread rule: everything from the thread that created the loop, except loop_wake. */
+ * Thread rule: everything from the thread that created the loop, except loop_wake, loop_now and loop_last_turn. */
 #ifndef BRIDGE_NET_LOOP_H
 #define BRIDGE_NET_LOOP_H
 
@@ -70,7 +70,7 @@ void loop_turn(struct loop *l, int64_t max_wait_ms);
 void loop_stop(struct loop *l);
 bool loop_stopping(const struct loop *l);
 void loop_wake(struct loop *l); /* any thread */
-/* Monotonic ms at which the last turn began: /livez and the watchdog ask. */
+/* Monotonic ms at which the last turn began: /livez asks, from another thread. */
 int64_t loop_last_turn(const struct loop *l);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/net/service_manager.h"
 #include "common/program/program_document.h"
 #include "common/program/program_options.h"
 
@@ -23,6 +24,7 @@ struct program {
     struct metrics *metrics;
     struct worker *worker;
     struct http_server *server;
+    struct service_manager *manager;
     void *state;
     bool stopping, finished;
     int code;
@@ -115,6 +117,7 @@ static void on_stop(void *arg)
         return;
     }
     p->stopping = true;
+    service_manager_stopping(p->manager);
     log_fact(p->log, LOG_INFO, "program", NULL, "stopping", LOG_S("why", "signal"));
     const struct program_command *command = p->options.command;
     (command != NULL ? command->stop : p->desc->stop)(p->state);
@@ -191,6 +194,7 @@ static void on_reload(void *arg)
     struct config *now = NULL;
     struct config_problems problems = {0};
     buf_init(&problems.text, TEXT_MAX);
+    service_manager_reloading(p->manager);
     enum rc rc = load_config(p, &now, &problems);
     if (rc == RC_OK)
         rc = config_take_over(p->config, now, on_difference, p);
@@ -206,6 +210,7 @@ static void on_reload(void *arg)
              LOG_S("secrets", changed ? "changed" : "unchanged"));
     if (p->desc->reload != NULL)
         p->desc->reload(p->state);
+    service_manager_ready(p->manager);
 }
 
 /* What ends before any work begins: --help, --version, --print-config, --check-config. */
@@ -289,7 +294,8 @@ static enum rc open_shared(struct program *p, struct err *e)
         err_set(e, "out of memory");
         return RC_FATAL;
     }
-    if ((p->worker = worker_create(p->loop, e)) == NULL)
+    health_publish(p->health, p->metrics);
+    if ((p->worker = worker_create(p->loop, e)) == NULL || service_manager_create(p->loop, p->health, &p->manager, e) != RC_OK)
         return RC_FATAL;
     return port_key(p) != NULL ? open_server(p, e) : RC_OK;
 }
@@ -322,6 +328,7 @@ static void close_all(struct program *p)
 {
     const struct program_command *command = p->options.command;
     (command != NULL ? command->release : p->desc->release)(p->state);
+    service_manager_destroy(p->manager);
     http_server_destroy(p->server);
     if (p->worker != NULL)
         worker_destroy(p->worker);
@@ -343,10 +350,12 @@ static int work(struct program *p)
         p->code = EXIT_USAGE;
     else if (rc != RC_OK)
         p->code = EXIT_WORK;
-    if (rc == RC_OK && !p->finished)
+    if (rc == RC_OK && !p->finished) {
+        service_manager_ready(p->manager);
         loop_run(p->loop);
-    else if (rc != RC_OK && p->log != NULL)
+    } else if (rc != RC_OK && p->log != NULL) {
         log_fact(p->log, LOG_ERROR, "program", NULL, "cannot start", LOG_S("why", e.text));
+    }
     close_all(p);
     return p->code;
 }

@@ -125,6 +125,81 @@ static void a_turn_of_over_30_seconds_is_told(void **state)
     assert_int_equal(ask(w, "GET", "/livez"), 503);
 }
 
+/* Without a turn of the loop: only the server's own thread can answer. */
+static void asked_beside_the_loop(struct world *w, const char *path, char *out, size_t room)
+{
+    char text[200];
+    size_t n = 0;
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)http_server_port(w->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval limit = {.tv_sec = 20};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
+    script_send(fd, text);
+    for (ssize_t got = 1; got > 0 && n < room - 1; n += (size_t)(got > 0 ? got : 0))
+        got = recv(fd, out + n, room - 1 - n, 0);
+    out[n] = '\0';
+    (void)close(fd);
+}
+
+static void a_loop_that_stands_is_told_by_the_server_and_a_moving_one_again(void **state)
+{
+    struct world *w = *state;
+    static char reply[20000];
+    loop_turn(w->loop, 1);
+    asked_beside_the_loop(w, "/livez", reply, sizeof reply);
+    assert_ptr_equal(strstr(reply, "HTTP/1.1 200"), reply);
+    w->skipped_ms += 31000;
+    asked_beside_the_loop(w, "/livez", reply, sizeof reply);
+    assert_ptr_equal(strstr(reply, "HTTP/1.1 503"), reply);
+    assert_non_null(strstr(reply, "the loop is late, last turn 31"));
+    asked_beside_the_loop(w, "/readyz", reply, sizeof reply);
+    assert_ptr_equal(strstr(reply, "HTTP/1.1 503"), reply);
+    assert_non_null(strstr(reply, "{\"ready\":false,\"error\":\"the loop is late"));
+    asked_beside_the_loop(w, "/metrics", reply, sizeof reply);
+    assert_ptr_equal(strstr(reply, "HTTP/1.1 200"), reply);
+    assert_non_null(strstr(reply, "\nxsale_bridge_loop_turn_seconds 31"));
+    assert_null(strstr(reply, "xsale_bridge_things_total"));
+    loop_turn(w->loop, 1);
+    assert_int_equal(ask(w, "GET", "/livez"), 200);
+}
+
+static void questions_that_the_loop_never_answers_do_not_keep_the_others_out(void **state)
+{
+    struct world *w = *state;
+    char reply[2000];
+    int fds[20];
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)http_server_port(w->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (int i = 0; i < 20; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&at, sizeof at), 0);
+        script_send(fds[i], "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    asked_beside_the_loop(w, "/livez", reply, sizeof reply);
+    assert_ptr_equal(strstr(reply, "HTTP/1.1 200"), reply);
+    http_server_destroy(w->server); /* with questions open */
+    w->server = NULL;
+    for (int i = 0; i < 20; i++)
+        (void)close(fds[i]);
+}
+
+static void openmetrics_is_given_to_who_asks_for_it(void **state)
+{
+    struct world *w = *state;
+    static char reply[20000];
+    talk(w, "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n", reply, sizeof reply);
+    assert_non_null(strstr(reply, "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"));
+    assert_non_null(strstr(reply, "# TYPE xsale_bridge_things counter\n"));
+    assert_string_equal(reply + strlen(reply) - 6, "# EOF\n");
+    talk(w, "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: text/plain\r\n\r\n", reply, sizeof reply);
+    assert_non_null(strstr(reply, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+}
+
 static void readiness_follows_the_dependencies(void **state)
 {
     struct world *w = *state;
@@ -238,6 +313,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_moving_loop_is_alive),
         TEST(a_turn_of_over_30_seconds_is_told),
+        TEST(a_loop_that_stands_is_told_by_the_server_and_a_moving_one_again),
+        TEST(questions_that_the_loop_never_answers_do_not_keep_the_others_out),
+        TEST(openmetrics_is_given_to_who_asks_for_it),
         TEST(readiness_follows_the_dependencies),
         TEST(metrics_are_prometheus_text),
         TEST(other_paths_and_methods_are_refused),

@@ -19,15 +19,20 @@ static const struct metric_row rows[] = {
     [LOAD] = {"xsale_bridge_load_seconds", METRIC_HISTOGRAM, "warehouse", "Loads."},
 };
 
-static char *printed(const struct metrics *m)
+static char *printed_as(const struct metrics *m, enum metrics_format format)
 {
     struct buf b;
     buf_init(&b, 1024 * 1024);
-    metrics_print(m, &b);
+    metrics_print(m, format, 0.25, &b);
     char *text = strdup(buf_text(&b));
     buf_release(&b);
     assert_non_null(text);
     return text;
+}
+
+static char *printed(const struct metrics *m)
+{
+    return printed_as(m, METRICS_PROMETHEUS);
 }
 
 static void assert_line(const char *text, const char *line)
@@ -103,9 +108,9 @@ static void too_many_label_values_count_under_other(void **state)
         metrics_add(m, OUTCOMES, label, 1);
     }
     char *text = printed(m);
-    assert_line(text, "xsale_bridge_outcomes_total{result=\"value-63\"} 2");
-    assert_line(text, "xsale_bridge_outcomes_total{result=\"other\"} 1872");
-    assert_null(strstr(text, "value-64"));
+    assert_line(text, "xsale_bridge_outcomes_total{result=\"value-255\"} 2");
+    assert_line(text, "xsale_bridge_outcomes_total{result=\"other\"} 1488");
+    assert_null(strstr(text, "value-256"));
     free(text);
     metrics_destroy(m);
 }
@@ -130,9 +135,9 @@ static void the_process_and_its_build_are_shown(void **state)
     (void)state;
     struct metrics *m = metrics_create("tester", rows, 4);
     char *text = printed(m);
-    static const char *const names[] = {"\nprocess_resident_memory_bytes ", "\nprocess_open_fds ",
-                                        "\nprocess_start_time_seconds "};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const names[] = {"\nprocess_resident_memory_bytes ", "\nprocess_virtual_memory_bytes ", "\nprocess_open_fds ",
+                                        "\nprocess_max_fds ", "\nprocess_start_time_seconds "};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *at = strstr(text, names[i]);
         assert_non_null(at);
         assert_true(strtod(at + strlen(names[i]), NULL) > 0);
@@ -140,6 +145,64 @@ static void the_process_and_its_build_are_shown(void **state)
     assert_non_null(strstr(text, "\nprocess_cpu_seconds_total "));
     assert_line(text, "xsale_bridge_build_info{program=\"tester\",version=\"" BRIDGE_VERSION "\"} 1");
     free(text);
+    metrics_destroy(m);
+}
+
+static void openmetrics_names_families_tells_beginnings_and_ends(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_create("tester", rows, 4);
+    metrics_add(m, POLLS, NULL, 3);
+    metrics_observe(m, LOAD, "MAG-1", 0.3);
+    char *text = printed_as(m, METRICS_OPENMETRICS);
+    assert_line(text, "# TYPE xsale_bridge_polls counter");
+    assert_line(text, "xsale_bridge_polls_total 3");
+    const char *created = strstr(text, "\nxsale_bridge_polls_created ");
+    assert_non_null(created);
+    assert_true(strtod(created + strlen("\nxsale_bridge_polls_created "), NULL) > 1.7e9);
+    assert_line(text, "xsale_bridge_load_seconds_bucket{warehouse=\"MAG-1\",le=\"1.0\"} 1");
+    assert_non_null(strstr(text, "\nxsale_bridge_load_seconds_created{warehouse=\"MAG-1\"} 1"));
+    assert_null(strstr(text, "xsale_bridge_open_orders_created"));
+    assert_line(text, "# TYPE process_cpu_seconds counter");
+    assert_string_equal(text + strlen(text) - 7, "\n# EOF\n");
+    free(text);
+    text = printed(m);
+    assert_null(strstr(text, "_created"));
+    assert_null(strstr(text, "# EOF"));
+    free(text);
+    metrics_destroy(m);
+}
+
+static void a_label_of_the_program_stands_on_all_that_is_its_own(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_create("tester", rows, 4);
+    metrics_label(m, "warehouse", "MAG \"1\"");
+    metrics_add(m, OUTCOMES, "IMPORTED", 1);
+    metrics_set(m, metrics_shared(m, SHARED_LAG_RECORDS), "xsale.orders\t3", 7);
+    char *text = printed(m);
+    assert_line(text, "xsale_bridge_polls_total{warehouse=\"MAG \\\"1\\\"\"} 0");
+    assert_line(text, "xsale_bridge_outcomes_total{warehouse=\"MAG \\\"1\\\"\",result=\"IMPORTED\"} 1");
+    assert_line(text, "xsale_bridge_lag_records{topic=\"xsale.orders\",partition=\"3\"} 7");
+    assert_null(strstr(text, "xsale_bridge_dependency_up")); /* nothing was told */
+    free(text);
+    metrics_forget(m, metrics_shared(m, SHARED_LAG_RECORDS));
+    text = printed(m);
+    assert_null(strstr(text, "xsale_bridge_lag_records"));
+    free(text);
+    metrics_destroy(m);
+}
+
+static void without_the_loop_the_process_is_a_page_of_its_own(void **state)
+{
+    (void)state;
+    struct buf b;
+    struct metrics *m = metrics_create("tester", rows, 4);
+    buf_init(&b, 65536);
+    metrics_print_process(m, METRICS_PROMETHEUS, 31.5, &b);
+    assert_line(buf_text(&b), "xsale_bridge_loop_turn_seconds 31.5");
+    assert_null(strstr(buf_text(&b), "xsale_bridge_polls_total"));
+    buf_release(&b);
     metrics_destroy(m);
 }
 
@@ -152,6 +215,9 @@ int main(void)
         cmocka_unit_test(too_many_label_values_count_under_other),
         cmocka_unit_test(a_long_label_value_is_one_series),
         cmocka_unit_test(the_process_and_its_build_are_shown),
+        cmocka_unit_test(openmetrics_names_families_tells_beginnings_and_ends),
+        cmocka_unit_test(a_label_of_the_program_stands_on_all_that_is_its_own),
+        cmocka_unit_test(without_the_loop_the_process_is_a_page_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
