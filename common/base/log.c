@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,11 +42,13 @@ struct log {
     int fd;
     enum log_level level;
     enum log_format format;
+    bool journal; /* fd leads to journald, which reads a priority at the beginning of each line */
     struct fold folds[FOLD_ROWS];
     struct line line;
 };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
+static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"}; /* sd-daemon(3) */
 
 static void put(struct line *l, const char *p, size_t n)
 {
@@ -230,6 +233,8 @@ static void emit(struct log *l, enum log_level level, const char *component, con
 {
     l->line.n = 0;
     l->line.full = false;
+    if (l->journal)
+        put_text(&l->line, priorities[level]);
     if (l->format == LOG_FORMAT_JSON)
         begin_json(l, level, component, order, text);
     else
@@ -276,6 +281,17 @@ static struct fold *find_fold(struct log *l, enum log_level level, uint64_t hash
     return oldest;
 }
 
+/* systemd names the device and inode of the stream that it gave; who redirects it elsewhere has no journal there. */
+static bool leads_to_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device = 0, inode = 0;
+    struct stat status;
+    if (stream == NULL || sscanf(stream, "%llu:%llu", &device, &inode) != 2 || fstat(fd, &status) != 0)
+        return false;
+    return (unsigned long long)status.st_dev == device && (unsigned long long)status.st_ino == inode;
+}
+
 struct log *log_create(const char *program, int fd, const struct clock *clock)
 {
     struct log *l = calloc(1, sizeof *l);
@@ -283,6 +299,7 @@ struct log *log_create(const char *program, int fd, const struct clock *clock)
         return NULL;
     l->program = program;
     l->fd = fd;
+    l->journal = leads_to_journal(fd);
     l->clock = clock;
     l->level = LOG_INFO;
     l->format = LOG_FORMAT_TEXT;

@@ -48,14 +48,6 @@ void metrics_destroy(struct metrics *m)
     free(m);
 }
 
-void metrics_label(struct metrics *m, const char *name, const char *value)
-{
-    if (m == NULL)
-        return;
-    m->label_name = name;
-    (void)snprintf(m->label_value, sizeof m->label_value, "%s", value); /* cut as every other value is */
-}
-
 size_t metrics_shared(const struct metrics *m, enum shared_metric which)
 {
     return m == NULL ? 0 : m->rows_n + which;

@@ -39,8 +39,6 @@ struct metrics;
 /* rows: rows_n, borrowed for ever (a static table). */
 struct metrics *metrics_create(const char *program, const struct metric_row *rows, size_t rows_n);
 void metrics_destroy(struct metrics *m);
-/* A label that every series of the program's own table carries (the warehouse of a consumer); name borrowed for ever, value copied. Once. */
-void metrics_label(struct metrics *m, const char *name, const char *value);
 /* The row of a shared metric, for the functions below. */
 size_t metrics_shared(const struct metrics *m, enum shared_metric which);
 /* row: index into the table; label_value: NULL for rows without label. m may be NULL (tests). */

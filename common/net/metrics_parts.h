@@ -25,8 +25,6 @@ struct metrics {
     const char *program;
     const struct metric_row *rows; /* rows_n; behind them come the shared ones */
     size_t rows_n;
-    const char *label_name; /* of every own series; NULL: none */
-    char label_value[METRICS_VALUE_ROOM];
     double start_seconds; /* wall clock */
     struct metric_family *families; /* rows_n + SHARED_METRICS, owned */
 };

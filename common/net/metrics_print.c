@@ -79,10 +79,7 @@ static void put_row_labels(struct buf *out, const char **separator, const char *
 static void put_name(const struct printing *p, const struct metric_row *row, size_t name_n, const char *suffix, const struct metric_series *s, const char *bound)
 {
     const char *separator = "{";
-    bool own = row < metrics_shared_rows || row >= metrics_shared_rows + SHARED_METRICS;
     buf_printf(p->out, "%.*s%s", (int)name_n, row->name, suffix);
-    if (own && p->m->label_name != NULL)
-        put_label(p->out, &separator, p->m->label_name, strlen(p->m->label_name), p->m->label_value, strlen(p->m->label_value));
     if (row->label != NULL)
         put_row_labels(p->out, &separator, row->label, s->label);
     if (bound != NULL)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -199,6 +200,33 @@ static void a_count_is_not_lost_when_its_row_or_the_log_goes(void **state)
     assert_non_null(strstr(written(b), "warn x: filler 63 repeated=1\n"));
 }
 
+static void journald_is_told_the_priority_of_each_line(void **state)
+{
+    struct bench *b = *state;
+    struct stat status;
+    char stream[64];
+    assert_int_equal(fstat(fileno(b->file), &status), 0);
+    (void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    struct log *l = log_create("tester", fileno(b->file), &b->clock);
+    log_set(l, LOG_DEBUG, LOG_FORMAT_TEXT);
+    log_event(l, LOG_ERROR, "a", NULL, "b", LOG_I("n", 1));
+    log_event(l, LOG_DEBUG, "a", NULL, "c", LOG_I("n", 1));
+    log_set(l, LOG_DEBUG, LOG_FORMAT_JSON);
+    log_event(l, LOG_WARN, "a", NULL, "d", LOG_I("n", 1));
+    const char *text = written(b);
+    assert_ptr_equal(strstr(text, "<3>2026-11-23T23:00:00.123Z error a: b n=1\n<7>2026-"), text);
+    assert_non_null(strstr(text, "\n<4>{\"time\":"));
+    log_destroy(l);
+    assert_int_equal(setenv("JOURNAL_STREAM", "1:1", 1), 0); /* standard error leads elsewhere */
+    l = log_create("tester", fileno(b->file), &b->clock);
+    log_event(l, LOG_ERROR, "a", NULL, "b", LOG_I("n", 1));
+    text = written(b);
+    assert_ptr_equal(strstr(text, "2026-"), text);
+    log_destroy(l);
+    assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +237,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_lines_are_json_whatever_is_in_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_line_that_is_too_long_is_cut_and_stays_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(repeats_are_folded_and_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(journald_is_told_the_priority_of_each_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(facts_are_never_folded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_count_is_not_lost_when_its_row_or_the_log_goes, set_up, tear_down),
     };
