@@ -31,12 +31,12 @@ struct in_hand_program {
     uint64_t more;        /* in hand, not listed */
 };
 
-struct in_hand {
+struct in_hand { /* on the heap */
     struct in_hand_program *programs; /* programs_n; owned */
     size_t programs_n;
 };
 
-void in_hand_release(struct in_hand *h);
+void in_hand_release(struct in_hand *h); /* frees h too; NULL is a no-op */
 /* NULL: nobody has it. warehouse: NULL: any. *program: who has it; may be NULL. */
 const struct in_hand_order *in_hand_find(const struct in_hand *h, const char *key, const char *warehouse, const struct in_hand_program **program);
 

@@ -3,10 +3,12 @@
 #include "common/kafka/registry.h"
 #include "common/program/program.h"
 #include "consumer/replay_explain.h"
+#include "consumer/replay_reconcile.h"
 #include "consumer/replay_redrive.h"
 #include "consumer/replay_resend.h"
 #include "consumer/replay_rewind.h"
 #include "consumer/replay_tail.h"
+#include "consumer/replay_waiting.h"
 
 static void check(const struct config *c, struct config_problems *problems)
 {
@@ -18,10 +20,12 @@ int main(int argc, char **argv)
 {
     const struct program_command commands[] = {
         replay_explain_command,
+        replay_reconcile_command,
         replay_redrive_command,
         replay_resend_command,
         replay_rewind_command,
         replay_tail_command,
+        replay_waiting_command,
     };
     const struct program_desc desc = {
         .name = "order-replay",

@@ -3,8 +3,8 @@
  * everything adds up (reconcile.h) are both answered from it.
  *
  * Records may come in any order of topics, and in order of offset within a partition; a record that comes twice changes nothing. Holds no personal data: ids, names of
- * warehouses, hashes of document ids. Memory: 96 bytes a publication and 40 bytes for each warehouse that it names, so about 180 bytes an order with two; at most
- * PIPELINE_PUBLICATIONS_MAX of the former and PIPELINE_OFFERS_MAX of the latter (some 500 MB), then it is full and says so. Pure but for memory. */
+ * warehouses, hashes of document ids. Memory: 80 bytes a publication with its place in the index and 40 bytes for each warehouse that it names, so 160 bytes an order with two (and up to half as much again
+ * for growth); at most PIPELINE_PUBLICATIONS_MAX of the former and PIPELINE_OFFERS_MAX of the latter (480 MB), then it is full and says so. Pure but for memory. */
 #ifndef BRIDGE_CONSUMER_PIPELINE_H
 #define BRIDGE_CONSUMER_PIPELINE_H
 
@@ -30,7 +30,7 @@ struct pipeline_offer {
     uint8_t answers;         /* that count: how many, at most 255 */
     int32_t partition;       /* of the last answer's record */
     int64_t offset;          /* likewise */
-    int64_t at;              /* ms, broker's time of that record; -1: none */
+    int64_t at;              /* ms, when that verdict was noted; -1: none */
     uint64_t document;       /* hash of the last document's id; 0: none */
 };
 
@@ -65,8 +65,8 @@ void pipeline_row(struct pipeline *p, const struct kafka_record *r, const struct
 void pipeline_state(struct pipeline *p, const struct kafka_record *r, const struct order_state *s);
 /* One that cannot be read. */
 void pipeline_unreadable(struct pipeline *p);
-/* Before the first record: this partition of orders holds the offsets from first on, up to end when it was asked; reading starts at start. asked_at: that moment. */
-enum rc pipeline_bounds(struct pipeline *p, int32_t partition, int64_t first, int64_t start, int64_t end, int64_t asked_at);
+/* Before the first record, for each partition of orders in turn: it holds the offsets from first on, and reading starts at start. RC_FATAL: memory, or too many. */
+enum rc pipeline_bounds(struct pipeline *p, int32_t partition, int64_t first, int64_t start);
 /* Asked before the first record: how far the group has read in the partition; -1: it has committed nothing. */
 enum rc pipeline_group(struct pipeline *p, const char *group, int32_t partition, int64_t committed);
 /* The program that serves the warehouse reads as this group. Otherwise it is learned from the outcomes. */
@@ -89,6 +89,5 @@ bool pipeline_passed(const struct pipeline *p, const struct pipeline_publication
 /* The group that serves a warehouse; "" : none is known. */
 const char *pipeline_group_of(const struct pipeline *p, uint16_t warehouse);
 uint64_t pipeline_unreadables(const struct pipeline *p);
-int64_t pipeline_begun(const struct pipeline *p); /* ms since 1970; of pipeline_bounds */
 
 #endif
