@@ -209,15 +209,25 @@ static enum rc take_over(struct order_book *b, struct entry *e, const struct led
     return order_table_queue(&b->t, e);
 }
 
+bool order_book_knows(const struct order_book *b, int64_t order_id)
+{
+    return find_known(b, order_id) != NULL;
+}
+
+void order_book_ledger_other(struct order_book *b, int64_t publication, int32_t partition, int64_t offset)
+{
+    hear(b, publication);
+    if (publication <= b->noted || publication < b->ahead.publication)
+        return;
+    b->ahead.publication = publication;
+    b->ahead.partition = partition;
+    b->ahead.offset = offset;
+}
+
 enum rc order_book_ledger(struct order_book *b, const struct ledger_row *row, int32_t partition, int64_t offset)
 {
     struct entry *e = find_known(b, row->order_id);
-    hear(b, row->publication);
-    if (row->publication > b->noted && row->publication >= b->ahead.publication) {
-        b->ahead.publication = row->publication;
-        b->ahead.partition = partition;
-        b->ahead.offset = offset;
-    }
+    order_book_ledger_other(b, row->publication, partition, offset);
     if (e == NULL)
         return RC_OK;
     e->row_partition = partition;

@@ -37,6 +37,10 @@ void order_book_restored(struct order_book *b);
 
 /* ---- the ledger, at start and for ever */
 
+/* Is the order known, forgotten ones not? Of a row of any other order nothing counts but its publication. */
+bool order_book_knows(const struct order_book *b, int64_t order_id);
+/* Such a row, without looking into the rest of it. */
+void order_book_ledger_other(struct order_book *b, int64_t publication, int32_t partition, int64_t offset);
 /* One row of this organization; partition and offset are its own. RC_FATAL: memory. */
 enum rc order_book_ledger(struct order_book *b, const struct ledger_row *row, int32_t partition, int64_t offset);
 /* At start, after the rows behind the committed positions: orders of which a row must exist, or may, that lies before them: noted as closed, or adopted (compaction may

@@ -1,8 +1,10 @@
 #include "common/contract/ledger_row.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/contract/avro_draft.h"
+#include "common/contract/avro_peek.h"
 #include "common/contract/avro_record.h"
 
 static const char *const wanted[] = {"NONE", "IMPORTED", "MANUAL"};
@@ -113,4 +115,27 @@ enum rc ledger_row_decode(struct record_writer *writer, const unsigned char *avr
 void ledger_row_destroy(struct ledger_row *r)
 {
     free(r); /* its results and texts lie behind it */
+}
+
+enum rc ledger_row_publication(const struct schema *writer, const unsigned char *avro, size_t n, int64_t *out, struct err *e)
+{
+    const struct schema_node *root = schema_root(writer);
+    struct avro_cursor c = {avro, avro + n};
+    int64_t publication = 0;
+    bool found = false;
+    for (size_t i = 0; root->kind == SCHEMA_RECORD && i < root->count; i++) {
+        const struct schema_field *f = &root->fields[i];
+        struct avro_cursor value = c;
+        enum rc rc = avro_walk_field(f, avro, &c, e);
+        if (rc != RC_OK)
+            return rc;
+        if (strcmp(f->name, "publication") == 0 && (f->type->kind == SCHEMA_LONG || f->type->kind == SCHEMA_INT))
+            found = avro_read_long(&value, &publication);
+    }
+    if (!found || c.p != c.end) {
+        err_set(e, found ? "ledger row: bytes behind its end" : "ledger row: no field publication");
+        return RC_REJECT;
+    }
+    *out = publication;
+    return RC_OK;
 }

@@ -35,5 +35,8 @@ struct ledger_row {
 enum rc ledger_row_encode(const struct ledger_row *r, struct buf *out, struct err *e);
 enum rc ledger_row_decode(struct record_writer *writer, const unsigned char *avro, size_t n, struct ledger_row **out, struct err *e);
 void ledger_row_destroy(struct ledger_row *r); /* only those from decode */
+/* Its publication alone, many times as fast: the bytes are walked whole, nothing is allocated. RC_REJECT: they are not of the writer's schema, or that has no plain
+ * field of this name; ledger_row_decode knows more. */
+enum rc ledger_row_publication(const struct schema *writer, const unsigned char *avro, size_t n, int64_t *out, struct err *e);
 
 #endif
