@@ -330,6 +330,8 @@ const struct config_key config_table[] = {
     {.section = "http", .key = "consumer_port", .type = CONFIG_INT, .initial = "9103", .min = 0, .max = 65535,
      .programs = CONFIG_CONSUMER | CONFIG_REPLAY,
      .doc = "Port of erp-consumer; 0: a free one, named in the log."},
+    {.section = "http", .key = "page_token", .type = CONFIG_TEXT, .programs = CONFIG_REPLAY, .secret = true, .reload = true,
+     .doc = "Token that the page of order-replay serve asks for, at least 16 characters. Empty: none, and the page is on a loopback address only."},
     {.section = "log", .key = "level", .type = CONFIG_CHOICE, .initial = "info", .choices = "error|warn|info|debug",
      .programs = CONFIG_EVERY, .reload = true,
      .doc = "The least level that is written."},
