@@ -249,8 +249,6 @@ static enum poller_taken take_order(struct order_intake *in, const struct json_t
         seen.old_revision = schema_compare_revision(in->compare, tape, node, seen.rejected);
         action = order_book_see(in->n.book, &seen, wall(in), &offer);
     }
-    if (action != ORDER_PUBLISH) /* while it waited for room the ledger may have closed it: its rejection is not wanted any more, and nobody would wait for the rest of it */
-        order_writer_abandon_half(in->n.writer, facts->order_id);
     switch (action) {
     case ORDER_REPEATED:
         return POLLER_REPEATED;
@@ -321,10 +319,8 @@ bool order_intake_settle(struct order_intake *in)
     struct order_state known;
     while (in->refused != NULL) {
         if (order_book_get(in->n.book, in->refused->order_id, &known)) {
-            enum rc rc = tell_refused(in, &known, in->refused->reason);
-            if (rc != RC_OK)
+            if (tell_refused(in, &known, in->refused->reason) != RC_OK)
                 return false;
-            in->ops->resume(in->arg); /* a rejection of the poll may have waited for this one */
         }
         drop_refused(in);
     }

@@ -21,15 +21,18 @@ struct flight {
     struct order_writer *w;
     int64_t order_id;
     int64_t began;  /* monotonic ms */
-    unsigned parts; /* records not acknowledged */
-    bool note, dead_letter_sent, refused, abandoned;
+    bool note, abandoned;
+    bool owing; /* a refusal whose dead letter is acknowledged and whose outcome found no room: nothing of it is under way */
     size_t text_n;
-    struct letter *letter; /* owned; NULL: no dead letter, or it went without the order's bytes */
+    struct letter *letter; /* owned; NULL: not a refusal */
 };
 
-/* What is needed to send a dead letter again without the order's bytes. */
+/* A refusal: what is needed to send its dead letter again without the order's bytes, and the outcome behind it. */
 struct letter {
     size_t key_n;
+    int64_t publication, round;
+    bool nameless, shrunk; /* nameless: nobody is told; shrunk: it went without the order's bytes */
+    char revision[ORDER_REVISION_BYTES];
     char key[ORDER_KEY_BYTES + ORDER_REVISION_BYTES];
     char reason[sizeof((struct err *)0)->text];
 };
@@ -44,8 +47,8 @@ struct order_writer {
     struct buf list;   /* its warehouses */
     struct flight *flights; /* newest first */
     struct flight *oldest;
-    struct flight *half; /* a refusal whose dead letter is sent and whose outcome found no room */
     size_t in_air;
+    bool owes; /* some are owing */
     struct traceparent traces;
 };
 
@@ -96,26 +99,17 @@ void order_writer_destroy(struct order_writer *w)
     free(w);
 }
 
-void order_writer_abandon_half(struct order_writer *w, int64_t order_id)
-{
-    struct flight *f = w->half;
-    if (f == NULL || (order_id != 0 && f->order_id != order_id))
-        return;
-    w->half = NULL;
-    if (f->parts == 0) {
-        free_flight(f);
-        return;
-    }
-    f->abandoned = true;
-    w->in_air--;
-}
-
 void order_writer_abandon(struct order_writer *w)
 {
-    order_writer_abandon_half(w, 0);
-    for (struct flight *f = w->flights; f != NULL; f = f->next)
-        f->abandoned = true;
+    for (struct flight *f = w->flights, *next; f != NULL; f = next) {
+        next = f->next;
+        if (f->owing)
+            free_flight(f);
+        else
+            f->abandoned = true;
+    }
     w->in_air = 0;
+    w->owes = false;
     publisher_drop_waiting(w->n.publisher); /* their acknowledgements free the flights */
 }
 
@@ -144,10 +138,10 @@ static struct flight *new_flight(struct order_writer *w, int64_t order_id, struc
     return f;
 }
 
-static void land(struct flight *f, const char *words)
+static void land(struct flight *f, bool refused, const char *words)
 {
     struct order_writer *w = f->w;
-    struct flight_report report = {.end = f->refused ? FLIGHT_REFUSED : FLIGHT_DONE, .order_id = f->order_id, .note = f->note,
+    struct flight_report report = {.end = refused ? FLIGHT_REFUSED : FLIGHT_DONE, .order_id = f->order_id, .note = f->note,
                                    .bare = f->text_n == 0, .words = words};
     bool abandoned = f->abandoned;
     free_flight(f);
@@ -157,12 +151,7 @@ static void land(struct flight *f, const char *words)
 
 static void on_ack(void *arg, const struct publisher_ack *ack)
 {
-    struct flight *f = arg;
-    if (ack->rc != RC_OK)
-        f->refused = true;
-    f->parts--;
-    if (f->parts == 0 && f != f->w->half)
-        land(f, ack->words);
+    land(arg, ack->rc != RC_OK, ack->words);
 }
 
 static void on_order_ack(void *arg, const struct publisher_ack *ack)
@@ -183,119 +172,131 @@ static void on_refusal_ack(void *arg, const struct publisher_ack *ack)
     on_ack(arg, ack);
 }
 
-/* ---- dead letters and outcomes */
+/* ---- a refusal: the dead letter, and when it is acknowledged the outcome. Once the outcome is there nobody comes back to the order. */
 
 static void on_dead_letter(void *arg, const struct publisher_ack *ack);
 
-static enum rc publish_letter(struct order_writer *w, struct flight *f, const char *key, size_t key_n, const struct refusal *r, struct err *e)
+/* text: NULL: without the order's bytes. */
+static enum rc send_letter(struct flight *f, const char *text, struct err *e)
 {
-    struct dlq_entry entry = {.kind = DLQ_XSALE_ORDER, .key = key, .key_n = key_n, .value = r->text != NULL ? r->text : "", .value_n = r->text_n,
-                              .reason = r->reason, .program = "xsale-producer", .at = clock_wall(w->n.clock), .omit_value = r->text == NULL};
-    return dlq_publish(w->n.publisher, w->topics[TOPIC_DLQ], &entry, on_dead_letter, f, e);
-}
-
-/* The topic's limit is lower than ours. The record that was refused has just made room for the smaller one. */
-static bool send_letter_again(struct flight *f)
-{
-    struct letter *l = f->letter;
-    struct refusal r = {.reason = l != NULL ? l->reason : "", .text_n = f->text_n};
-    struct err e;
-    f->letter = NULL;
-    bool sent = l != NULL && publish_letter(f->w, f, l->key, l->key_n, &r, &e) == RC_OK;
-    free(l);
-    return sent;
-}
-
-static void on_dead_letter(void *arg, const struct publisher_ack *ack)
-{
-    struct flight *f = arg;
-    PROBE(refused_order_acknowledged);
-    if (ack->rc == RC_REJECT) {
-        log_event(f->w->n.log, LOG_ERROR, "dlq", NULL, "the dead-letter topic refuses an order's bytes; they are lost", LOG_I("order_id", f->order_id),
-                  LOG_I("bytes", f->text_n), LOG_S("why", ack->words));
-        if (send_letter_again(f))
-            return; /* its part is still under way */
-    }
-    struct publisher_ack fine = {.rc = RC_OK, .words = ""};
-    on_ack(f, &fine);
-}
-
-static enum rc send_dead_letter(struct order_writer *w, struct flight *f, const char *key, size_t key_n, const struct refusal *r, struct err *e)
-{
-    struct letter *l = r->text != NULL ? calloc(1, sizeof *l) : NULL; /* no memory: then there is no second try */
-    enum rc rc = publish_letter(w, f, key, key_n, r, e);
-    if (rc != RC_OK || l == NULL || key_n > sizeof l->key) {
-        free(l);
-        l = NULL;
-    } else {
-        memcpy(l->key, key, key_n);
-        l->key_n = key_n;
-        (void)snprintf(l->reason, sizeof l->reason, "%s", r->reason); /* cut is fine */
-    }
-    if (rc != RC_OK)
-        return rc;
+    struct order_writer *w = f->w;
+    const struct letter *l = f->letter;
+    struct dlq_entry entry = {.kind = DLQ_XSALE_ORDER, .key = l->key, .key_n = l->key_n, .value = text != NULL ? text : "", .value_n = f->text_n,
+                              .reason = l->reason, .program = "xsale-producer", .at = clock_wall(w->n.clock), .omit_value = text == NULL};
+    enum rc rc = dlq_publish(w->n.publisher, w->topics[TOPIC_DLQ], &entry, on_dead_letter, f, e);
     PROBE(refused_order_produced);
-    f->letter = l;
-    f->parts++;
-    return RC_OK;
+    return rc;
 }
 
-static enum rc send_outcome(struct order_writer *w, struct flight *f, const char *key, size_t key_n, const struct refusal *r, struct err *e)
+static enum rc send_outcome(struct flight *f, struct err *e)
 {
-    struct outcome o = {.organization = w->n.organization, .order_id = r->order_id, .publication = r->publication, .round = r->round,
-                        .warehouse = "", .result = OUTCOME_REJECTED, .reason = r->reason, .attempts = 1, .at = clock_wall(w->n.clock),
+    struct order_writer *w = f->w;
+    const struct letter *l = f->letter;
+    struct outcome o = {.organization = w->n.organization, .order_id = f->order_id, .publication = l->publication, .round = l->round,
+                        .warehouse = "", .result = OUTCOME_REJECTED, .reason = l->reason, .attempts = 1, .at = clock_wall(w->n.clock),
                         .partition = -1, .offset = -1};
-    (void)snprintf(o.revision, sizeof o.revision, "%s", r->revision); /* 16 digits */
+    memcpy(o.revision, l->revision, sizeof o.revision);
     o.warehouses.n = 0;
     buf_reset(&w->record);
     frame_put(&w->record, w->n.outcome_schema_id);
     enum rc rc = outcome_encode(&o, &w->record, e);
     if (rc != RC_OK)
         return rc;
-    struct kafka_record record = {.topic = w->topics[TOPIC_OUTCOMES], .partition = -1, .key = key, .key_n = key_n, .value = w->record.p,
+    struct kafka_record record = {.topic = w->topics[TOPIC_OUTCOMES], .partition = -1, .key = l->key, .key_n = l->key_n, .value = w->record.p,
                                   .value_n = w->record.n};
     rc = publisher_send(w->n.publisher, &record, on_refusal_ack, f, e);
     PROBE(refusal_produced);
-    if (rc == RC_OK)
-        f->parts++;
+    return rc;
+}
+
+/* false: no room. */
+static bool tell(struct flight *f)
+{
+    struct err e;
+    enum rc rc = send_outcome(f, &e);
+    f->owing = rc == RC_RETRY;
+    f->w->owes = f->w->owes || f->owing;
+    if (rc == RC_OK || f->owing)
+        return rc == RC_OK;
+    f->text_n = 0; /* an outcome is small and ours */
+    land(f, true, e.text);
+    return true;
+}
+
+void order_writer_room(struct order_writer *w)
+{
+    if (!w->owes)
+        return;
+    w->owes = false;
+    for (struct flight *f = w->oldest, *next; f != NULL; f = next) {
+        next = f->prev;
+        if (f->owing && !tell(f))
+            return;
+    }
+}
+
+static void on_dead_letter(void *arg, const struct publisher_ack *ack)
+{
+    struct flight *f = arg;
+    struct err e;
+    PROBE(refused_order_acknowledged);
+    if (ack->rc == RC_REJECT) {
+        log_event(f->w->n.log, LOG_ERROR, "dlq", NULL, "the dead-letter topic refuses an order's bytes; they are lost", LOG_I("order_id", f->order_id),
+                  LOG_I("bytes", f->text_n), LOG_S("why", ack->words));
+        bool again = !f->letter->shrunk;
+        f->letter->shrunk = true;
+        if (again && send_letter(f, NULL, &e) == RC_OK) /* the topic's limit is lower than ours; the record has just made room for the smaller one */
+            return;
+    }
+    if (f->abandoned || f->letter->nameless)
+        land(f, false, "");
+    else
+        (void)tell(f); /* else when there is room */
+}
+
+static struct flight *new_refusal(struct order_writer *w, const struct refusal *r, const char *key, size_t key_n, struct err *e)
+{
+    struct flight *f = new_flight(w, r->order_id, e);
+    struct letter *l = f != NULL ? calloc(1, sizeof *l) : NULL;
+    if (l == NULL || key_n > sizeof l->key) {
+        err_set(e, "out of memory");
+        free(l);
+        if (f != NULL)
+            free_flight(f);
+        return NULL;
+    }
+    *l = (struct letter){.key_n = key_n, .publication = r->publication, .round = r->round, .nameless = r->order_id == 0, .shrunk = r->text == NULL};
+    memcpy(l->key, key, key_n);
+    (void)snprintf(l->revision, sizeof l->revision, "%s", r->revision); /* 16 digits */
+    (void)snprintf(l->reason, sizeof l->reason, "%s", r->reason);       /* cut is fine */
+    f->letter = l;
+    f->text_n = r->text_n;
+    return f;
+}
+
+static enum rc begin_refusal(struct order_writer *w, const struct refusal *r, const char *key, size_t key_n, struct err *e)
+{
+    struct flight *f = new_refusal(w, r, key, key_n, e);
+    if (f == NULL)
+        return RC_FATAL;
+    enum rc rc = send_letter(f, r->text, e);
+    if (rc != RC_OK)
+        free_flight(f);
     return rc;
 }
 
 enum rc order_writer_refuse(struct order_writer *w, const struct refusal *r, struct err *e)
 {
     char key[ORDER_KEY_BYTES];
-    size_t key_n = order_key_format(key, w->n.organization, r->order_id);
-    enum rc rc = RC_OK;
-    if (w->half != NULL && w->half->order_id != r->order_id)
-        return RC_RETRY; /* one after another */
-    struct flight *f = w->half != NULL ? w->half : new_flight(w, r->order_id, e);
-    if (f == NULL)
-        return RC_FATAL;
-    w->half = f;
-    f->text_n = r->text_n;
-    if (!f->dead_letter_sent)
-        rc = send_dead_letter(w, f, key, key_n, r, e);
-    f->dead_letter_sent = f->dead_letter_sent || rc == RC_OK;
-    if (rc == RC_OK)
-        rc = send_outcome(w, f, key, key_n, r, e);
-    if (rc == RC_OK)
-        w->half = NULL;
-    return rc == RC_REJECT ? RC_FATAL : rc; /* an outcome is small and ours */
+    return begin_refusal(w, r, key, order_key_format(key, w->n.organization, r->order_id), e);
 }
 
 enum rc order_writer_nameless(struct order_writer *w, const struct order_facts *facts, const char *reason, struct err *e)
 {
     char key[ORDER_KEY_BYTES + ORDER_REVISION_BYTES];
     int key_n = snprintf(key, sizeof key, "%s/?%s", w->n.organization, facts->revision);
-    struct refusal r = {.reason = reason, .text = facts->text, .text_n = facts->text_n};
-    struct flight *f = new_flight(w, 0, e);
-    if (f == NULL || key_n < 0)
-        return RC_FATAL;
-    f->text_n = facts->text_n;
-    enum rc rc = send_dead_letter(w, f, key, (size_t)key_n, &r, e);
-    if (rc != RC_OK)
-        free_flight(f);
-    return rc;
+    struct refusal r = {.revision = facts->revision, .reason = reason, .text = facts->text, .text_n = facts->text_n};
+    return key_n > 0 ? begin_refusal(w, &r, key, (size_t)key_n, e) : RC_FATAL;
 }
 
 /* ---- orders and notes */
@@ -327,8 +328,6 @@ static enum rc send_order(struct order_writer *w, struct flight *f, const struct
     PROBE(order_producing);
     enum rc rc = publisher_send(w->n.publisher, &record, on_order_ack, f, e);
     PROBE(order_produced);
-    if (rc == RC_OK)
-        f->parts = 1;
     return rc;
 }
 
@@ -384,9 +383,7 @@ enum rc order_writer_note(struct order_writer *w, const struct order_state *stat
     f->note = true;
     rc = publisher_send(w->n.publisher, &record, on_note_ack, f, e);
     PROBE(note_produced);
-    if (rc == RC_OK)
-        f->parts = 1;
-    else
+    if (rc != RC_OK)
         free_flight(f);
     return rc;
 }

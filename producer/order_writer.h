@@ -48,12 +48,12 @@ void order_writer_destroy(struct order_writer *w);
 /* Nobody hears of what is in the air now, and what the broker has not acknowledged of it is not sent any more (publisher_drop_waiting): another may own the
  * organization by now, and a record of ours that came late would contradict his. Not from inside a done function of the publisher. */
 void order_writer_abandon(struct order_writer *w);
-/* The refusal that found no room for its outcome is not going to be repeated: of this order, when there is one; 0: of any. */
-void order_writer_abandon_half(struct order_writer *w, int64_t order_id);
+/* The publisher has room again: outcomes of refusals that found none go out. */
+void order_writer_room(struct order_writer *w);
 /* Flights not landed, without the abandoned ones. */
 size_t order_writer_flights(const struct order_writer *w);
 
-/* All: RC_OK: sent, a report follows. RC_RETRY: no room now, nothing sent (see order_writer_refuse). RC_FATAL: memory. */
+/* All: RC_OK: sent, a report follows. RC_RETRY: no room now, nothing sent. RC_FATAL: memory. */
 
 /* The order that enc read last, or what it has of one that vanished (then facts holds id and revision only); withdrawn when that is the offer's cause.
  * RC_REJECT: too large to be a record; words. */
@@ -67,9 +67,8 @@ struct refusal {
     const char *text; /* the order's bytes, text_n; NULL: not at hand (then the dead letter only says how many there were) */
     size_t text_n;
 };
-/* The order cannot become a record: dead letter, then outcome. The outcome names no warehouse: no record goes to any of them under this publication, and whom it
- * named would be waited for, for ever. After RC_RETRY it is to be called again with the same order, and the dead letter is not sent
- * twice; another order meanwhile gets RC_RETRY. */
+/* The order cannot become a record: dead letter, and when the broker has it the outcome. The outcome names no warehouse: no record goes to any of them under this
+ * publication, and whom it named would be waited for, for ever. */
 enum rc order_writer_refuse(struct order_writer *w, const struct refusal *r, struct err *e);
 /* An order without usable id: dead letter alone, under "<organization>/?<hash>". */
 enum rc order_writer_nameless(struct order_writer *w, const struct order_facts *facts, const char *reason, struct err *e);

@@ -328,6 +328,7 @@ void tenure_reload(struct tenure *t)
 
 void tenure_room(struct tenure *t)
 {
+    order_writer_room(t->n.writer);
     if (!t->waiting)
         return;
     t->waiting = false;
@@ -545,6 +546,5 @@ void tenure_stop(struct tenure *t, loop_fn *done, void *arg)
     t->poller = NULL;
     absence_destroy(t->absence);
     t->absence = NULL;
-    order_writer_abandon_half(t->n.writer, 0);
     settle_soon(t);
 }
