@@ -78,6 +78,32 @@ static void note_ends(struct order_tally *t, const struct kafka_record *r)
     }
 }
 
+static void count_warehouse(struct order_tally *t, const char *name, size_t n)
+{
+    size_t i = 0;
+    while (i < t->warehouses_n && (strlen(t->warehouses[i].name) != n || memcmp(t->warehouses[i].name, name, n) != 0))
+        i++;
+    if (i == ORDER_TALLY_WAREHOUSES || n == 0 || n >= sizeof t->warehouses[i].name)
+        return;
+    if (i == t->warehouses_n) {
+        t->warehouses_n++;
+        memcpy(t->warehouses[i].name, name, n);
+        t->warehouses[i].name[n] = '\0';
+    }
+    t->warehouses[i].records++;
+}
+
+static void count_warehouses(struct order_tally *t, const struct kafka_record *r)
+{
+    const struct kafka_header *h = kafka_record_header(r, "warehouses");
+    const char *p = h != NULL ? h->value : NULL, *end = p != NULL ? p + h->n : NULL;
+    while (p < end) {
+        const char *comma = memchr(p, ',', (size_t)(end - p)), *stop = comma != NULL ? comma : end;
+        count_warehouse(t, p, (size_t)(stop - p));
+        p = stop + 1;
+    }
+}
+
 void order_tally_add(struct order_tally *t, const struct kafka_record *r, bool inside)
 {
     if (r->key == NULL)
@@ -87,6 +113,7 @@ void order_tally_add(struct order_tally *t, const struct kafka_record *r, bool i
     if (inside) {
         t->records++;
         note_ends(t, r);
+        count_warehouses(t, r);
     }
     if (e == NULL)
         return;

@@ -8,9 +8,10 @@
 #include <stdint.h>
 
 #include "common/contract/order_key.h"
+#include "common/contract/warehouse_set.h"
 #include "common/kafka/kafka_record.h"
 
-enum { ORDER_TALLY_MAX = 2000000 };
+enum { ORDER_TALLY_MAX = 2000000, ORDER_TALLY_WAREHOUSES = 256 };
 
 struct order_tally_entry {
     uint64_t key; /* 0: free */
@@ -26,6 +27,11 @@ struct order_tally {
     bool full;         /* more orders than fit: `superseded` is a lower bound, orders too */
     char first[ORDER_KEY_BYTES], last[ORDER_KEY_BYTES]; /* keys by broker's time; "" : none */
     int64_t first_at, last_at; /* ms; -1: none */
+    struct order_tally_warehouse {
+        char name[ORDER_WAREHOUSE_BYTES];
+        uint64_t records; /* inside the stretch, whose header names it */
+    } warehouses[ORDER_TALLY_WAREHOUSES];
+    size_t warehouses_n; /* further ones are not counted */
 };
 
 void order_tally_init(struct order_tally *t);

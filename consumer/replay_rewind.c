@@ -84,6 +84,8 @@ static void put_tally(struct buf *out, const struct order_tally *t, const char *
         return;
     order_tally_sum(t, &orders, &superseded);
     buf_printf(out, "%s: %" PRIu64 " records of %s%" PRIu64 " orders\n", title, t->records, t->full ? "at least " : "", orders);
+    for (size_t i = 0; i < t->warehouses_n; i++)
+        buf_printf(out, "  that name %s: %" PRIu64 "\n", t->warehouses[i].name, t->warehouses[i].records);
     put_moment(out, "first:", t->first, t->first_at);
     put_moment(out, "last:", t->last, t->last_at);
     if (superseded > 0)
@@ -102,18 +104,46 @@ static void put_text(const struct rewind *w, struct buf *out)
     put_tally(out, &w->skipped, "NEVER to be loaded by this group", "");
 }
 
+static void put_json_text(struct buf *out, const char *text)
+{
+    avro_json_text(out, (const unsigned char *)text, utf8_check(text, strlen(text)));
+}
+
+static void put_json_moment(struct buf *out, const char *name, const char *key, int64_t at)
+{
+    buf_printf(out, ",\"%s\":", name);
+    if (at < 0) {
+        buf_put_text(out, "null");
+        return;
+    }
+    buf_put_text(out, "{\"order\":");
+    put_json_text(out, key);
+    buf_put_text(out, ",\"time\":\"");
+    record_line_time(at, out);
+    buf_put_text(out, "\"}");
+}
+
 static void put_json_tally(struct buf *out, const char *name, const struct order_tally *t)
 {
     uint64_t orders, superseded;
     order_tally_sum(t, &orders, &superseded);
-    buf_printf(out, ",\"%s\":{\"records\":%" PRIu64 ",\"orders\":%" PRIu64 ",\"superseded\":%" PRIu64 ",\"lowerBound\":%s}", name, t->records, orders, superseded,
-               t->full ? "true" : "false");
+    buf_printf(out, ",\"%s\":{\"records\":%" PRIu64 ",\"orders\":%" PRIu64 ",\"superseded\":%" PRIu64 ",\"lowerBound\":%s,\"warehouses\":[", name, t->records, orders,
+               superseded, t->full ? "true" : "false");
+    for (size_t i = 0; i < t->warehouses_n; i++) {
+        buf_put_text(out, i > 0 ? ",{\"warehouse\":" : "{\"warehouse\":");
+        put_json_text(out, t->warehouses[i].name);
+        buf_printf(out, ",\"records\":%" PRIu64 "}", t->warehouses[i].records);
+    }
+    buf_put_byte(out, ']');
+    put_json_moment(out, "first", t->first, t->first_at);
+    put_json_moment(out, "last", t->last, t->last_at);
+    buf_put_byte(out, '}');
 }
 
 static void put_json(const struct rewind *w, bool done, struct buf *out)
 {
     buf_put_text(out, "{\"group\":");
-    avro_json_text(out, (const unsigned char *)w->group, utf8_check(w->group, strlen(w->group)));
+    put_json_text(out, w->group);
     buf_printf(out, ",\"topic\":\"%s\",\"done\":%s,\"partitions\":[", w->topic, done ? "true" : "false");
     for (size_t i = 0; i < w->plan_n; i++) {
         const struct group_offset *o = &w->plan[i];

@@ -168,6 +168,12 @@ static enum rc ask_committed(struct question *q)
     return err == RD_KAFKA_RESP_ERR_NO_ERROR ? RC_OK : trouble(q, err, "its offsets cannot be read");
 }
 
+static enum rc members_again(struct question *q)
+{
+    err_set(&q->e, "group %s has members again, so nothing was changed: stop its erp-consumers and keep them from starting until this is done", q->group);
+    return RC_REJECT;
+}
+
 static enum rc commit(struct question *q)
 {
     rd_kafka_topic_partition_list_t *list = list_of(q);
@@ -177,7 +183,10 @@ static enum rc commit(struct question *q)
     rd_kafka_topic_partition_list_destroy(list);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
         return RC_OK;
-    (void)trouble(q, err, "the broker refused the offsets");
+    bool away = err == RD_KAFKA_RESP_ERR__TIMED_OUT || err == RD_KAFKA_RESP_ERR__TRANSPORT || err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    if (err == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID || err == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || err == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS)
+        return members_again(q);
+    (void)trouble(q, err, away ? "nobody knows whether the broker took the offsets, look again" : "the broker refused the offsets");
     return RC_REJECT;
 }
 
@@ -185,10 +194,8 @@ static void run(void *arg)
 {
     struct question *q = arg;
     q->rc = ask_members(q);
-    if (q->rc == RC_OK && q->set && q->sight.active) {
-        err_set(&q->e, "group %s has members again", q->group);
-        q->rc = RC_REJECT;
-    }
+    if (q->rc == RC_OK && q->set && q->sight.active)
+        q->rc = members_again(q);
     if (q->rc == RC_OK)
         q->rc = q->set ? commit(q) : ask_targets(q);
     if (q->rc == RC_OK)
