@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "common/kafka/offset_query.h"
+
 enum { COMMITTED_WAITS_MS = 5000, BOUNDS_WAIT_MS = 2000 };
 
 struct bounds {
@@ -30,6 +32,18 @@ static void committed_free(struct committed *c)
     free(c);
 }
 
+/* Into low or high of each; false: not to be had. */
+static bool ask_bounds(struct committed *c, int64_t what)
+{
+    int failed;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(c->list);
+    bool known = offset_query(c->rk, list, what, BOUNDS_WAIT_MS, &failed) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; known && i < list->cnt; i++)
+        *(what == RD_KAFKA_OFFSET_END ? &c->bounds[i].high : &c->bounds[i].low) = list->elems[i].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return known;
+}
+
 /* In the worker. The bounds are for the log and for offsets that are gone; without them reading starts all the same. */
 static void run(void *arg)
 {
@@ -37,16 +51,8 @@ static void run(void *arg)
     c->err = rd_kafka_committed(c->rk, c->list, COMMITTED_WAITS_MS);
     for (int i = 0; c->err == RD_KAFKA_RESP_ERR_NO_ERROR && i < c->list->cnt; i++)
         c->err = c->list->elems[i].err;
-    for (int i = 0; c->err == RD_KAFKA_RESP_ERR_NO_ERROR && i < c->list->cnt; i++) {
-        const rd_kafka_topic_partition_t *p = &c->list->elems[i];
-        int64_t low = -1, high = -1;
-        if (p->offset < 0)
-            continue;
-        if (rd_kafka_query_watermark_offsets(c->rk, p->topic, p->partition, &low, &high, BOUNDS_WAIT_MS) !=
-            RD_KAFKA_RESP_ERR_NO_ERROR)
-            return;
-        c->bounds[i] = (struct bounds){low, high};
-    }
+    if (c->err == RD_KAFKA_RESP_ERR_NO_ERROR && ask_bounds(c, RD_KAFKA_OFFSET_BEGINNING))
+        (void)ask_bounds(c, RD_KAFKA_OFFSET_END);
 }
 
 static void forget_metadata(rd_kafka_topic_partition_t *p)

@@ -9,6 +9,8 @@
 #include "common/kafka/kafka_message.h"
 #include "common/kafka/reader_bounds.h"
 
+enum { TRIES_A_HANDLE = 6 };
+
 struct part {
     const char *topic; /* one of the starts' */
     int32_t partition;
@@ -33,8 +35,11 @@ struct question {
 struct reader {
     struct loop *loop;
     struct worker *worker;
+    const struct config *config;
     struct log *log;
+    struct health *health;
     struct kafka_handle *handle;
+    unsigned failures; /* questions in a row that this handle did not answer */
     struct reader_ops ops;
     void *arg;
     struct reader_start *starts;
@@ -227,23 +232,30 @@ static void tell_moved(struct reader *r, const struct reader_bound *at)
         r->ops.moved(r->arg, own_name(r, at->topic), at->partition, at->start);
 }
 
+/* From where each partition stands. */
+static void assign(struct reader *r)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->parts_n);
+    for (size_t i = 0; i < r->parts_n; i++)
+        rd_kafka_topic_partition_list_add(list, r->parts[i].topic, r->parts[i].partition)->offset = r->parts[i].position;
+    rd_kafka_resp_err_t err = rd_kafka_assign(kafka_handle_rk(r->handle), list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        kafka_handle_trouble(r->handle, rd_kafka_err2str(err), "needs a restart");
+}
+
 static bool start_reading(struct reader *r, const struct reader_bounds *b)
 {
     r->parts = calloc(b->n + 1, sizeof *r->parts);
     if (r->parts == NULL)
         return false;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)b->n);
     for (size_t i = 0; i < b->n; i++) {
         const struct reader_bound *at = &b->all[i];
         r->parts[i] = (struct part){own_name(r, at->topic), at->partition, at->start, at->end, 0};
-        rd_kafka_topic_partition_list_add(list, at->topic, at->partition)->offset = at->start;
         tell_moved(r, at);
     }
     r->parts_n = b->n;
-    rd_kafka_resp_err_t err = rd_kafka_assign(kafka_handle_rk(r->handle), list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        kafka_handle_trouble(r->handle, rd_kafka_err2str(err), "needs a restart");
+    assign(r);
     return true;
 }
 
@@ -259,6 +271,48 @@ static bool take_answer(struct reader *r, const struct question *q)
     return true;
 }
 
+static enum rc open_handle(struct reader *r, bool troubled, struct kafka_handle **out, struct err *e)
+{
+    struct kafka_handle_desc d = {
+        .loop = r->loop,
+        .log = r->log,
+        .health = r->health,
+        .dependency = "kafka-read",
+        .role = KAFKA_READ,
+        .troubled = troubled,
+        .event = on_event,
+        .arg = r,
+    };
+    enum rc rc = kafka_handle_create(&d, r->config, out, e);
+    if (rc == RC_OK)
+        fetch_nudge_init(&r->nudge, kafka_handle_rk(*out));
+    return rc;
+}
+
+/* librdkafka may go by what it knew before the brokers' trouble for as long as it lives: a new one knows nothing. */
+static void replace_handle(struct reader *r)
+{
+    struct kafka_handle *fresh = NULL;
+    struct err e = {""};
+    r->failures = 0;
+    if (open_handle(r, true, &fresh, &e) != RC_OK) {
+        log_event(r->log, LOG_WARN, "reader", NULL, "no new connection to Kafka can be made", LOG_S("why", e.text));
+        return;
+    }
+    kafka_handle_close(r->handle);
+    r->handle = fresh;
+    if (r->parts != NULL)
+        assign(r);
+}
+
+static void question_failed(struct reader *r, const char *why)
+{
+    kafka_handle_trouble(r->handle, why, "asks again");
+    log_event(r->log, LOG_WARN, "reader", NULL, r->parts == NULL ? "reading cannot begin" : "the end cannot be asked for", LOG_S("why", why));
+    if (++r->failures >= TRIES_A_HANDLE)
+        replace_handle(r);
+}
+
 static void question_done(void *arg, bool ran)
 {
     struct question *q = arg;
@@ -268,12 +322,12 @@ static void question_done(void *arg, bool ran)
         if (!ran)
             err_set(&q->e, "stopped");
         if (ran && q->rc == RC_OK && take_answer(r, q)) {
+            r->failures = 0;
             backoff_reset(&r->backoff);
             kafka_handle_well(r->handle);
             settle_soon(r);
         } else {
-            kafka_handle_trouble(r->handle, q->e.text, "asks again");
-            log_event(r->log, LOG_WARN, "reader", NULL, "reading cannot begin", LOG_S("why", q->e.text));
+            question_failed(r, q->e.text);
         }
         bool more = r->parts == NULL || (r->caught_up != NULL && !r->want_known);
         if (ran && more)
@@ -298,7 +352,7 @@ static bool question_fill(struct question *q, const struct reader *r)
             starts[i] = (struct reader_start){r->parts[i].topic, r->parts[i].partition, READER_BEGINNING, 0};
         q->starts = copy_starts(starts, r->parts_n);
         for (size_t i = 0; q->starts != NULL && i < r->parts_n; i++)
-            q->bounds.all[i] = (struct reader_bound){q->starts[i].topic, q->starts[i].partition, 0, 0, 0, -1};
+            q->bounds.all[i] = (struct reader_bound){q->starts[i].topic, q->starts[i].partition, 0, 0, 0, -1, NULL};
         q->bounds.n = r->parts_n;
     }
     free(starts);
@@ -351,7 +405,9 @@ enum rc reader_create(struct loop *l, struct worker *w, const struct config *c, 
     }
     r->loop = l;
     r->worker = w;
+    r->config = c;
     r->log = log;
+    r->health = h;
     r->ops = *ops;
     r->arg = arg;
     backoff_init(&r->backoff, 200, 5000, (uint64_t)clock_wall(loop_clock(l)) ^ (uint64_t)(uintptr_t)r);
@@ -360,18 +416,8 @@ enum rc reader_create(struct loop *l, struct worker *w, const struct config *c, 
         goto out;
     }
     r->starts_n = starts_n;
-    struct kafka_handle_desc d = {
-        .loop = l,
-        .log = log,
-        .health = h,
-        .dependency = "kafka-read",
-        .role = KAFKA_READ,
-        .event = on_event,
-        .arg = r,
-    };
-    if ((rc = kafka_handle_create(&d, c, &r->handle, e)) != RC_OK)
+    if ((rc = open_handle(r, false, &r->handle, e)) != RC_OK)
         goto out;
-    fetch_nudge_init(&r->nudge, kafka_handle_rk(r->handle));
     ask(r);
     *out = r;
     r = NULL;

@@ -3,16 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/kafka/offset_query.h"
+
 enum { WAITS_MS = 5000, PARTITIONS_MAX = 100000 };
 
-static enum rc ask_bounds(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *low, int64_t *high, struct err *e)
+/* A question of all partitions at once. RC_OK: list has the offsets. */
+static enum rc ask_all(rd_kafka_t *rk, const struct reader_bounds *b, int64_t what, rd_kafka_topic_partition_list_t *list, struct err *e)
 {
-    *low = *high = -1; /* librdkafka leaves them unset for a missing topic */
-    rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(rk, topic, partition, low, high, WAITS_MS);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && *low >= 0 && *high >= *low)
+    int failed = -1;
+    rd_kafka_resp_err_t err = offset_query(rk, list, what, WAITS_MS, &failed);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
         return RC_OK;
-    err_set(e, "%s [%d]: %s", topic, (int)partition, err == RD_KAFKA_RESP_ERR_NO_ERROR ? "no bounds" : rd_kafka_err2str(err));
+    const struct reader_bound *at = &b->all[failed < 0 ? 0 : failed];
+    err_set(e, "%s [%d]: %s", at->topic, (int)at->partition, rd_kafka_err2str(err));
     return RC_RETRY;
+}
+
+static rd_kafka_topic_partition_list_t *list_of(const struct reader_bounds *b)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)b->n);
+    for (size_t i = 0; i < b->n; i++)
+        (void)rd_kafka_topic_partition_list_add(list, b->all[i].topic, b->all[i].partition);
+    return list;
 }
 
 /* *offset: the first record at or after the time, -1: none (or the broker cannot tell). */
@@ -48,15 +60,14 @@ static enum rc start_by_time(rd_kafka_t *rk, struct reader_bound *b, int64_t low
     return RC_OK;
 }
 
-static enum rc fill(rd_kafka_t *rk, const struct reader_start *s, struct reader_bound *b, struct err *e)
+/* With `end` known and `start` the earliest. */
+static enum rc choose_start(rd_kafka_t *rk, const struct reader_start *s, struct reader_bound *b, struct err *e)
 {
-    int64_t low = -1;
-    enum rc rc = ask_bounds(rk, b->topic, b->partition, &low, &b->end, e);
-    if (rc != RC_OK)
-        return rc;
-    b->missing = 0;
-    b->beyond = -1;
-    b->start = low;
+    int64_t low = b->start;
+    if (b->end < low) {
+        err_set(e, "%s [%d]: no bounds", b->topic, (int)b->partition);
+        return RC_RETRY;
+    }
     if (s->from == READER_TIME)
         return start_by_time(rk, b, low, s->value, e);
     if (s->from == READER_OFFSET && s->value >= low && s->value <= b->end)
@@ -68,16 +79,16 @@ static enum rc fill(rd_kafka_t *rk, const struct reader_start *s, struct reader_
     return RC_OK;
 }
 
-static struct reader_bound *add(struct reader_bounds *out, const char *topic, int32_t partition, struct err *e)
+static bool add(struct reader_bounds *out, const char *topic, int32_t partition, const struct reader_start *asked, struct err *e)
 {
     struct reader_bound *more = realloc(out->all, (out->n + 1) * sizeof *more);
     if (more == NULL) {
         err_set(e, "%s: out of memory", topic);
-        return NULL;
+        return false;
     }
     out->all = more;
-    out->all[out->n] = (struct reader_bound){topic, partition, 0, 0, 0, -1};
-    return &out->all[out->n++];
+    out->all[out->n++] = (struct reader_bound){topic, partition, 0, 0, 0, -1, asked};
+    return true;
 }
 
 /* The number of a topic's partitions; < 1: no answer. */
@@ -105,50 +116,82 @@ static int count_partitions(rd_kafka_t *rk, const char *topic, struct err *e)
     return n;
 }
 
-static enum rc ask_start(rd_kafka_t *rk, const struct reader_start *s, struct reader_bounds *out, struct err *e)
+/* The partitions of one start. Its topic's metadata is fetched anew each time: what librdkafka remembers may be from before the brokers' trouble, and it would go by that. */
+static enum rc add_start(rd_kafka_t *rk, const struct reader_start *s, int *count, struct reader_bounds *out, struct err *e)
 {
-    int32_t first = s->partition, last = s->partition;
-    if (s->partition < 0) {
-        int n = count_partitions(rk, s->topic, e);
-        if (n < 1)
-            return RC_RETRY;
-        first = 0;
-        last = n - 1;
+    if (*count < 1 && (*count = count_partitions(rk, s->topic, e)) < 1)
+        return RC_RETRY;
+    if (s->partition >= *count) {
+        err_set(e, "%s [%d]: the topic has %d partitions", s->topic, (int)s->partition, *count);
+        return RC_RETRY;
     }
-    for (int32_t i = first; i <= last; i++) {
-        struct reader_bound *b = add(out, s->topic, i, e);
-        if (b == NULL)
+    int32_t first = s->partition < 0 ? 0 : s->partition, last = s->partition < 0 ? *count - 1 : s->partition;
+    for (int32_t i = first; i <= last; i++)
+        if (!add(out, s->topic, i, s, e))
             return RC_FATAL;
-        enum rc rc = fill(rk, s, b, e);
+    return RC_OK;
+}
+
+static enum rc add_all(rd_kafka_t *rk, const struct reader_start *starts, size_t n, struct reader_bounds *out, struct err *e)
+{
+    int count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && strcmp(starts[i].topic, starts[i - 1].topic) != 0)
+            count = 0;
+        enum rc rc = add_start(rk, &starts[i], &count, out, e);
         if (rc != RC_OK)
             return rc;
     }
     return RC_OK;
+}
+
+static enum rc ask_bounds(rd_kafka_t *rk, struct reader_bounds *b, struct err *e)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(b);
+    enum rc rc = ask_all(rk, b, RD_KAFKA_OFFSET_BEGINNING, list, e);
+    for (size_t i = 0; rc == RC_OK && i < b->n; i++)
+        b->all[i].start = list->elems[i].offset;
+    if (rc == RC_OK)
+        rc = ask_all(rk, b, RD_KAFKA_OFFSET_END, list, e);
+    for (size_t i = 0; rc == RC_OK && i < b->n; i++)
+        b->all[i].end = list->elems[i].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc;
 }
 
 enum rc reader_bounds_ask(rd_kafka_t *rk, const struct reader_start *starts, size_t n, struct reader_bounds *out, struct err *e)
 {
     struct reader_bounds made = {NULL, 0};
-    for (size_t i = 0; i < n; i++) {
-        enum rc rc = ask_start(rk, &starts[i], &made, e);
-        if (rc != RC_OK) {
-            reader_bounds_release(&made);
-            return rc;
-        }
-    }
-    *out = made;
-    return RC_OK;
+    enum rc rc = add_all(rk, starts, n, &made, e);
+    if (rc == RC_OK)
+        rc = ask_bounds(rk, &made, e);
+    for (size_t i = 0; rc == RC_OK && i < made.n; i++)
+        rc = choose_start(rk, made.all[i].asked, &made.all[i], e);
+    if (rc == RC_OK)
+        *out = made;
+    else
+        reader_bounds_release(&made);
+    return rc;
+}
+
+/* Once: the metadata of each topic, after a question that failed. */
+static void refresh(rd_kafka_t *rk, const struct reader_bounds *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if ((i == 0 || strcmp(b->all[i].topic, b->all[i - 1].topic) != 0) && count_partitions(rk, b->all[i].topic, NULL) < 1)
+            return;
 }
 
 enum rc reader_bounds_ends(rd_kafka_t *rk, struct reader_bounds *b, struct err *e)
 {
-    for (size_t i = 0; i < b->n; i++) {
-        int64_t low = -1;
-        enum rc rc = ask_bounds(rk, b->all[i].topic, b->all[i].partition, &low, &b->all[i].end, e);
-        if (rc != RC_OK)
-            return rc;
-    }
-    return RC_OK;
+    rd_kafka_topic_partition_list_t *list = list_of(b);
+    enum rc rc = ask_all(rk, b, RD_KAFKA_OFFSET_END, list, e);
+    for (size_t i = 0; rc == RC_OK && i < b->n; i++)
+        b->all[i].end = list->elems[i].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (rc != RC_OK)
+        refresh(rk, b);
+    return rc;
 }
 
 void reader_bounds_release(struct reader_bounds *b)

@@ -15,6 +15,7 @@ struct reader_bound {
     int64_t end;     /* one past the last record */
     int64_t missing; /* records between the wanted offset and the earliest that is left */
     int64_t beyond;  /* the wanted offset when it lies past the end; else -1 */
+    const struct reader_start *asked; /* borrowed: what this came from */
 };
 
 struct reader_bounds {
@@ -24,7 +25,7 @@ struct reader_bounds {
 
 /* RC_OK: *out filled, released by the caller. RC_RETRY: no answer, or a missing topic: words say which. RC_FATAL: memory. */
 enum rc reader_bounds_ask(rd_kafka_t *rk, const struct reader_start *starts, size_t n, struct reader_bounds *out, struct err *e);
-/* Fetches `end` of each anew. */
+/* Fetches `end` of each anew. After a failure the topics' metadata is fetched too, for the next try. */
 enum rc reader_bounds_ends(rd_kafka_t *rk, struct reader_bounds *b, struct err *e);
 void reader_bounds_release(struct reader_bounds *b);
 
