@@ -51,6 +51,12 @@ static void finished(void *arg, int code, const char *words)
     program_finish(s->program, code, words);
 }
 
+static unsigned orders(void *arg, const char *rest, struct buf *out)
+{
+    const struct state *s = arg;
+    return loader_orders(s->loader, rest, out);
+}
+
 static enum rc start_check(struct state *s, struct err *e)
 {
     struct program *p = s->program;
@@ -77,7 +83,10 @@ static enum rc start(struct program *p, void **state, struct err *e)
     struct loader_env env = {.loop = program_loop(p), .worker = program_worker(p), .config = program_config(p), .log = program_log(p),
                              .health = program_health(p), .metrics = program_metrics(p),
                              .until_end = program_option_value(p, "--until-end") != NULL, .finished = finished, .arg = s};
-    return loader_create(&env, &s->loader, e);
+    enum rc rc = loader_create(&env, &s->loader, e);
+    if (rc == RC_OK)
+        program_resource(p, "/orders", orders, s);
+    return rc;
 }
 
 static void stop(void *state)

@@ -1,8 +1,5 @@
 /* What the running programs have in hand, asked at their HTTP ports: GET /orders, or GET /orders/<organization>/<orderId>. Who does not answer within IN_HAND_MS is passed
- * over and named. Nothing is believed beyond its bounds. Thread rule: the loop's thread.
- *
- * The resource, served by every program: {"program":"erp-consumer","warehouse":"MAG-1","paused":"why, or null","orders":[{"organization":"acme","orderId":1,"publication":..,
- * "warehouse":"MAG-1","state":"parked","since":ms,"nextIn":ms,"tries":3,"words":"ERP said 503"}],"more":0}; no content of an order, at most 1000 orders. */
+ * over and named. Nothing is believed beyond its bounds; common/contract/order_listing.h says what they answer. Thread rule: the loop's thread. */
 #ifndef BRIDGE_CONSUMER_IN_HAND_H
 #define BRIDGE_CONSUMER_IN_HAND_H
 
@@ -13,7 +10,7 @@ enum { IN_HAND_MS = 3000, IN_HAND_PROGRAMS_MAX = 64, IN_HAND_ORDERS_MAX = 1000 /
 
 struct in_hand_order {
     char key[ORDER_KEY_BYTES], warehouse[64];
-    char state[24];       /* "queued", "flying", "parked", "held", "noted" (erp-consumer), "wanted" (updater), "open", "closed" (producer) */
+    char state[24];       /* "queued", "flying", "parked", "held" (erp-consumer), "imported-wanted", "manual-wanted" (updater), "open", "closed" (producer) */
     char words[300];      /* why; "" : nothing more is known */
     int64_t publication;
     int64_t since;        /* ms since 1970; -1: not told */

@@ -36,6 +36,7 @@ void load_destroy(struct load *l)
     l->record->open--;
     free(l->reason);
     free(l->document_id);
+    free(l->trouble);
     free(l);
 }
 
@@ -80,4 +81,12 @@ void load_words(struct load *l, const char *reason_code, const char *reason, con
     free(l->document_id);
     l->reason = reason != NULL ? strdup(reason) : NULL;
     l->document_id = document_id != NULL ? strdup(document_id) : NULL;
+}
+
+void load_troubled(struct load *l, const char *words, int64_t now)
+{
+    if (l->trouble == NULL)
+        l->troubled_since = now;
+    free(l->trouble);
+    l->trouble = strndup(words != NULL ? words : "", 250);
 }

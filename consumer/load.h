@@ -28,6 +28,8 @@ struct load {
     enum outcome_result noted;   /* what it ends with when it needs no ERP */
     const char *reason_code;     /* literal */
     char *reason, *document_id;  /* owned; NULL: none */
+    char *trouble;               /* why the last try failed, owned; NULL: none failed */
+    int64_t troubled_since;      /* monotonic ms of the first failure in a row */
     int64_t held_since;          /* monotonic ms since when its schema is not to be had by the registry's own word */
     unsigned look;               /* the last one at what is held that saw it */
     bool disowned, stranger;     /* that was its last word; and the record does not tell its schema's fingerprint */
@@ -47,5 +49,8 @@ void load_land(struct load *l);
 
 /* How it ends; texts are copied (without memory: left out). */
 void load_words(struct load *l, const char *reason_code, const char *reason, const char *document_id);
+
+/* A try failed: for who asks what the order waits for. Without memory: without words. */
+void load_troubled(struct load *l, const char *words, int64_t now);
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/kafka/topics.h"
 #include "consumer/assignment.h"
 #include "consumer/consumer_metrics.h"
+#include "consumer/hand_list.h"
 #include "consumer/loading.h"
 #include "consumer/outlook.h"
 
@@ -381,6 +382,11 @@ static enum rc open_parts(struct loader *l, struct err *e)
     outlook_of(l->outlook, l->loading);
     return topics_create(env->loop, env->worker, env->config, env->log, env->health,
                          1u << TOPIC_ORDERS | 1u << TOPIC_OUTCOMES | 1u << TOPIC_DLQ, on_topics, l, &l->topics, e);
+}
+
+unsigned loader_orders(const struct loader *l, const char *rest, struct buf *out)
+{
+    return hand_list_print(l->loading, loop_clock(l->env.loop), l->warehouse, rest, out);
 }
 
 enum rc loader_create(const struct loader_env *env, struct loader **out, struct err *e)

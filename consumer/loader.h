@@ -31,6 +31,8 @@ struct loader_env { /* borrowed while the loader lives */
 enum rc loader_create(const struct loader_env *env, struct loader **out, struct err *e);
 /* Gives up what is under way; it is loaded again later under the same keys. NULL is a no-op. */
 void loader_destroy(struct loader *l);
+/* What is in hand, for the HTTP port: as hand_list_print. */
+unsigned loader_orders(const struct loader *l, const char *rest, struct buf *out);
 /* Stops intake, waits for what is under way within consumer.drain_timeout, commits, leaves the group, then `finished` with 0;
  * with until_end and something left: with 1. */
 void loader_stop(struct loader *l);

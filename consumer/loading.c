@@ -32,6 +32,7 @@ struct loading {
     size_t strangers, stranger_bytes, strangers_most, stranger_bytes_most; /* held records that nothing says to be ours */
     struct loop_timer timer, glance;
     bool stopped, failed;
+    char pause_words[300]; /* of the last try while the ERP is down */
 };
 
 static void pump(void *arg);
@@ -341,8 +342,10 @@ static void tell_health(struct loading *l, const struct erp_verdict *v)
     }
     int64_t in = g->probe_at - loop_now(l->loop);
     (void)snprintf(doing, sizeof doing, "one order at a time is tried, the next in %lld s", (long long)(in > 0 ? (in + 999) / 1000 : 0));
-    if (v->fate != FATE_LOADED && v->fate != FATE_REJECT)
+    if (v->fate != FATE_LOADED && v->fate != FATE_REJECT) {
+        (void)snprintf(l->pause_words, sizeof l->pause_words, "%s", v->words);
         health_set(l->env.health, "erp", HEALTH_DOWN, v->words, doing);
+    }
 }
 
 static void failed_try(struct loading *l, const struct load *load, const struct erp_verdict *v)
@@ -372,6 +375,7 @@ static void try_over(struct loading *l, struct load *load, const struct erp_verd
         reject(l, load, "given-up", words);
         break;
     case LANES_STAYS:
+        load_troubled(load, v->words, now);
         failed_try(l, load, v);
         break;
     case LANES_STALE:
@@ -520,6 +524,11 @@ static bool outdated(void *arg, const struct lane_item *item)
 void loading_each(const struct loading *l, void (*fn)(void *arg, const struct lane_item *item), void *arg)
 {
     lanes_each(l->lanes, fn, arg);
+}
+
+const char *loading_paused(const struct loading *l)
+{
+    return lanes_gate(l->lanes)->paused ? l->pause_words : NULL;
 }
 
 static struct lanes *lanes_configured(const struct config *c, struct loading *l)

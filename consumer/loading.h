@@ -48,6 +48,8 @@ void loading_schema(struct loading *l, int32_t id);
 void loading_take(struct loading *l, struct order_record *r);
 /* Calls fn for each load that is in hand and not settled. */
 void loading_each(const struct loading *l, void (*fn)(void *arg, const struct lane_item *item), void *arg);
+/* Why nothing but one order at a time is tried; NULL: the ERP is not down. */
+const char *loading_paused(const struct loading *l);
 /* No new tries begin (true) or they do (false). */
 void loading_stop(struct loading *l, bool stop);
 /* Tries under way and outcomes not yet acknowledged of a partition. */

@@ -486,6 +486,30 @@ void ledger_give_back(struct ledger *l, int64_t order_id, uint64_t take, int64_t
     entry_list(l, e);
 }
 
+void ledger_each_waiting(struct ledger *l, size_t most, ledger_waiting_fn *fn, void *arg)
+{
+    const struct entry *e;
+    TAILQ_FOREACH(e, &l->ready, link) {
+        if (most-- == 0)
+            return;
+        fn(arg, open_row(l, e), 0, false);
+    }
+    TAILQ_FOREACH(e, &l->delayed, link) {
+        if (most-- == 0)
+            return;
+        fn(arg, open_row(l, e), e->next_at, false);
+    }
+}
+
+bool ledger_waiting_of(struct ledger *l, int64_t order_id, ledger_waiting_fn *fn, void *arg)
+{
+    const struct entry *e = entry_find(l, order_id);
+    if (e == NULL || !kept_row_waits(e->row))
+        return false;
+    fn(arg, open_row(l, e), e->listed == DELAYED ? e->next_at : 0, e->busy);
+    return true;
+}
+
 int64_t ledger_due_in(const struct ledger *l, int64_t now_ms)
 {
     if (!TAILQ_EMPTY(&l->ready))

@@ -79,6 +79,13 @@ void ledger_note_set(struct ledger *l, int64_t order_id, int64_t round, enum led
 bool ledger_settle(struct ledger *l, int64_t order_id, int64_t publication, enum ledger_wanted wanted, const char *found, const char *note,
                    int64_t now_ms);
 
+/* What waits for its status, for who asks: the order that waits longest first, those that were delayed last; a try under way is not among them. At most `most`.
+ * due_at: monotonic ms of its next try; 0: as soon as its turn comes. */
+typedef void ledger_waiting_fn(void *arg, const struct ledger_row *row, int64_t due_at, bool busy);
+void ledger_each_waiting(struct ledger *l, size_t most, ledger_waiting_fn *fn, void *arg);
+/* The one order; false: its row does not wait, or is not in memory. */
+bool ledger_waiting_of(struct ledger *l, int64_t order_id, ledger_waiting_fn *fn, void *arg);
+
 struct ledger_counts {
     size_t rows;     /* whole rows in memory */
     size_t waiting;  /* rows whose status is still to be set */

@@ -57,6 +57,12 @@ bool loop_guard_allows(const struct loop_guard *g, int64_t order_id, uint64_t re
     return o == NULL || is_over(o, revision, now_ms) || o->retries < FREE_RETRIES || now_ms >= o->not_before;
 }
 
+int64_t loop_guard_wait(const struct loop_guard *g, int64_t order_id, int64_t now_ms)
+{
+    const struct guarded *o = find(g, order_id);
+    return o == NULL || loop_guard_allows(g, order_id, o->revision, now_ms) ? 0 : o->not_before - now_ms;
+}
+
 static int64_t pause_after(unsigned retries)
 {
     int64_t pause = FIRST_MS;

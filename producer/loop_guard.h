@@ -18,6 +18,8 @@ void loop_guard_destroy(struct loop_guard *g);
 
 /* May this order be retried now? Changes nothing. */
 bool loop_guard_allows(const struct loop_guard *g, int64_t order_id, uint64_t revision, int64_t now_ms);
+/* ms until an order that is unchanged may be retried; 0: now. */
+int64_t loop_guard_wait(const struct loop_guard *g, int64_t order_id, int64_t now_ms);
 /* It was retried. Out of memory: not counted (a guard is no reason to stop). */
 void loop_guard_note(struct loop_guard *g, int64_t order_id, uint64_t revision, int64_t now_ms);
 /* It was offered as an order that the book does not know: the start of a count, or a retry. */

@@ -519,3 +519,8 @@ void order_book_count(const struct order_book *b, struct order_book_counts *out)
     }
     out->bytes = order_table_bytes(&b->t);
 }
+
+int64_t order_book_held_for(const struct order_book *b, int64_t order_id, int64_t steady_ms)
+{
+    return loop_guard_wait(b->guard, order_id, steady_ms);
+}

@@ -124,6 +124,9 @@ void order_book_withdrawn(struct order_book *b, int64_t order_id, const struct o
 /* What is known of an order, as it would be noted; false: nothing. */
 bool order_book_get(const struct order_book *b, int64_t order_id, struct order_state *out);
 
+/* ms for which the loop guard holds a retry of it back, when it is unchanged; 0: not at all. steady_ms: monotonic clock. */
+int64_t order_book_held_for(const struct order_book *b, int64_t order_id, int64_t steady_ms);
+
 /* ---- notes for order-state */
 
 /* The next order whose note is to be written; false: none. *forgotten: a tombstone with publication; else state is filled in (organization NULL, at of the

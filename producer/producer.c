@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/contract/order_listing.h"
 #include "common/kafka/group.h"
 #include "common/kafka/kafka_conf.h"
 
@@ -400,6 +401,15 @@ void producer_check(const struct config *c, struct config_problems *problems)
     order_mapping_check(c, problems);
 }
 
+static unsigned orders(void *arg, const char *rest, struct buf *out)
+{
+    const struct producer *p = arg;
+    struct order_listing none;
+    if (p->tenure != NULL)
+        return tenure_orders(p->tenure, rest, out);
+    return order_listing_begin(&none, rest, "xsale-producer", "", "it stands by: another replica polls, or it is still starting", out) ? order_listing_end(&none) : 404;
+}
+
 enum rc producer_start(struct program *program, void **state, struct err *e)
 {
     struct producer *p = calloc(1, sizeof *p);
@@ -416,6 +426,7 @@ enum rc producer_start(struct program *program, void **state, struct err *e)
     p->once = program_option_value(program, "--once") != NULL;
     *state = p;
     health_set(p->health, "polling", HEALTH_UNKNOWN, NULL, "starts");
+    program_resource(program, "/orders", orders, p);
     enum rc rc = open_schemas(p, e);
     if (rc == RC_OK)
         rc = open_parts(p, e);

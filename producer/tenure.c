@@ -7,6 +7,7 @@
 
 #include "common/base/probe.h"
 #include "common/contract/ledger_row.h"
+#include "common/contract/order_listing.h"
 #include "common/kafka/kafka_conf.h"
 #include "producer/absence.h"
 #include "producer/group_position.h"
@@ -547,4 +548,21 @@ void tenure_stop(struct tenure *t, loop_fn *done, void *arg)
     absence_destroy(t->absence);
     t->absence = NULL;
     settle_soon(t);
+}
+
+unsigned tenure_orders(const struct tenure *t, const char *rest, struct buf *out)
+{
+    struct order_listing list;
+    struct order_state state;
+    const char *ours = config_text(t->n.config, "xsale.organization");
+    if (!order_listing_begin(&list, rest, "xsale-producer", "", NULL, out))
+        return 404;
+    if (list.organization != NULL && order_listing_wants(&list, ours, strlen(ours), list.order_id) && order_book_get(t->book, list.order_id, &state)) {
+        int64_t held = order_book_held_for(t->book, list.order_id, loop_now(t->n.loop));
+        const struct listed_order o = {.organization = ours, .organization_n = strlen(ours), .order_id = list.order_id, .publication = state.publication,
+                                       .state = state.closed ? "closed" : "open", .since = -1, .next_in = held > 0 ? held : -1, .tries = -1,
+                                       .words = held > 0 ? "set back to the new status unchanged too often: the loop guard holds a retry back" : NULL};
+        order_listing_add(&list, &o);
+    }
+    return order_listing_end(&list);
 }

@@ -52,6 +52,8 @@ void tenure_destroy(struct tenure *t);
 /* Stops polling; done once, from the loop, when everything published is acknowledged and noted (positions are committed before);
  * the tenure may be destroyed from inside it. */
 void tenure_stop(struct tenure *t, loop_fn *done, void *arg);
+/* What is known of one order, for the HTTP port: as common/contract/order_listing.h says; a list of all is empty, it would be every order. */
+unsigned tenure_orders(const struct tenure *t, const char *rest, struct buf *out);
 /* Another producer.poll_interval counts from the beginning of the last poll. */
 void tenure_reload(struct tenure *t);
 /* The publisher has room again. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/contract/order_listing.h"
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/registry.h"
 #include "common/kafka/topics.h"
@@ -211,6 +212,15 @@ static enum rc build(struct updater *u, struct err *e)
                          &u->topics, e);
 }
 
+static unsigned orders(void *arg, const char *rest, struct buf *out)
+{
+    const struct updater *u = arg;
+    struct order_listing none;
+    if (u->updating != NULL)
+        return updating_orders(u->updating, rest, out);
+    return order_listing_begin(&none, rest, "status-updater", "", "it is still starting", out) ? order_listing_end(&none) : 404;
+}
+
 enum rc updater_start(struct program *p, void **state, struct err *e)
 {
     struct updater *u = calloc(1, sizeof *u);
@@ -229,8 +239,10 @@ enum rc updater_start(struct program *p, void **state, struct err *e)
     kafka_topic_name(u->config, "orders-dlq", u->dlq);
     *state = u;
     enum rc rc = build(u, e);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         loop_timer_in(u->loop, &u->tick, TICK_MS, on_tick, u);
+        program_resource(p, "/orders", orders, u);
+    }
     return rc;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/base/probe.h"
 #include "common/contract/order_key.h"
+#include "common/contract/order_listing.h"
 #include "common/kafka/group.h"
 #include "common/kafka/key_partition.h"
 #include "producer/ledger.h"
@@ -435,6 +436,40 @@ enum updating_left updating_left(const struct updating *u, const char **words)
     if (*words == NULL || (setter_stuck(u->setter) == NULL && ledger_due_in(u->ledger, loop_now(u->p.loop)) < PATIENCE_MS))
         return UPDATING_WORK;
     return UPDATING_REFUSED;
+}
+
+struct listing {
+    struct order_listing list;
+    const struct updating *u;
+};
+
+static void list_row(void *arg, const struct ledger_row *row, int64_t due_at, bool busy)
+{
+    struct listing *g = arg;
+    const struct updating *u = g->u;
+    const char *why = setter_stuck(u->setter) != NULL ? setter_stuck(u->setter) : due_at > 0 ? setter_refused(u->setter) : NULL;
+    int64_t in = due_at > 0 ? due_at - loop_now(u->p.loop) : -1;
+    const struct listed_order o = {.organization = row->organization, .organization_n = strlen(row->organization), .order_id = row->order_id,
+                                   .publication = row->publication, .warehouse = "", .state = row->wanted == LEDGER_MANUAL ? "manual-wanted" : "imported-wanted",
+                                   .since = -1, .next_in = due_at > 0 && in < 0 ? 0 : in, .tries = -1,
+                                   .words = busy ? "looked at or changed in xSale now" : why != NULL ? why : "waits for its turn, within the quota"};
+    order_listing_add(&g->list, &o);
+}
+
+unsigned updating_orders(const struct updating *u, const char *rest, struct buf *out)
+{
+    struct listing g = {.u = u};
+    struct ledger_counts c;
+    if (!order_listing_begin(&g.list, rest, "status-updater", "", setter_stuck(u->setter), out))
+        return 404;
+    ledger_count(u->ledger, &c);
+    if (g.list.organization != NULL)
+        (void)ledger_waiting_of(u->ledger, g.list.order_id, list_row, &g);
+    else
+        ledger_each_waiting(u->ledger, ORDER_LISTING_MAX, list_row, &g);
+    if (g.list.organization == NULL && c.waiting > g.list.n)
+        g.list.more = c.waiting - g.list.n;
+    return order_listing_end(&g.list);
 }
 
 /* ---- the turn */

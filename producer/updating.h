@@ -50,6 +50,9 @@ void updating_destroy(struct updating *u);
 /* Every 200 ms or so: what is due by time. */
 void updating_tick(struct updating *u);
 
+/* The statuses still to be set, for the HTTP port: as common/contract/order_listing.h says. rest: what the request's path names. Returns the HTTP status. */
+unsigned updating_orders(const struct updating *u, const char *rest, struct buf *out);
+
 enum updating_left {
     UPDATING_WORK,   /* outcomes or statuses are still to be worked off */
     UPDATING_NOTHING,

@@ -30,6 +30,7 @@ struct question {
     struct MHD_Connection *connection;
     const struct page *page;
     const struct page_form *form;
+    char rest[HTTP_REST_BYTES];
     struct buf out;
     unsigned status;
 };
@@ -42,6 +43,9 @@ struct http_server {
     struct loop_watch watch;
     int fd; /* an eventfd: rung by the server's thread */
     int port;
+    const char *resource_path; /* NULL: none; set under the lock */
+    http_resource_fn *resource; /* the loop's */
+    void *resource_arg;
     pthread_mutex_t lock; /* of what follows */
     struct question *asked; /* newest first */
     size_t questions;
@@ -71,7 +75,7 @@ static enum MHD_Result send_page(struct MHD_Connection *to, unsigned status, con
 
 struct page_form { /* one content type of a page */
     const char *type;
-    unsigned (*print)(const struct http_server *s, struct buf *out); /* returns the HTTP status */
+    unsigned (*print)(const struct http_server *s, const char *rest, struct buf *out); /* returns the HTTP status */
 };
 
 struct page {
@@ -91,33 +95,43 @@ static bool is_late(const struct http_server *s)
     return turn_age(s) > TURN_LATE_MS;
 }
 
-static unsigned print_live(const struct http_server *s, struct buf *out)
+static unsigned print_live(const struct http_server *s, const char *rest, struct buf *out)
 {
+    (void)rest;
     int64_t age = turn_age(s);
     bool moves = age <= TURN_LATE_MS;
     buf_printf(out, "%s, last turn %lld ms ago\n", moves ? "ok" : "the loop is late", (long long)age);
     return moves ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
-static unsigned print_ready(const struct http_server *s, struct buf *out)
+static unsigned print_ready(const struct http_server *s, const char *rest, struct buf *out)
 {
+    (void)rest;
     health_print(s->health, out);
     buf_put_byte(out, '\n');
     return health_ready(s->health) ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
-static unsigned print_metrics(const struct http_server *s, struct buf *out)
+static unsigned print_metrics(const struct http_server *s, const char *rest, struct buf *out)
 {
+    (void)rest;
     metrics_print(s->metrics, METRICS_PROMETHEUS, (double)turn_age(s) / 1000, out);
     return MHD_HTTP_OK;
 }
 
-static unsigned print_openmetrics(const struct http_server *s, struct buf *out)
+static unsigned print_openmetrics(const struct http_server *s, const char *rest, struct buf *out)
 {
+    (void)rest;
     metrics_print(s->metrics, METRICS_OPENMETRICS, (double)turn_age(s) / 1000, out);
     return MHD_HTTP_OK;
 }
 
+static unsigned print_resource(const struct http_server *s, const char *rest, struct buf *out)
+{
+    return s->resource(s->resource_arg, rest, out);
+}
+
+static const struct page_form resource_form = {"application/json", print_resource};
 static const struct page_form live_form = {"text/plain; charset=utf-8", print_live};
 static const struct page_form ready_form = {"application/json", print_ready};
 static const struct page_form metrics_form = {"text/plain; version=0.0.4; charset=utf-8", print_metrics};
@@ -142,6 +156,13 @@ static const struct page_form *metrics(struct MHD_Connection *connection)
     return accept != NULL && strstr(accept, "application/openmetrics-text") != NULL ? &openmetrics_form : &metrics_form;
 }
 
+static const struct page_form *resource(struct MHD_Connection *connection)
+{
+    (void)connection;
+    return &resource_form;
+}
+
+static const struct page resource_page = {"", true, resource};
 static const struct page pages[] = {
     {"/livez", false, live},
     {"/readyz", true, ready},
@@ -149,7 +170,7 @@ static const struct page pages[] = {
 };
 
 /* Gives the question to the loop; its answer brings the connection back to on_request. false: the loop does not answer, or too much is asked of it. */
-static bool ask_loop(struct http_server *s, struct MHD_Connection *connection, const struct page *page, void **state)
+static bool ask_loop(struct http_server *s, struct MHD_Connection *connection, const struct page *page, const char *rest, void **state)
 {
     bool taken = false;
     struct question *q = calloc(1, sizeof *q);
@@ -158,6 +179,7 @@ static bool ask_loop(struct http_server *s, struct MHD_Connection *connection, c
     q->connection = connection;
     q->page = page;
     q->form = page->choose(connection);
+    (void)snprintf(q->rest, sizeof q->rest, "%s", rest);
     buf_init(&q->out, PAGE_MAX);
     (void)pthread_mutex_lock(&s->lock);
     if (!s->closing && s->questions < QUESTIONS_MAX && !is_late(s)) {
@@ -188,17 +210,32 @@ static unsigned print_without_loop(const struct http_server *s, const struct pag
     return MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
+/* The page of the path, *rest behind it; NULL: none. */
+static const struct page *find_page(struct http_server *s, const char *url, const char **rest)
+{
+    *rest = "";
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
+        if (strcmp(url, pages[i].path) == 0)
+            return &pages[i];
+    (void)pthread_mutex_lock(&s->lock);
+    const char *path = s->resource_path;
+    (void)pthread_mutex_unlock(&s->lock);
+    size_t n = path != NULL ? strlen(path) : 0;
+    if (n == 0 || strncmp(url, path, n) != 0 || (url[n] != '\0' && url[n] != '/') || strlen(url + n) >= HTTP_REST_BYTES)
+        return NULL;
+    *rest = url[n] == '/' ? url + n + 1 : "";
+    return &resource_page;
+}
+
 static enum MHD_Result begin_request(struct http_server *s, struct MHD_Connection *connection, const char *url, const char *method, void **state)
 {
     struct buf out;
     unsigned status = MHD_HTTP_NOT_FOUND;
     const char *type = "text/plain; charset=utf-8";
-    const struct page *page = NULL;
-    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
-        if (strcmp(url, pages[i].path) == 0)
-            page = &pages[i];
+    const char *rest = "";
+    const struct page *page = find_page(s, url, &rest);
     bool reads = strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
-    if (reads && page != NULL && page->by_loop && ask_loop(s, connection, page, state))
+    if (reads && page != NULL && page->by_loop && ask_loop(s, connection, page, rest, state))
         return MHD_YES;
     buf_init(&out, PAGE_MAX);
     if (!reads) {
@@ -208,7 +245,7 @@ static enum MHD_Result begin_request(struct http_server *s, struct MHD_Connectio
         buf_put_text(&out, "there are /livez, /readyz and /metrics\n");
     } else {
         type = page->choose(connection)->type;
-        status = page->by_loop ? print_without_loop(s, page, connection, &out) : page->choose(connection)->print(s, &out);
+        status = page->by_loop ? print_without_loop(s, page, connection, &out) : page->choose(connection)->print(s, rest, &out);
     }
     enum MHD_Result result = send_page(connection, status, type, &out);
     buf_release(&out);
@@ -263,7 +300,7 @@ static bool on_ready(void *arg)
     (void)eventfd_read(s->fd, &count); /* fails when nobody rang: a glance */
     for (struct question *q = take_questions(s, false), *next; q != NULL; q = next) {
         next = q->next;
-        q->status = q->form->print(s, &q->out);
+        q->status = q->form->print(s, q->rest, &q->out);
         MHD_resume_connection(q->connection);
     }
     return false;
@@ -359,6 +396,15 @@ void http_server_destroy(struct http_server *s)
         (void)close(s->fd);
     (void)pthread_mutex_destroy(&s->lock);
     free(s);
+}
+
+void http_server_resource(struct http_server *s, const char *path, http_resource_fn *fn, void *arg)
+{
+    s->resource = fn;
+    s->resource_arg = arg;
+    (void)pthread_mutex_lock(&s->lock);
+    s->resource_path = path;
+    (void)pthread_mutex_unlock(&s->lock);
 }
 
 int http_server_port(const struct http_server *s)

@@ -18,6 +18,13 @@ struct http_server;
 enum rc http_server_create(struct loop *l, const char *address, int port, const struct health *h, const struct metrics *m,
                            struct http_server **out, struct err *e);
 void http_server_destroy(struct http_server *s);
+
+/* A JSON resource of the program's own: path ("/orders") and everything below it. rest: what follows the path and a slash, "" : nothing; decoded, at most
+ * HTTP_REST_BYTES - 1 bytes. Called on the loop; bounded in time and size. Returns the HTTP status. */
+enum { HTTP_REST_BYTES = 400 };
+typedef unsigned http_resource_fn(void *arg, const char *rest, struct buf *out);
+/* One a server; path: a literal. */
+void http_server_resource(struct http_server *s, const char *path, http_resource_fn *fn, void *arg);
 int http_server_port(const struct http_server *s);
 
 #endif

@@ -55,6 +55,12 @@ struct metrics *program_metrics(struct program *p)
     return p->metrics;
 }
 
+void program_resource(struct program *p, const char *path, http_resource_fn *fn, void *arg)
+{
+    if (p->server != NULL)
+        http_server_resource(p->server, path, fn, arg);
+}
+
 struct worker *program_worker(struct program *p)
 {
     return p->worker;

@@ -70,6 +70,8 @@ struct loop *program_loop(struct program *p);
 struct health *program_health(struct program *p);
 struct metrics *program_metrics(struct program *p);
 struct worker *program_worker(struct program *p);
+/* Serves the resource at the program's HTTP port; from start on, where there is one. fn is called while the loop runs only. */
+void program_resource(struct program *p, const char *path, http_resource_fn *fn, void *arg);
 /* Was this own option given? Its argument, "" for an option without; NULL: not given. */
 const char *program_option_value(const struct program *p, const char *name);
 /* The argument that it was given for the i-th time, from 0; NULL: not so often. */
