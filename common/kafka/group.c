@@ -1,5 +1,6 @@
 #include "common/kafka/group.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ struct part {
     int32_t partition;
     int64_t next; /* offset that is read next at the least */
     bool paused;
+    int64_t committed; /* as far as known; what lies behind it up to the end is the lag */
 };
 
 struct commit {
@@ -40,6 +42,7 @@ struct group {
     struct loop *loop;
     struct worker *worker;
     struct log *log;
+    struct health *health;
     struct kafka_handle *handle;
     rd_kafka_t *rk;
     struct group_ops ops;
@@ -99,7 +102,7 @@ static bool part_add(struct group *g, const char *topic, int32_t partition, int6
         return false;
     g->parts = more;
     g->last = NULL;
-    g->parts[g->parts_n++] = (struct part){own_name(g, topic), partition, offset < 0 ? 0 : offset, false};
+    g->parts[g->parts_n++] = (struct part){own_name(g, topic), partition, offset < 0 ? 0 : offset, false, offset};
     return true;
 }
 
@@ -448,8 +451,12 @@ static void on_committed(struct group *g, rd_kafka_event_t *event)
     struct commit *c = rd_kafka_event_opaque(event);
     rd_kafka_resp_err_t err = rd_kafka_event_error(event);
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
-    for (int i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && i < list->cnt; i++)
+    for (int i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && i < list->cnt; i++) {
+        struct part *p = part_find(g, list->elems[i].topic, list->elems[i].partition);
         err = list->elems[i].err;
+        if (p != NULL && err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            p->committed = list->elems[i].offset;
+    }
     told_code(g, "commit failed", err);
     PROBE(offsets_committed);
     if (c != NULL)
@@ -501,6 +508,23 @@ void group_commit(struct group *g, const struct group_partition *parts, size_t n
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* With the statistics: librdkafka looks at the partitions' ends as often. */
+static void tell_lag(struct group *g)
+{
+    struct metrics *m = health_metrics(g->health);
+    char label[300];
+    metrics_forget(m, metrics_shared(m, SHARED_LAG_RECORDS));
+    for (size_t i = 0; i < g->parts_n; i++) {
+        const struct part *p = &g->parts[i];
+        int64_t low = 0, high = 0;
+        if (rd_kafka_get_watermark_offsets(g->rk, p->topic, p->partition, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0)
+            continue;
+        int64_t from = p->committed < low ? low : p->committed;
+        (void)snprintf(label, sizeof label, "%s\t%d", p->topic, (int)p->partition);
+        metrics_set(m, metrics_shared(m, SHARED_LAG_RECORDS), label, high > from ? (double)(high - from) : 0);
+    }
+}
+
 static void on_event(void *arg, rd_kafka_event_t *event)
 {
     struct group *g = arg;
@@ -518,6 +542,9 @@ static void on_event(void *arg, rd_kafka_event_t *event)
         break;
     case RD_KAFKA_EVENT_ERROR:
         on_error(g, event);
+        break;
+    case RD_KAFKA_EVENT_STATS:
+        tell_lag(g);
         break;
     default:
         break;
@@ -615,6 +642,7 @@ enum rc group_create(struct loop *l, struct worker *w, const struct config *c, s
     g->loop = l;
     g->worker = w;
     g->log = log;
+    g->health = h;
     g->ops = *ops;
     g->arg = arg;
     g->asked.next = g->asked.prev = &g->asked;

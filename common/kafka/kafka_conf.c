@@ -19,6 +19,7 @@ static const struct property defaults[] = {
     {"reconnect.backoff.ms", "100", BOTH},
     {"reconnect.backoff.max.ms", "2000", BOTH}, /* a broker that is back is found within two seconds */
     {"topic.metadata.refresh.interval.ms", "60000", BOTH},
+    {"statistics.interval.ms", "5000", BOTH}, /* metrics, and how a frozen broker is noticed */
     {"linger.ms", "5", PRODUCE},
     {"compression.codec", "lz4", PRODUCE},
     {"message.timeout.ms", "0", PRODUCE}, /* a record is tried until the broker has it */

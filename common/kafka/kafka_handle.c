@@ -1,10 +1,14 @@
 #include "common/kafka/kafka_handle.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { EVENTS_A_TURN = 500, PROBE_EVERY_MS = 1000, PROBE_WAITS_MS = 1 };
+#include "common/kafka/kafka_stats.h"
+
+enum { EVENTS_A_TURN = 500, PROBE_EVERY_MS = 1000, PROBE_WAITS_MS = 1, POKE_EVERY_MS = 10000 };
 
 struct kafka_handle {
     struct kafka_handle_desc d; /* group_id is not kept */
@@ -13,10 +17,11 @@ struct kafka_handle {
     int fd;
     int refs;
     struct loop_watch watch;
-    struct loop_timer probe;
+    struct loop_timer probe, poke;
     bool open;
     bool up;
     bool troubled;
+    bool silent; /* a broker owes an answer for too long */
 };
 
 static void probe(void *arg);
@@ -37,15 +42,30 @@ static void set_down(struct kafka_handle *h, const char *why, const char *doing)
         loop_timer_in(h->d.loop, &h->probe, PROBE_EVERY_MS, probe, h);
 }
 
-static void probe(void *arg)
+/* Asks any usable broker something, and waits for no answer to speak of. */
+static rd_kafka_resp_err_t ask(struct kafka_handle *h)
 {
-    struct kafka_handle *h = arg;
     const struct rd_kafka_metadata *found = NULL;
-    if (h->up || h->troubled) /* trouble ends by work that succeeds */
-        return;
     rd_kafka_resp_err_t err = rd_kafka_metadata(h->rk, 0, NULL, &found, PROBE_WAITS_MS);
     if (found != NULL)
         rd_kafka_metadata_destroy(found);
+    return err;
+}
+
+/* What the answer is does not matter: that one is owed lets the statistics see silence. */
+static void poke(void *arg)
+{
+    struct kafka_handle *h = arg;
+    (void)ask(h);
+    loop_timer_in(h->d.loop, &h->poke, POKE_EVERY_MS, poke, h);
+}
+
+static void probe(void *arg)
+{
+    struct kafka_handle *h = arg;
+    if (h->up || h->troubled || h->silent) /* trouble ends by work that succeeds, silence by an answer */
+        return;
+    rd_kafka_resp_err_t err = ask(h);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__TIMED_OUT) { /* asked somebody */
         set_up(h);
         return;
@@ -56,6 +76,8 @@ static void probe(void *arg)
 void kafka_handle_well(struct kafka_handle *h)
 {
     h->troubled = false;
+    if (h->silent) /* what comes now may have been fetched before */
+        return;
     set_up(h);
 }
 
@@ -65,11 +87,31 @@ void kafka_handle_trouble(struct kafka_handle *h, const char *why, const char *d
     set_down(h, why, doing);
 }
 
+static void on_stats(struct kafka_handle *h, rd_kafka_event_t *event)
+{
+    struct kafka_vitals v;
+    char words[200];
+    const char *json = rd_kafka_event_stats(event);
+    if (json == NULL || kafka_stats_take(json, strlen(json), h->d.dependency, health_metrics(h->d.health), &v) != RC_OK)
+        return;
+    if (v.silent[0] != '\0') {
+        h->silent = true;
+        (void)snprintf(words, sizeof words, "%s is connected and has not answered for %lld s", v.silent, (long long)(v.silent_ms / 1000));
+        set_down(h, words, "waits for its answer and connects again");
+    } else if (h->silent && v.answers) {
+        h->silent = false;
+        if (!h->troubled)
+            set_up(h);
+    }
+}
+
 /* true: dealt with here. */
 static bool own_event(struct kafka_handle *h, rd_kafka_event_t *event)
 {
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG)
         return kafka_conf_event(h->d.log, event);
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_STATS)
+        on_stats(h, event);
     if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_ERROR)
         return false;
     switch (rd_kafka_event_error(event)) {
@@ -124,7 +166,7 @@ static enum rc make_rk(struct kafka_handle *h, const struct config *c, const cha
     enum rc rc = kafka_conf_create(c, h->d.role, group_id, &conf, e);
     if (rc != RC_OK)
         return rc;
-    int events = RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_ERROR;
+    int events = RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS;
     if (h->d.role == KAFKA_PRODUCE)
         events |= RD_KAFKA_EVENT_DR;
     else
@@ -183,6 +225,7 @@ enum rc kafka_handle_create(const struct kafka_handle_desc *d, const struct conf
     if (!h->troubled)
         health_set(d->health, d->dependency, HEALTH_UNKNOWN, "not connected yet", "connects");
     loop_timer_in(d->loop, &h->probe, 0, probe, h);
+    loop_timer_in(d->loop, &h->poke, POKE_EVERY_MS, poke, h);
     *out = h;
     h = NULL;
 out:
@@ -198,6 +241,7 @@ void kafka_handle_close(struct kafka_handle *h)
         h->open = false;
         loop_watch_remove(h->d.loop, &h->watch);
         loop_timer_clear(h->d.loop, &h->probe);
+        loop_timer_clear(h->d.loop, &h->poke);
         rd_kafka_queue_io_event_enable(h->queue, -1, NULL, 0);
     }
     kafka_handle_unref(h);

@@ -3,6 +3,8 @@
  *
  * A broker is known to be gone when librdkafka says that all are, and to be there when work succeeds; an idle handle is asked once a second,
  * while it is not up, with a metadata request that waits 1 ms at most: it makes librdkafka connect and tells a usable broker from none.
+ * A frozen broker keeps its connections: it is known by its silence (kafka_stats.h). So that one which has nothing to do is not taken for one, it is asked every
+ * 10 s too. When it answers again the dependency is up again.
  * Thread rule: the loop's thread; kafka_handle_rk's result may be used in a worker while a reference is held. */
 #ifndef BRIDGE_KAFKA_KAFKA_HANDLE_H
 #define BRIDGE_KAFKA_KAFKA_HANDLE_H
@@ -13,7 +15,7 @@
 
 struct kafka_handle;
 
-/* Every event except log lines and errors about the brokers' absence; the event is destroyed after the call. */
+/* Every event except log lines and errors about the brokers' absence (statistics too, once they were read); the event is destroyed after the call. */
 typedef void kafka_event_fn(void *arg, rd_kafka_event_t *event);
 
 struct kafka_handle_desc {
