@@ -100,7 +100,7 @@ static void put_spread(const struct put_back *b, struct buf *out)
     if (s.unknown > 0)
         buf_printf(out, "%9s %9zu\n", "by key", s.unknown);
     for (size_t i = 0; i < s.warehouses_n; i++)
-        buf_printf(out, "  for %.*s: %zu orders\n", (int)s.warehouses[i].name_n, s.warehouses[i].name, s.warehouses[i].orders);
+        buf_printf(out, "  for %.*s: %zu\n", (int)s.warehouses[i].name_n, s.warehouses[i].name, s.warehouses[i].orders);
     put_end(out, "first:", s.first);
     put_end(out, "last:", s.last);
 }
@@ -178,6 +178,8 @@ static void put_json_order(struct buf *out, const struct put_back_order *o, bool
     put_json_text(out, o->key, strlen(o->key));
     buf_printf(out, ",\"state\":\"%s\",\"publication\":%" PRId64 ",\"newest\":%" PRId64 ",\"redrives\":%" PRId64, state_of(o), o->publication,
                o->on_orders > o->elsewhere ? o->on_orders : o->elsewhere, o->redrives);
+    if (o->fate == PUT_BACK_YES)
+        buf_printf(out, ",\"next\":%" PRId64, o->publication + 1);
     if (o->fault != NULL) {
         buf_put_text(out, ",\"fault\":");
         put_json_text(out, o->fault, strlen(o->fault));

@@ -9,13 +9,15 @@ SCHEMAS = ROOT / "schemas"
 DOCUMENT = SCHEMAS / "asyncapi.yaml"
 PARTITIONS = 6      # the default of topics.partitions
 RECORDS = {"orders": "Order", "order-state": "OrderState", "order-outcomes": "OrderOutcome", "order-status": "OrderStatus", "orders-dlq": None}
-WRITERS = {"orders": ["xsale-producer"], "order-state": ["xsale-producer"], "order-outcomes": ["erp-consumer", "xsale-producer"],
+WRITERS = {"orders": ["xsale-producer", "order-replay"], "order-state": ["xsale-producer"], "order-outcomes": ["erp-consumer", "xsale-producer"],
            "order-status": ["status-updater"], "orders-dlq": ["xsale-producer", "erp-consumer", "status-updater"]}
 TRACE = {"traceparent": "W3C trace context of the publication."}
 HEADERS = {
     "orders": {"organization": "Name of the organization in xSale.", "revision": "Revision of the content, 16 hex digits.",
                "publication": "The moment of this offer, milliseconds since 1970 in decimal.", "warehouses": "Every warehouse that the publication names, comma separated.",
-               "schema": "CRC-64-AVRO fingerprint of the writer's schema, 16 hex digits.", **TRACE},
+               "schema": "CRC-64-AVRO fingerprint of the writer's schema, 16 hex digits.", **TRACE,
+               "replayed": "Put back by hand, by order-replay: redrive (it was rejected) or resend.",
+               "redrives": "How often it was put back after a rejection, in decimal; only with redrive."},
     "order-outcomes": {"organization": "Name of the organization in xSale.", "publication": "Publication that the verdict is about, milliseconds since 1970 in decimal.",
                        "warehouse": "Whose verdict.", **TRACE},
     "orders-dlq": {"kind": "order (a record of the orders topic), xsale-order (JSON text of an order) or outcome (a record of order-outcomes).", "reason": "Why it is here.",
