@@ -164,6 +164,17 @@ static enum rc add_more(struct in_hand *h, const char *more, struct err *e)
     return RC_OK;
 }
 
+enum rc in_hand_places_check(const char *places, struct err *e)
+{
+    struct in_hand h = {calloc(IN_HAND_PROGRAMS_MAX, sizeof *h.programs), 0};
+    enum rc rc = RC_FATAL;
+    err_set(e, "out of memory");
+    if (h.programs != NULL)
+        rc = add_more(&h, places, e);
+    free(h.programs);
+    return rc;
+}
+
 static void submit(struct in_hand_ask *a, size_t i, const char *key)
 {
     struct in_hand_program *p = &a->hand->programs[i];

@@ -37,6 +37,9 @@ void in_hand_release(struct in_hand *h); /* frees h too; NULL is a no-op */
 /* NULL: nobody has it. warehouse: NULL: any. *program: who has it; may be NULL. */
 const struct in_hand_order *in_hand_find(const struct in_hand *h, const char *key, const char *warehouse, const struct in_hand_program **program);
 
+/* A comma list of HOST:PORT; NULL: nothing to check. RC_REJECT: words. */
+enum rc in_hand_places_check(const char *places, struct err *e);
+
 struct in_hand_ask;
 typedef void in_hand_fn(void *arg, struct in_hand *h); /* h: taken over; once, on the loop, not from inside in_hand_ask_create */
 

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "consumer/order_search.h"
 
 #include <errno.h>
@@ -6,6 +7,8 @@
 #include <string.h>
 
 #include "common/kafka/kafka_conf.h"
+#include "common/kafka/key_partition.h"
+#include "common/kafka/partition_counts.h"
 #include "common/kafka/topics.h"
 #include "consumer/record_field.h"
 #include "consumer/scan_time.h"
@@ -14,6 +17,9 @@
 struct order_search {
     struct program *program;
     struct topic_scan *scan;
+    struct partition_counts *ask; /* NULL: not asked */
+    int32_t partitions[TOPIC_COUNT]; /* of each topic; 0: not known */
+    char topics[TOPIC_COUNT][250];
     struct loop_timer next;
     struct order_search_result result;
     const char *organization; /* "": any */
@@ -43,7 +49,10 @@ static bool wanted(void *arg, const struct kafka_record *r)
         return false;
     if (*s->organization != '\0' && (strlen(s->organization) != n || memcmp(organization, s->organization, n) != 0))
         return false;
-    return s->order == 0 || id == s->order;
+    if (s->order != 0)
+        return id == s->order;
+    /* Its text stands in the record as it is: what does not hold it need not be decoded. */
+    return r->value != NULL && memmem(r->value, r->value_n, s->asked, strlen(s->asked)) != NULL;
 }
 
 static void note_key(struct order_search *s, const struct kafka_record *r)
@@ -114,19 +123,22 @@ static void on_end(void *arg)
     }
 }
 
+/* Everything about one order stands in one partition of each topic, by its key; -1: every one is to be read. */
+static int32_t partition_of(const struct order_search *s, int topic)
+{
+    char key[ORDER_KEY_BYTES];
+    size_t n = s->order > 0 ? order_key_format(key, s->organization, s->order) : 0;
+    return n > 0 && s->partitions[topic] > 0 ? key_partition(key, n, s->partitions[topic]) : -1;
+}
+
 static enum rc open_scan(struct order_search *s, struct err *e)
 {
     static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed};
-    char names[TOPIC_COUNT][250];
     struct reader_start starts[TOPIC_COUNT];
     size_t n = 0;
-    for (int i = 0; i < TOPIC_COUNT; i++) {
-        if (s->order == 0 && i != TOPIC_ORDERS)
-            continue;
-        kafka_topic_name(program_config(s->program), topic_table[i].name, names[n]);
-        starts[n] = (struct reader_start){names[n], -1, s->from == SCAN_TIME_BEGINNING ? READER_BEGINNING : READER_TIME, s->from};
-        n++;
-    }
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        if (s->order != 0 || i == TOPIC_ORDERS)
+            starts[n++] = (struct reader_start){s->topics[i], partition_of(s, i), s->from == SCAN_TIME_BEGINNING ? READER_BEGINNING : READER_TIME, s->from};
     topic_scan_destroy(s->scan);
     s->scan = NULL;
     return topic_scan_create(s->program, starts, n, &ops, s, &s->scan, e);
@@ -138,6 +150,23 @@ static void begin(void *arg)
     struct err e;
     if (open_scan(s, &e) != RC_OK)
         finish(s, RC_RETRY, e.text);
+}
+
+/* What is not known is read whole. */
+static void on_counts(void *arg, const int32_t *counts, size_t n)
+{
+    struct order_search *s = arg;
+    memcpy(s->partitions, counts, n * sizeof *counts);
+    begin(s);
+}
+
+static enum rc ask_counts(struct order_search *s, struct err *e)
+{
+    struct program *p = s->program;
+    const char *topics[TOPIC_COUNT];
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        topics[i] = s->topics[i];
+    return partition_counts_ask(program_loop(p), program_worker(p), program_config(p), program_log(p), program_health(p), topics, TOPIC_COUNT, on_counts, s, &s->ask, e);
 }
 
 enum rc order_search_create(struct program *p, const char *asked, int64_t from, order_search_fn *done, void *arg, struct order_search **out, struct err *e)
@@ -159,7 +188,9 @@ enum rc order_search_create(struct program *p, const char *asked, int64_t from, 
     s->order = strtoll(s->asked, &end, 10);
     if (errno != 0 || *end != '\0' || s->asked[0] < '1' || s->asked[0] > '9')
         s->order = 0;
-    enum rc rc = open_scan(s, e);
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        kafka_topic_name(program_config(p), topic_table[i].name, s->topics[i]);
+    enum rc rc = *s->organization != '\0' ? ask_counts(s, e) : open_scan(s, e); /* without it the key is not known */
     if (rc != RC_OK)
         order_search_destroy(s);
     else
@@ -172,6 +203,7 @@ void order_search_destroy(struct order_search *s)
     if (s == NULL)
         return;
     loop_timer_clear(program_loop(s->program), &s->next);
+    partition_counts_forget(s->ask);
     topic_scan_destroy(s->scan);
     order_life_destroy(s->result.life);
     free(s);

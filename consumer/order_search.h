@@ -1,4 +1,5 @@
-/* An order's life by what a person knows of it: its id, its number, or the shop's own. By the number the orders topic is read first, then every topic for the id.
+/* An order's life by what a person knows of it: its id, its number, or the shop's own. By the id one partition of each topic is read
+ * (where xsale.organization says whose); by the number the orders topic is read first, for records that hold it as text, then as by the id.
  * Thread rule: the loop's thread. */
 #ifndef BRIDGE_CONSUMER_ORDER_SEARCH_H
 #define BRIDGE_CONSUMER_ORDER_SEARCH_H

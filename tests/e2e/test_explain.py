@@ -21,7 +21,37 @@ def life(s, *arguments):
     return json.loads(out)
 
 
+def in_hand(s):
+    """The second warehouse's ERP refuses to work: parked order by order, then down; the programs tell why, and how long it will take."""
+    at = ",".join(f"127.0.0.1:{p.port}" for p in (s.producer, s.updater))
+    s.erp.post("faults", {"route": "POST /orders", "kind": "status", "status": 500, "count": 1000})
+    s.start(s.consumers[1])
+    at += f",127.0.0.1:{s.consumers[1].port}"
+    now = lambda: {h["program"]: h for h in life(s, str(REFUSED), "--at", at)["inHand"]}
+    wait("the order is parked", 60, lambda: now().get("erp-consumer", {}).get("state") == "parked", 0.3)
+    code, out, err = explain(s, str(REFUSED), "--at", at)
+    check(code == 0 and "in erp-consumer MAG-2 since 20" in out and "(HTTP 500)" in out, f"the order that is parked: {out} {err}")
+    check("open in xsale-producer" in out or "closed in xsale-producer" in out, f"what the producer knows: {out}")
+    status, body = s.consumers[1].http(f"/orders/acme/{REFUSED}")
+    found = json.loads(body)["orders"]
+    equal((status, [(o["orderId"], o["warehouse"]) for o in found]), (200, [(REFUSED, "MAG-2")]), "the consumer's own words")
+    check({"organization", "orderId", "publication", "warehouse", "state", "since", "tries", "words"} <= set(found[0]) | {"nextIn"}, f"members: {found[0]}")
+    equal([s.consumers[1].http(path)[0] for path in ("/orders/acme/1", "/orders/x", "/orders/other/100003", "/ordersx")], [404] * 4, "what is not in hand")
+    s.erp.clear_faults()
+    s.erp.post("faults", {"route": "POST /orders", "kind": "status", "status": 503, "count": 1000})
+    wait("the consumer is paused", 60, lambda: "paused" in now().get("erp-consumer", {}), 0.3)
+    listed = json.loads(s.consumers[1].http("/orders")[1])
+    check("503" in listed["paused"] and any(o["orderId"] == REFUSED for o in listed["orders"]), f"the list: {listed}")
+    r = subprocess.run([os.path.join(s.build, "consumer/order-replay"), "waiting", "-c", s.config_file, "--at", at, "--json"], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", cwd=s.working, timeout=90)
+    equal(r.returncode, 0, f"code of waiting, which says {r.stderr}")
+    reasons = {x["reason"] for x in json.loads(r.stdout)["sums"] if x["warehouse"] == "MAG-2"}
+    check(reasons <= {"paused", "parked", "flying"} and reasons, f"reasons: {reasons}")
+    s.erp.clear_faults()
+
+
 def test(s):
+    s.write_config(http={"producer_port": 0, "updater_port": 0, "consumer_port": 0})       # nobody else's programs are asked
     s.generate(6, refused=[REFUSED])
     s.start(s.producer, s.updater, s.consumers[0])
     wait("the refused order is in manual handling", 60, lambda: s.statuses()[REFUSED] == MANUAL)
@@ -31,7 +61,7 @@ def test(s):
     check("now: waiting for MAG-2 since " in out, f"what it waits for: {out}")
     equal(life(s, str(REFUSED))["waitingFor"], ["MAG-2"], "what it waits for")
 
-    s.start(s.consumers[1])
+    in_hand(s)
     s.settled()
     first = life(s, str(REFUSED))
     equal((first["waitingFor"], first["settled"]), ([], True), "the end of the first round")

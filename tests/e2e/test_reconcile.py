@@ -62,6 +62,7 @@ def waiting(s):
 
 
 def test(s):
+    s.write_config(http={"producer_port": 0, "updater_port": 0, "consumer_port": 0})       # nobody else's programs are asked
     ids = waiting(s)
     s.start(s.updater, s.consumers[1])
     s.settled()
