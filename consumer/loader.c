@@ -15,7 +15,7 @@
 #include "consumer/loading.h"
 #include "consumer/outlook.h"
 
-enum { TICK_MS = 1000, COMMIT_MS = 100, LAST_COMMIT_MS = 5000, GROUP_BYTES = 400 };
+enum { TICK_MS = 1000, LAST_COMMIT_MS = 5000, GROUP_BYTES = 400 };
 
 enum drain { DRAIN_NONE, DRAIN_WAITS, DRAIN_COMMITS };
 
@@ -36,7 +36,7 @@ struct loader {
     bool full; /* more in hand than that; until half of it is done */
     enum drain drain;
     bool stopping, assigned, finished, committing, worked_off;
-    size_t uncommitted, uncommitted_most; /* records finished since the last commit began */
+    bool uncommitted; /* records were finished since the last commit began */
     struct loop_timer tick, committer, drain_timer, finish;
 };
 
@@ -106,7 +106,7 @@ static void commit(struct loader *l)
     if (l->committing || l->drain != DRAIN_NONE || l->group == NULL)
         return;
     l->committing = assignment_commit(l->mine, l->group, committed, l);
-    l->uncommitted = 0;
+    l->uncommitted = false;
 }
 
 static void commit_now(void *arg)
@@ -114,13 +114,11 @@ static void commit_now(void *arg)
     commit(arg);
 }
 
-/* What is finished and not committed is loaded again after a crash: no more of it than half of what may be in flight, and not for long. */
+/* What is finished and not committed is loaded again after a crash: one commit soon follows the other, each with what was finished meanwhile. */
 static void commit_soon(struct loader *l)
 {
-    if (l->uncommitted >= l->uncommitted_most)
-        commit(l);
-    else if (!l->committer.armed && !l->finished)
-        loop_timer_in(l->env.loop, &l->committer, COMMIT_MS, commit_now, l);
+    if (!l->committing && !l->committer.armed && !l->finished)
+        loop_timer_in(l->env.loop, &l->committer, 0, commit_now, l); /* with what this turn finishes besides */
 }
 
 static void on_record_done(void *arg, const struct order_record *r)
@@ -133,7 +131,7 @@ static void on_record_done(void *arg, const struct order_record *r)
     (void)offset_track_finish(o->track, r->source.offset);
     o->in_hand--;
     o->changed = true;
-    l->uncommitted++;
+    l->uncommitted = true;
     commit_soon(l);
 }
 
@@ -155,8 +153,8 @@ static void committed(void *arg, enum rc rc)
     l->committing = false;
     if (rc != RC_OK && !l->finished)
         assignment_commit_failed(l->mine);
-    else if (l->uncommitted >= l->uncommitted_most && !l->finished)
-        commit(l);
+    else if (l->uncommitted)
+        commit_soon(l);
 }
 
 /* --until-end: every partition's end was reached once, nothing is in hand and the broker knows it. */
@@ -398,7 +396,6 @@ enum rc loader_create(const struct loader_env *env, struct loader **out, struct 
         return RC_FATAL;
     l->env = *env;
     l->warehouse = config_text(env->config, "consumer.warehouse");
-    l->uncommitted_most = (size_t)(config_int(env->config, "consumer.concurrency") + 1) / 2;
     l->queue_records = (size_t)config_int(env->config, "consumer.queue_records");
     l->queue_bytes = (size_t)config_int(env->config, "consumer.queue_bytes");
     kafka_topic_name(env->config, "orders", l->orders);
