@@ -16,4 +16,8 @@ const struct metric_row consumer_metrics[CONSUMER_METRICS] = {
                                "Order records whose schema the registry does not give."},
     [METRIC_LOOKAHEAD_KEYS] = {"xsale_bridge_lookahead_keys", METRIC_GAUGE, NULL,
                                "Orders that stand more than once in what waits, as the look-ahead found; 0 while it is not needed."},
+    [METRIC_WAITING] = {"xsale_bridge_orders_waiting", METRIC_GAUGE, "warehouse", "Orders in hand that have no outcome yet."},
+    [METRIC_LAG_SECONDS] = {"xsale_bridge_lag_seconds", METRIC_GAUGE, "warehouse", "Time since the oldest order in hand without an outcome was published."},
+    [METRIC_CONSUMER_INFO] = {"xsale_bridge_consumer_info", METRIC_GAUGE, "warehouse,group",
+                              "Always 1; its labels say which orders this consumer loads. No warehouse: every one."},
 };

@@ -17,6 +17,9 @@ enum consumer_metric {
     METRIC_PAUSED,
     METRIC_UNREADABLE_YET,
     METRIC_LOOKAHEAD_KEYS,
+    METRIC_WAITING,      /* by warehouse */
+    METRIC_LAG_SECONDS,  /* by warehouse */
+    METRIC_CONSUMER_INFO, /* by warehouse and group */
     CONSUMER_METRICS
 };
 

@@ -173,6 +173,7 @@ static void tick(void *arg)
     struct loader *l = arg;
     commit(l);
     outlook_look(l->outlook);
+    loading_tell_lag(l->loading);
     loop_timer_in(l->env.loop, &l->tick, TICK_MS, tick, l);
     if (l->env.until_end && !l->stopping && all_worked_off(l)) {
         log_fact(l->env.log, LOG_INFO, "orders", NULL, "worked off", LOG_I("partitions", assignment_count(l->mine)));
@@ -351,6 +352,13 @@ static void group_name(struct loader *l)
                        l->warehouse[0] != '\0' ? l->warehouse : "all");
 }
 
+static void tell_who(const struct loader *l)
+{
+    char labels[ORDER_WAREHOUSE_BYTES + GROUP_BYTES + 2];
+    (void)snprintf(labels, sizeof labels, "%s\t%s", l->warehouse, l->group_id); /* cut as a label would be */
+    metrics_set(l->env.metrics, METRIC_CONSUMER_INFO, labels, 1);
+}
+
 static enum rc open_parts(struct loader *l, struct err *e)
 {
     const struct loader_env *env = &l->env;
@@ -402,6 +410,7 @@ enum rc loader_create(const struct loader_env *env, struct loader **out, struct 
     kafka_topic_name(env->config, "order-outcomes", l->outcomes);
     kafka_topic_name(env->config, "orders-dlq", l->dead_letters);
     group_name(l);
+    tell_who(l);
     if ((l->mine = assignment_create(l->orders)) == NULL || (rc = open_parts(l, e)) != RC_OK) {
         loader_destroy(l);
         return rc;

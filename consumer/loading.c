@@ -10,6 +10,7 @@
 #include "consumer/consumer_metrics.h"
 #include "consumer/erp_view.h"
 #include "consumer/load.h"
+#include "consumer/load_lag.h"
 
 enum { HELD_GLANCE_MS = 2000, STRANGERS_MAX = 250, DOCUMENT_MAX = 64 * 1024 * 1024 };
 
@@ -26,6 +27,7 @@ struct loading {
     struct schema *view; /* what the ERP sees; NULL: everything */
     struct order_views *views;
     struct load *all;
+    struct load_lag lag;
     struct load *turn; /* the first one held for which there was no room when what is held was looked at; the next look begins there. NULL: none */
     unsigned look;
     size_t records, bytes, held;
@@ -471,6 +473,11 @@ static void published(void *arg, struct outbox_entry *en)
     release(l, load, true);
     pump(l); /* its key's next load may go now */
     l->env.ops.progress(l->env.arg);
+}
+
+void loading_tell_lag(struct loading *l)
+{
+    load_lag_tell(&l->lag, l->warehouse, l->all, clock_wall(loop_clock(l->loop)), l->env.metrics);
 }
 
 void loading_stop(struct loading *l, bool stop)

@@ -57,6 +57,9 @@ size_t loading_busy(const struct loading *l, int32_t partition);
 /* The partition is not ours any more: its records are forgotten; what is under way ends unheard. */
 void loading_drop(struct loading *l, int32_t partition);
 
+/* Now and then: tells how far behind each warehouse is. */
+void loading_tell_lag(struct loading *l);
+
 size_t loading_records(const struct loading *l); /* in hand */
 size_t loading_bytes(const struct loading *l);   /* that they take */
 

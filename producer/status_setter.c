@@ -250,7 +250,7 @@ static void verify(struct work *w, int64_t status_id)
                        "xSale accepted the change of order %" PRId64 " to status %" PRId64 " but still shows %" PRId64
                        ": check xsale.change_status and xsale.change_status_field; no status is changed until a restart",
                        w->order_id, wanted_id(w), status_id);
-        health_set(s->p.health, "status-change", HEALTH_DOWN, s->words, "stands still until it is restarted with the right setting");
+        health_set(s->p.health, "status-setting", HEALTH_DOWN, s->words, "stands still until it is restarted with the right setting");
         log_event(s->p.log, LOG_ERROR, "status", NULL, "status changes stand still", LOG_S("why", s->words));
         finish(w, SETTER_DELAYED, REFUSED_MS);
         return;

@@ -30,7 +30,7 @@ struct setter_parts { /* borrowed while the setter lives */
     struct loop *loop;
     const struct config *config;
     struct log *log;
-    struct health *health; /* name "status-change" */
+    struct health *health; /* names "status-change"; "status-setting" when a wrong setting has stopped it */
     struct xsale_client *xsale; /* open */
     struct ledger *ledger;
     const struct order_encoder *encoder; /* for order_encoder_peek */
