@@ -24,6 +24,7 @@ struct entry {
     uint64_t taken;  /* number of the take that made it busy */
     int64_t offset; /* of the row of version `written` in the topic; -1: not known */
     int32_t partition;
+    unsigned failures; /* in a row */
     bool busy, lost;
 };
 TAILQ_HEAD(entry_list, entry);
@@ -32,7 +33,7 @@ struct ledger {
     struct entry *rows;
     struct entry_list ready, delayed;
     int64_t delayed_first; /* earliest next_at among the delayed */
-    size_t waiting;
+    size_t waiting, failing;
     uint64_t takes;
     struct ledger_digest digest;
     bool *open; /* open_n, by partition: read back to its end */
@@ -99,8 +100,16 @@ static void entry_list(struct ledger *l, struct entry *e)
     e->listed = DELAYED;
 }
 
+static void entry_failures(struct ledger *l, struct entry *e, unsigned n)
+{
+    l->failing -= e->failures >= LEDGER_FAILING_FROM;
+    l->failing += n >= LEDGER_FAILING_FROM;
+    e->failures = n;
+}
+
 static void entry_remove(struct ledger *l, struct entry *e)
 {
+    entry_failures(l, e, 0);
     entry_unlist(l, e);
     HASH_DEL(l->rows, e);
     kept_row_destroy(e->row);
@@ -413,6 +422,7 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
     if (fresh) {
         entry_unlist(l, e); /* a delay was the older publication's, or the other verdict's */
         e->next_at = 0;
+        entry_failures(l, e, 0);
     }
     e->partition = partition;
     e->version++;
@@ -510,6 +520,15 @@ bool ledger_waiting_of(struct ledger *l, int64_t order_id, ledger_waiting_fn *fn
     return true;
 }
 
+unsigned ledger_note_failure(struct ledger *l, int64_t order_id, uint64_t take)
+{
+    struct entry *e = entry_find(l, order_id);
+    if (e == NULL || !e->busy || e->taken != take)
+        return 0;
+    entry_failures(l, e, e->failures + 1);
+    return e->failures;
+}
+
 int64_t ledger_due_in(const struct ledger *l, int64_t now_ms)
 {
     if (!TAILQ_EMPTY(&l->ready))
@@ -572,6 +591,7 @@ bool ledger_settle(struct ledger *l, int64_t order_id, int64_t publication, enum
     row->closed = true;
     if (!keep(l, e))
         return false; /* no memory: looked at again */
+    entry_failures(l, e, 0);
     e->version++;
     entry_list(l, e);
     return true;
@@ -579,5 +599,5 @@ bool ledger_settle(struct ledger *l, int64_t order_id, int64_t publication, enum
 
 void ledger_count(const struct ledger *l, struct ledger_counts *out)
 {
-    *out = (struct ledger_counts){HASH_COUNT(l->rows), l->waiting, l->digest.n};
+    *out = (struct ledger_counts){HASH_COUNT(l->rows), l->waiting, l->digest.n, l->failing};
 }

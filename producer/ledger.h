@@ -28,6 +28,8 @@ enum rc ledger_open_partition(struct ledger *l, int32_t partition);
 /* The partition went away: everything of it is dropped, and it is closed again. */
 void ledger_drop_partition(struct ledger *l, int32_t partition);
 
+enum { LEDGER_FAILING_FROM = 3 };
+
 enum ledger_noted {
     LEDGER_SAME,      /* changes nothing: the outcome's offset may pass */
     LEDGER_CHANGED,   /* the row changed: write it, then the offset may pass */
@@ -54,6 +56,8 @@ int64_t ledger_take(struct ledger *l, int64_t mono_ms, uint64_t *take);
 void ledger_give_back(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms, int64_t delay_ms);
 /* Does the take still hold the order? Not when its row was dropped meanwhile, be it read back since: what the try found is of no use then. */
 bool ledger_holds(struct ledger *l, int64_t order_id, uint64_t take);
+/* xSale had the order and failed to change it. Returns how often in a row it did, for this publication and verdict; 0: the take does not hold it any more. */
+unsigned ledger_note_failure(struct ledger *l, int64_t order_id, uint64_t take);
 /* ms until ledger_take would give one; -1: never by itself. */
 int64_t ledger_due_in(const struct ledger *l, int64_t mono_ms);
 
@@ -90,6 +94,7 @@ struct ledger_counts {
     size_t rows;     /* whole rows in memory */
     size_t waiting;  /* rows whose status is still to be set */
     size_t finished; /* 24-byte entries */
+    size_t failing;  /* rows of LEDGER_FAILING_FROM failures in a row or more */
 };
 void ledger_count(const struct ledger *l, struct ledger_counts *out);
 

@@ -10,7 +10,7 @@
 #include "common/base/probe.h"
 #include "common/contract/order_key.h"
 
-enum { REFUSED_MS = 600000, UNSHOWN_MS = 300000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000, UNCHANGED_MOST = 2 };
+enum { REFUSED_MS = 600000, UNSHOWN_MS = 300000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000, UNCHANGED_MOST = 2, DOUBLINGS = 9 };
 
 enum stage { LOOKING, PUTTING, VERIFYING };
 
@@ -42,6 +42,7 @@ struct status_setter {
     bool verified, verifying, stuck;
     int unchanged; /* PUTs that were accepted and changed nothing, one after another */
     char words[600];
+    char failing[600]; /* the last change that xSale fails at again and again; "": none is known */
 };
 
 enum rc setter_create(const struct setter_parts *parts, const struct setter_ops *ops, void *arg, struct status_setter **out, struct err *e)
@@ -122,6 +123,17 @@ static void finish(struct work *w, enum setter_result result, int64_t delay_ms)
     s->ops->done(s->arg, order_id, result);
 }
 
+/* One order that xSale cannot change is no reason to call the program unready: it is told beside. */
+static void tell_failing(struct status_setter *s)
+{
+    struct ledger_counts c;
+    ledger_count(s->p.ledger, &c);
+    if (c.failing == 0)
+        s->failing[0] = '\0';
+    if (s->words[0] == '\0')
+        health_set(s->p.health, "status-change", HEALTH_UP, c.failing > 0 ? s->failing : NULL, c.failing > 0 ? "tries each again, every 10 minutes in the end" : NULL);
+}
+
 static void note_set(struct work *w)
 {
     w->noted = true;
@@ -139,9 +151,9 @@ static void settle(struct work *w, enum setter_result result, const char *note)
     log_fact(s->p.log, LOG_INFO, "status", order, now ? "status settled" : "status set, but the order has moved on meanwhile",
              LOG_S("wanted", w->wanted == LEDGER_IMPORTED ? "imported" : "manual"), LOG_S("found", w->found),
              LOG_S("how", note != NULL ? note : result == SETTER_SET ? "set" : "already there"));
-    if (!s->stuck && s->words[0] != '\0') {
+    if (!s->stuck && (s->words[0] != '\0' || s->failing[0] != '\0')) {
         s->words[0] = '\0';
-        health_set(s->p.health, "status-change", HEALTH_UP, NULL, NULL);
+        tell_failing(s);
     }
     finish(w, result, 0);
 }
@@ -161,6 +173,23 @@ static void refused(struct work *w, const char *words)
     (void)snprintf(s->words, sizeof s->words, "%s", words); /* cut on purpose */
     health_set(s->p.health, "status-change", HEALTH_DOWN, words, "keeps the order and tries again every 10 minutes");
     delay(w, words, REFUSED_MS);
+}
+
+/* The longer the same change fails, the longer it waits: a fault of one order must not cost the quota of the others. */
+static void failed(struct work *w, const char *words)
+{
+    struct status_setter *s = w->setter;
+    char order[ORDER_KEY_BYTES];
+    int64_t ms = backoff_next(&s->again);
+    unsigned n = ledger_note_failure(s->p.ledger, w->order_id, w->take);
+    int64_t own = n == 0 ? 0 : (int64_t)AGAIN_LOW_MS << (n - 1 < DOUBLINGS ? n - 1 : DOUBLINGS);
+    if (n >= LEDGER_FAILING_FROM) {
+        order_name(w, order);
+        (void)snprintf(s->failing, sizeof s->failing, "the status of order %s cannot be set, tried %u times: %s", order, n, words); /* cut on purpose */
+        tell_failing(s);
+    }
+    own = own < REFUSED_MS ? own : REFUSED_MS;
+    delay(w, words, ms > own ? ms : own);
 }
 
 static int64_t wanted_id(const struct work *w)
@@ -347,7 +376,7 @@ static void on_put(void *arg, const struct xsale_reply *reply)
         break;
     case XSALE_AMBIGUOUS: /* may have been set: the next try looks first */
     case XSALE_LATER:
-        delay(w, reply->words, backoff_next(&s->again));
+        failed(w, reply->words);
         break;
     }
 }

@@ -6,6 +6,7 @@ const struct metric_row updater_metrics[UPDATER_METRICS] = {
     [UPDATER_ROWS] = {"xsale_bridge_ledger_rows_total", METRIC_COUNTER, NULL, "Ledger rows acknowledged by the broker."},
     [UPDATER_CHANGES] = {"xsale_bridge_status_tries_total", METRIC_COUNTER, "result", "Tries to settle a status, by result."},
     [UPDATER_WAITING] = {"xsale_bridge_statuses_waiting", METRIC_GAUGE, NULL, "Orders whose status is still to be set."},
+    [UPDATER_FAILING] = {"xsale_bridge_statuses_failing", METRIC_GAUGE, NULL, "Orders whose status xSale failed to change three times in a row or more."},
     [UPDATER_PARKED] = {"xsale_bridge_outcomes_parked", METRIC_GAUGE, NULL, "Outcomes that wait for a schema which the registry does not know."},
     [UPDATER_KEPT] = {"xsale_bridge_ledger_unfinished_orders", METRIC_GAUGE, NULL, "Orders kept as whole rows in memory."},
     [UPDATER_FINISHED] = {"xsale_bridge_ledger_finished_orders", METRIC_GAUGE, NULL, "Finished orders remembered."},

@@ -529,6 +529,7 @@ void updating_tick(struct updating *u)
     turn(u);
     ledger_count(u->ledger, &c);
     metrics_set(u->p.metrics, UPDATER_WAITING, NULL, (double)c.waiting);
+    metrics_set(u->p.metrics, UPDATER_FAILING, NULL, (double)c.failing);
     metrics_set(u->p.metrics, UPDATER_KEPT, NULL, (double)c.rows);
     metrics_set(u->p.metrics, UPDATER_FINISHED, NULL, (double)c.finished);
     metrics_set(u->p.metrics, UPDATER_PARKED, NULL, (double)intake_parked(u->intake));

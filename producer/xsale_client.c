@@ -12,7 +12,7 @@
 
 enum { LOOK_MS = 120 * 1000 }; /* an order that xSale fails to show for so long is left to another time */
 enum { SEND_MS = 30 * 1000, SEND_TURNS = 8 }; /* a change goes out within so long, and so many turns of the quota, after the look before it */
-enum { REOPEN_MS = 30 * 1000, REOPEN_MOST_MS = 300 * 1000, REVIEW_MS = 600 * 1000, REVIEW_DOUBT_MS = 60 * 1000 };
+enum { REOPEN_MS = 30 * 1000, REOPEN_MOST_MS = 300 * 1000, REVIEW_MS = 600 * 1000, REVIEW_DOUBT_MS = 60 * 1000, IDLE_MS = 300 * 1000 };
 
 struct xsale_client {
     struct xsale_line line; /* loop, log and all that calls share */
@@ -34,6 +34,7 @@ struct xsale_client {
         bool open; /* the statuses are known */
         struct xsale_call *call;
         int64_t at; /* monotonic ms of the last one */
+        struct loop_timer idle;
     } review;
 };
 
@@ -90,6 +91,17 @@ static void review(struct xsale_client *x, int64_t not_within_ms)
         return;
     xsale_url_statuses(x->line.config, x->organization, xsale_call_url(call));
     x->review.call = xsale_call_start(call);
+}
+
+/* With nothing to ask, nobody would notice that xSale is gone until an order needs it. */
+static void on_idle(void *arg)
+{
+    struct xsale_client *x = arg;
+    int64_t since = loop_now(x->line.loop) - x->line.answered_at;
+    bool due = since >= IDLE_MS;
+    if (due && x->line.pending == 0)
+        review(x, 0);
+    loop_timer_in(x->line.loop, &x->review.idle, due ? IDLE_MS : IDLE_MS - since, on_idle, x);
 }
 
 static void on_doubtful(void *arg)
@@ -209,6 +221,8 @@ static void on_statuses(void *arg, const struct xsale_reply *reply)
     rc = xsale_names_resolve(&x->names, x->line.config, &e);
     x->review.open = rc == RC_OK;
     x->review.at = loop_now(x->line.loop);
+    if (x->review.open)
+        loop_timer_in(x->line.loop, &x->review.idle, IDLE_MS, on_idle, x);
     end_opening(x, rc, rc == RC_OK ? "" : e.text);
 }
 
@@ -285,6 +299,7 @@ void xsale_client_destroy(struct xsale_client *x)
     if (x->line.loop != NULL) {
         xsale_call_drop_all(&x->line);
         loop_timer_clear(x->line.loop, &x->opening.timer);
+        loop_timer_clear(x->line.loop, &x->review.idle);
     }
     xsale_quota_release(&x->line.quota);
     xsale_auth_destroy(x->line.auth);

@@ -209,6 +209,36 @@ static void a_changed_verdict_reopens_the_row(void **state)
     ledger_destroy(l);
 }
 
+static size_t failing(const struct ledger *l)
+{
+    struct ledger_counts c;
+    ledger_count(l, &c);
+    return c.failing;
+}
+
+static void failures_in_a_row_are_counted_until_the_order_is_settled_or_moves_on(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    uint64_t number = 0;
+    assert_int_equal(ledger_note_failure(l, 7, 1), 0); /* nobody's */
+    for (int publication = 100; publication <= 200; publication += 100) {
+        note(l, says(7, publication, 100, "MAG-1", OUTCOME_REJECTED));
+        acknowledge(l, 7, 41 + publication);
+        for (unsigned n = 1; n <= LEDGER_FAILING_FROM; n++) {
+            assert_int_equal(failing(l), 0);
+            assert_int_equal(ledger_take(l, 0, &number), 7);
+            assert_int_equal(ledger_note_failure(l, 7, number), n);
+            ledger_give_back(l, 7, number, 0, 0);
+        }
+        assert_int_equal(ledger_note_failure(l, 7, number), 0); /* given back */
+        assert_int_equal(failing(l), 1);
+    }
+    assert_true(ledger_settle(l, 7, 200, LEDGER_MANUAL, NULL, NULL, NOW));
+    assert_int_equal(failing(l), 0);
+    ledger_destroy(l);
+}
+
 static void a_verdict_that_says_nothing_new_leaves_the_order_finished(void **state)
 {
     (void)state;
@@ -528,6 +558,7 @@ int main(void)
         cmocka_unit_test(a_newer_publication_of_the_round_takes_over_what_was_set_or_may_have_been),
         cmocka_unit_test(only_what_nobody_decided_is_overwritten),
         cmocka_unit_test(a_changed_verdict_reopens_the_row),
+        cmocka_unit_test(failures_in_a_row_are_counted_until_the_order_is_settled_or_moves_on),
         cmocka_unit_test(a_verdict_that_says_nothing_new_leaves_the_order_finished),
         cmocka_unit_test(a_row_read_again_never_replaces_a_newer_one),
         cmocka_unit_test(a_settlement_of_what_is_no_longer_true_changes_nothing),

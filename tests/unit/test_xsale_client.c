@@ -814,7 +814,12 @@ static void a_status_that_is_renamed_or_gone_is_told_and_the_ids_stay(void **sta
     const char *more[] = {"xsale.filter_by=name"};
     struct bench *b = opened_bench(more, 1);
     b->by_hand = true;
-    turn(b, 601 * 1000);
+    for (int i = 0; i < 3; i++) { /* not idle */
+        turn(b, 200 * 1000 + 1);
+        xsale_get_order(b->x, 7, on_done, b);
+        turn(b, 0);
+        answer_status(b, 200, "{}");
+    }
     xsale_get_page(b->x, &(struct xsale_page){.index = 0, .received = 0}, on_done, b);
     turn(b, 0);
     assert_int_equal(net.n, 2);
@@ -841,6 +846,27 @@ static void a_status_that_is_renamed_or_gone_is_told_and_the_ids_stay(void **sta
     turn(b, 0);
     answer_status(b, 200, "{}");
     assert_true(health_ready(b->health));
+    bench_end(b);
+}
+
+static void xsale_is_asked_for_something_when_nobody_needs_anything_for_long(void **state)
+{
+    (void)state;
+    struct bench *b = opened_bench(NULL, 0);
+    b->by_hand = true;
+    turn(b, 299 * 1000);
+    assert_int_equal(net.n, 0);
+    turn(b, 2 * 1000);
+    assert_int_equal(net.n, 1);
+    open_call("GET", "https://api.test/acme/statuses");
+    answer_status(b, 503, "{}");
+    assert_false(health_ready(b->health)); /* it is known before an order needs it */
+    turn(b, 60 * 1000);
+    open_call("GET", "https://api.test/acme/statuses");
+    answer_status(b, 200, STATUSES);
+    assert_true(health_ready(b->health));
+    turn(b, 200 * 1000);
+    assert_int_equal(net.n, 0);
     bench_end(b);
 }
 
@@ -950,6 +976,7 @@ int main(void)
         cmocka_unit_test(a_pause_that_xsale_asks_for_is_told),
         cmocka_unit_test(another_quota_counts_from_now_on),
         cmocka_unit_test(a_status_that_is_renamed_or_gone_is_told_and_the_ids_stay),
+        cmocka_unit_test(xsale_is_asked_for_something_when_nobody_needs_anything_for_long),
         cmocka_unit_test(a_cancelled_call_is_silent_wherever_it_stands),
         cmocka_unit_test(the_list_is_asked_for_as_the_configuration_says),
         cmocka_unit_test(a_status_may_travel_in_the_query),
