@@ -4,8 +4,6 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "common/base/buf.h"
-
 enum { FIRST_ENTRIES = 64 };
 
 struct places {
@@ -19,21 +17,19 @@ struct places {
 static struct places *places_take(struct order_table *t, const struct warehouse_set *set)
 {
     struct places *p = NULL;
-    struct buf list;
-    buf_init(&list, sizeof set->names + ORDER_WAREHOUSES);
-    warehouse_set_print(set, &list);
-    const char *text = buf_text(&list);
+    t->list.max = sizeof set->names + ORDER_WAREHOUSES;
+    buf_reset(&t->list);
+    warehouse_set_print(set, &t->list);
+    const char *text = buf_text(&t->list);
     if (text == NULL)
-        goto out;
-    HASH_FIND(hh, t->places, text, list.n, p);
-    if (p == NULL && (p = calloc(1, sizeof *p + list.n + 1)) != NULL) {
-        memcpy(p->list, text, list.n + 1);
-        HASH_ADD(hh, t->places, list[0], list.n, p);
+        return NULL;
+    HASH_FIND(hh, t->places, text, t->list.n, p);
+    if (p == NULL && (p = calloc(1, sizeof *p + t->list.n + 1)) != NULL) {
+        memcpy(p->list, text, t->list.n + 1);
+        HASH_ADD(hh, t->places, list[0], t->list.n, p);
     }
     if (p != NULL)
         p->users++;
-out:
-    buf_release(&list);
     return p;
 }
 
@@ -223,6 +219,7 @@ void order_table_release(struct order_table *t)
         HASH_DEL(t->places, p);
         free(p);
     }
+    buf_release(&t->list);
     free(t->notes);
     free(t->slots);
     free(t->all);

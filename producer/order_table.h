@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/contract/warehouse_set.h"
 
@@ -43,6 +44,7 @@ struct order_table {
     uint32_t *slots; /* index into all + 1; 0: free. Open addressing, slots_n is a power of two */
     size_t slots_n;
     struct places *places;
+    struct buf list; /* of the order at hand */
     int64_t *notes; /* ring of order ids: notes_n from notes_at, notes_cap a power of two */
     size_t notes_at, notes_n, notes_cap;
 };

@@ -2,7 +2,6 @@
  * written while it runs, it jumps. The monotonic clock keeps the true time, and so do gettimeofday and timespec_get, which librdkafka gives to its waits: on a
  * machine whose clock was set those waits agree with the clock, but here glibc would wait by the true one, for days or not at all (libfaketime moves them, and the programs
  * hang in it). WRONG_CLOCK=FILE, mapped. */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
