@@ -8,7 +8,7 @@
 #include "consumer/pipeline_scan.h"
 #include "consumer/scan_time.h"
 
-enum { LIFE_BYTES = 4 * 1024 * 1024, REST_TIMES = 3, GRACE_MS = 3600000 };
+enum { LIFE_BYTES = 4 * 1024 * 1024, REST_TIMES = 3, GRACE_MS = 900000, LONG_GRACE_MS = 86400000 };
 
 /* What is under way: one of these steps, or nothing. */
 enum step { STEP_NONE, STEP_PIPELINE, STEP_HANDS, STEP_LETTERS, STEP_ORDER, STEP_SUM };
@@ -106,8 +106,10 @@ static void on_letters(void *arg, const struct letter_kinds *k, const char *word
     struct board *b = arg;
     if (b->step != STEP_LETTERS) /* given up */
         return;
-    if (*words == '\0')
+    if (*words == '\0') {
         b->facts.letters = *k;
+        b->facts.letters_known = true;
+    }
     (void)snprintf(b->facts.letters_words, sizeof b->facts.letters_words, "%s", words);
     turn_over(b);
 }
@@ -122,12 +124,13 @@ static void count_letters(struct board *b)
     turn_over(b);
 }
 
+/* A status that is still to be set is among what waits already: it breaks the sum only after a day. */
 static void take_figures(struct board *b, const struct in_hand *h)
 {
     struct waiting w;
     struct reconcile r;
     struct err e;
-    if (waiting_make(b->pipeline, h, NULL, BOARD_ROWS, &w, &e) != RC_OK || reconcile_make(b->pipeline, GRACE_MS, wall(b), &r, &e) != RC_OK) {
+    if (waiting_make(b->pipeline, h, NULL, BOARD_ROWS, &w, &e) != RC_OK || reconcile_make(b->pipeline, LONG_GRACE_MS, wall(b), &r, &e) != RC_OK) {
         refresh_failed(b, e.text); /* no memory: what the first of the two made is lost with it */
         return;
     }

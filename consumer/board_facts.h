@@ -61,6 +61,7 @@ struct board_facts {
     uint64_t waiting;    /* all rows */
     struct board_totals totals;
     struct letter_kinds letters;
+    bool letters_known;  /* counted at least once */
     char letters_words[200]; /* why they could not be counted */
     struct group_lag lags[GROUP_LAGS_MAX];
     size_t lags_n;

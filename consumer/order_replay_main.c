@@ -7,6 +7,7 @@
 #include "consumer/replay_redrive.h"
 #include "consumer/replay_resend.h"
 #include "consumer/replay_rewind.h"
+#include "consumer/replay_serve.h"
 #include "consumer/replay_tail.h"
 #include "consumer/replay_waiting.h"
 
@@ -24,6 +25,7 @@ int main(int argc, char **argv)
         replay_redrive_command,
         replay_resend_command,
         replay_rewind_command,
+        replay_serve_command,
         replay_tail_command,
         replay_waiting_command,
     };

@@ -60,7 +60,7 @@ static const char style[] =
 static const char script[] =
     "(()=>{const s=%d*1000,lost=document.getElementById('lost');let last=Date.now();"
     "const take=async()=>{if(document.hidden){setTimeout(take,s);return}try{const r=await fetch(location.href,{cache:'no-store'});if(!r.ok)throw 0;"
-    "const d=new DOMParser().parseFromString(await r.text(),'text/html'),m=d.querySelector('main');if(!m)throw 0;"
+    "const d=new DOMParser().parseFromString((await r.text()).replace(/<style[^]*?<\\/style>/,''),'text/html'),m=d.querySelector('main');if(!m)throw 0;"
     "document.querySelector('main').replaceWith(m);document.title=d.title;"
     "const a=document.querySelector('link[rel=icon]'),b=d.querySelector('link[rel=icon]');if(a&&b&&a.getAttribute('href')!==b.getAttribute('href'))a.replaceWith(b);"
     "last=Date.now();lost.className='';if(!d.querySelector('noscript'))return}"

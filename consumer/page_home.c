@@ -239,7 +239,7 @@ static void put_letters(const struct board_facts *f, struct buf *out)
         html_text(out, f->letters_words);
         buf_put_text(out, "</p>");
     } else if (f->letters.total == 0) {
-        buf_put_text(out, f->scanned_at > 0 ? "<p class=\"dim\">None.</p>" : "<p class=\"dim\">Not known yet.</p>");
+        buf_put_text(out, f->letters_known ? "<p class=\"dim\">None.</p>" : "<p class=\"dim\">Not known yet.</p>");
     } else {
         buf_put_text(out, "<p class=\"dim\">Refused orders also stand in xSale's manual status. What was corrected goes back with <code>order-replay redrive -c FILE "
                           "--dry-run</code></p><div class=\"scroll\"><table><thead><tr><th>Reason</th><th>From</th><th class=\"n\">Letters</th><th class=\"n\">Newest</th></tr>"
