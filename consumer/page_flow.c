@@ -156,11 +156,11 @@ static bool erp_down(const struct program_sight *p)
     return false;
 }
 
-static void put_consumer(const struct program_sight *p, const char *warehouse, struct buf *out)
+static void put_consumer(const struct program_sight *p, bool paused, const char *warehouse, struct buf *out)
 {
     static const char *const states[] = {"not asked yet", "does not answer", "not ready", "ready"};
     char words[BOARD_NAME + 40];
-    const char *state = erp_down(p) ? "paused" : p != NULL ? states[p->state] : "not known";
+    const char *state = paused ? "paused" : p != NULL ? states[p->state] : "not known";
     (void)snprintf(words, sizeof words, "%.*s%s%s", BOARD_NAME, warehouse, *warehouse != '\0' ? ", " : "", state);
     put_stop(p == NULL ? "" : page_level(verdict_program(p)), "erp-consumer", words, out);
 }
@@ -170,7 +170,8 @@ static void put_lane(const struct board_facts *f, const char *warehouse, struct 
     struct hop unread = {0}, erp = {0};
     char tail[80];
     const struct program_sight *p = consumer_of(f, warehouse);
-    bool down = erp_down(p), told = find_consumer(f, warehouse) != NULL;
+    const struct board_consumer *c = find_consumer(f, warehouse);
+    bool down = erp_down(p) || (c != NULL && c->paused[0] != '\0');
     for (size_t i = 0; i < f->sums_n; i++)
         if (strcmp(f->sums[i].warehouse, warehouse) == 0)
             take(f, &f->sums[i], f->sums[i].reason == WAITING_UNREAD ? &unread : &erp);
@@ -179,8 +180,8 @@ static void put_lane(const struct board_facts *f, const char *warehouse, struct 
     lag_words(f, warehouse, tail, sizeof tail);
     buf_put_text(out, "<li><ol class=\"lane\">");
     put_waiting_hop(f, &unread, "unread", tail, out);
-    put_consumer(p, warehouse, out);
-    if (told)
+    put_consumer(p, down, warehouse, out);
+    if (c != NULL)
         put_waiting_hop(f, &erp, "in hand", "", out);
     else
         buf_printf(out, "<li class=\"hop %s\"><span class=\"dim\">not told</span><span class=\"arrow\"></span><span></span></li>\n", page_level(erp.level));

@@ -38,9 +38,10 @@ static const struct advice *advice_for(const char *dependency)
     return best;
 }
 
-static bool told_before(const struct verdict *v, const char *todo)
+/* Among the first n. */
+static bool told_before(const struct verdict *v, size_t n, const char *todo)
 {
-    for (size_t i = 0; i + 1 < v->troubles_n; i++)
+    for (size_t i = 0; i < n; i++)
         if (v->troubles[i].todo == todo)
             return true;
     return false;
@@ -117,7 +118,7 @@ static void look_at_dependency(const struct board_facts *f, const struct program
     put_age(f->now - since, age, sizeof age);
     SET(t->why, "%s%s%s", d->why, since > 0 ? (d->why[0] != '\0' ? ", for " : "for ") : "", since > 0 ? age : "");
     SET(t->doing, "%s", d->doing);
-    if (!down || told_before(v, a->todo))
+    if (!down || told_before(v, v->troubles_n - 1, a->todo))
         return;
     t->todo = a->todo;
     if (strcmp(d->name, "erp") == 0)
@@ -192,12 +193,14 @@ static void look_at_waiting(const struct board_facts *f, struct verdict *v)
         char old[40], word[160];
         if (s->orders == 0 || (!reasons[s->reason].at_once && age < VERDICT_OLD_MS))
             continue;
+        if (s->reason == WAITING_PAUSED && told_before(v, v->troubles_n, advice_for("erp")->todo))
+            continue; /* its program has said so itself, with more words */
         struct trouble *t = add(v, s->reason == WAITING_PAUSED || s->reason == WAITING_REFUSED ? VERDICT_BAD : VERDICT_WAITS);
         put_age(age, old, sizeof old);
         SET(t->what, "%s%s%" PRIu64 " %s %s", s->warehouse, s->warehouse[0] != '\0' ? ": " : "", s->orders, s->orders == 1 ? "order:" : "orders", reasons[s->reason].what);
         SET(t->why, "the oldest for %s", old);
         SET(t->doing, "%s", reasons[s->reason].doing);
-        t->todo = told_before(v, reasons[s->reason].todo) ? "" : reasons[s->reason].todo;
+        t->todo = told_before(v, v->troubles_n - 1, reasons[s->reason].todo) ? "" : reasons[s->reason].todo;
         if (s->warehouse[0] != '\0') {
             put_word(s->warehouse, word, sizeof word);
             SET(t->command, "order-replay waiting -c FILE --warehouse %s", word);

@@ -141,8 +141,10 @@ def age(body):
 def erp_down(s, serve):
     s.erp.down()
     s.generate(30, first=200001)
-    page = wait("the page names the ERP", 60, lambda: (lambda b: b if "the ERP is down" in b and "wait (one of" in b else None)(serve.page()), 0.3)
-    check("Repair the ERP" in page and "order-replay rewind" in page, f"what to do: {page}")
+    page = wait("the page names the ERP", 60, lambda: (lambda b: b if "the ERP is down" in b and "wait (one of" in b and "order-replay rewind" in b else None)
+                (serve.page()), 0.3)
+    check("Repair the ERP" in page, f"what to do: {page}")
+    check("paused" in page and "cannot be reached" in page, f"the state of the warehouses, and why: {page}")
     check("the ERP is down" in serve.title(), "the title names it")
     return page
 

@@ -108,6 +108,16 @@ static void an_erp_that_is_down_comes_first_with_what_to_do(void **state)
     assert_string_equal(t[1].what, "MAG-1: 1204 orders not read yet");
 }
 
+static void orders_that_wait_for_an_erp_are_told_once(void **state)
+{
+    struct world *w = *state;
+    wait_for(w, "MAG-1", WAITING_PAUSED, 20, 1000);
+    assert_string_equal(look(w, 1)->what, "MAG-1: 20 orders wait because the ERP is down");
+    assert_int_equal(w->verdict.level, VERDICT_BAD);
+    down(w, 1, "erp", "down");
+    assert_non_null(strstr(look(w, 1)->what, "the ERP is down"));
+}
+
 static void advice_is_given_once(void **state)
 {
     struct world *w = *state;
@@ -196,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_is_well_when_everybody_is_ready_and_nothing_waits_for_long),
         TEST(an_erp_that_is_down_comes_first_with_what_to_do),
+        TEST(orders_that_wait_for_an_erp_are_told_once),
         TEST(advice_is_given_once),
         TEST(the_longest_name_decides_what_a_dependency_means),
         TEST(what_is_not_known_yet_is_not_called_down),
