@@ -4,14 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consumer/in_hand_print.h"
 #include "consumer/order_search.h"
 #include "consumer/pipeline_scan.h"
 #include "consumer/scan_time.h"
 
-enum { LIFE_BYTES = 4 * 1024 * 1024, REST_TIMES = 3, GRACE_MS = 900000, LONG_GRACE_MS = 86400000 };
+enum { LIFE_BYTES = 4 * 1024 * 1024, HANDS_BYTES = 16 * 1024, REST_TIMES = 3, GRACE_MS = 900000, LONG_GRACE_MS = 86400000 };
 
 /* What is under way: one of these steps, or nothing. */
-enum step { STEP_NONE, STEP_PIPELINE, STEP_HANDS, STEP_LETTERS, STEP_ORDER, STEP_SUM };
+enum step { STEP_NONE, STEP_PIPELINE, STEP_HANDS, STEP_LETTERS, STEP_ORDER, STEP_ORDER_HANDS, STEP_SUM };
 
 struct board {
     struct board_desc desc;
@@ -63,7 +64,7 @@ static void turn_over(struct board *b)
 {
     int64_t took = mono(b) - b->began_at;
     b->facts.scanning = false;
-    if (b->step != STEP_ORDER && b->step != STEP_SUM) {
+    if (b->running == NULL) {
         b->facts.took_ms = took;
         b->rest_until = mono(b) + (took * REST_TIMES > b->desc.every_ms ? took * REST_TIMES : b->desc.every_ms);
     }
@@ -201,6 +202,22 @@ static json_t *life_of(struct board *b, const struct order_search_result *r)
     return made;
 }
 
+/* What the programs say of the order goes into its life as "now". */
+static void on_order_hands(void *arg, struct in_hand *h)
+{
+    struct board *b = arg;
+    struct buf text;
+    buf_init(&text, HANDS_BYTES);
+    if (b->step == STEP_ORDER_HANDS) { /* else given up */
+        in_hand_text(h, &text);
+        if (!buf_failed(&text) && text.n > 0)
+            (void)json_object_set_new(b->running->life, "now", json_stringn((const char *)text.p, text.n)); /* what is no text is left out */
+        lookup_over(b, LOOKUP_DONE, "");
+    }
+    buf_release(&text);
+    in_hand_release(h);
+}
+
 static void on_order(void *arg, const struct order_search_result *r)
 {
     struct board *b = arg;
@@ -220,7 +237,10 @@ static void on_order(void *arg, const struct order_search_result *r)
     } else if (b->running->life == NULL) {
         (void)snprintf(words, sizeof words, "No record of this order: neither as its id nor as its number or the shop's own number.");
     }
-    lookup_over(b, LOOKUP_DONE, words);
+    struct err e;
+    b->step = STEP_ORDER_HANDS;
+    if (b->running->life == NULL || in_hand_ask_create(b->desc.program, b->desc.at, r->keys[0], on_order_hands, b, &b->hands, &e) != RC_OK)
+        lookup_over(b, LOOKUP_DONE, words);
 }
 
 static void on_sum(void *arg, enum rc rc, struct pipeline *p, const char *words)

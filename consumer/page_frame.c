@@ -48,7 +48,7 @@ static const char style[] =
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.t{white-space:nowrap;font-variant-numeric:tabular-nums}td.w{overflow-wrap:anywhere;min-width:10rem}"
     "footer{padding-top:2rem;padding-bottom:2rem;color:var(--dim);font-size:.875rem}"
     "#lost{display:none}#lost.shown{display:block;margin:.6rem 0}"
-    "ol.life{list-style:none;margin:0;padding:0}"
+    ".lines{white-space:pre-line}ol.life{list-style:none;margin:0;padding:0}"
     "@media(max-width:60rem){.flow,.flow .lane{flex-direction:column}.flow .hop{min-height:3.2rem;flex:none;display:block;text-align:left;padding:.3rem 0 .3rem 2.4rem;position:relative}"
     ".flow .hop .arrow{position:absolute;left:1.1rem;top:.15rem;bottom:.15rem;height:auto;margin:0;border-bottom:0;border-left:2px solid var(--dim)}"
     ".flow .hop.waits .arrow,.flow .hop.bad .arrow{border-left-color:currentColor}"

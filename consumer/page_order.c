@@ -90,7 +90,7 @@ static void put_now(const json_t *life, struct buf *out)
     }
     buf_put_text(out, !settled ? " Its status is not settled yet." : manual(life) ? " Refused: it stands in the manual status." : " Its status is settled.");
     if (*text_of(life, "now") != '\0') {
-        buf_put_text(out, "</p><p>");
+        buf_put_text(out, "</p><p class=\"lines\">");
         html_text(out, text_of(life, "now"));
     }
     buf_put_text(out, "</p></section>\n");

@@ -144,6 +144,8 @@ def erp_down(s, serve):
     page = wait("the page names the ERP", 60, lambda: (lambda b: b if "the ERP is down" in b and "wait (one of" in b and "order-replay rewind" in b else None)
                 (serve.page()), 0.3)
     check("Repair the ERP" in page, f"what to do: {page}")
+    life = serve.answer(order(200001))
+    check("Waits for" in life and "in erp-consumer MAG-1" in life, f"an order that waits, and what its program does: {life}")
     check("paused" in page and "cannot be reached" in page, f"the state of the warehouses, and why: {page}")
     check("the ERP is down" in serve.title(), "the title names it")
     return page
