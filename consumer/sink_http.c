@@ -171,6 +171,7 @@ static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, 
         .connect_timeout_ms = config_ms(env->config, "erp.connect_timeout"),
         .timeout_ms = config_ms(env->config, "erp.http.timeout"),
         .max_body = (size_t)config_int(env->config, "erp.max_body"),
+        .keep_connections = (long)config_int(env->config, "consumer.concurrency") + 8,
     };
     s->client = http_client_create(env->loop, &settings, e);
     if (s->client == NULL) {

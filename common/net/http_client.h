@@ -24,6 +24,7 @@ struct http_settings {        /* texts borrowed while the client lives; "" or NU
     int64_t connect_timeout_ms; /* > 0 */
     int64_t timeout_ms;       /* whole request, > 0 */
     size_t max_body;          /* bytes of a reply after decompression */
+    long keep_connections;    /* stay open for the next request at the least, if so many were needed at once. 0: the loop's own number */
     long max_connections;     /* requests of this client at once; further ones wait in order, their time-out not yet running. 0: no limit */
 };
 

@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SIGNALS_MAX = 8, EVENTS_AT_ONCE = 64, CONNECTIONS_KEPT = 128 };
+#include "common/net/curl_drive.h"
+
+enum { SIGNALS_MAX = 8, EVENTS_AT_ONCE = 256, CONNECTIONS_KEPT = 128 };
 
 struct signal_row {
     int signo;
@@ -25,7 +27,8 @@ struct signal_row {
  * removes, the walk stays valid and ends. */
 struct loop {
     const struct clock *clock;
-    CURLM *multi;
+    struct curl_drive curl;
+    long connections_kept;
     loop_fn *on_done;
     void *on_done_arg;
     struct loop_timer timers; /* head; by time */
@@ -33,7 +36,7 @@ struct loop {
     struct loop_watch watches; /* head */
     struct loop_watch watches_due;
     struct loop_watch *current; /* whose ready is running; NULL once it was removed */
-    int epoll_fd; /* all watched descriptors: curl_multi_poll waits on this one besides its own */
+    int epoll_fd; /* all watched descriptors and libcurl's sockets */
     int wake_fd;
     int signal_fd;
     struct loop_watch wake;
@@ -148,19 +151,22 @@ void loop_watch_remove(struct loop *l, struct loop_watch *w)
     w->fd = -1;
 }
 
-/* Marks whose descriptors have something, before any callback can remove one of them. */
-static void mark_ready(struct loop *l)
+/* Lets libcurl move what it can and marks whose descriptors have something; no callback of anybody's runs, so none is removed meanwhile. */
+static void take_events(struct loop *l, int wait_ms)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    int n = epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE, 0);
-    for (int i = 0; i < n; i++) {
-        struct loop_watch *w = events[i].data.ptr;
-        w->again = true;
-    }
+    int n = epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE, wait_ms);
+    for (int i = 0; i < n; i++)
+        if (!curl_drive_event(&l->curl, &events[i])) {
+            struct loop_watch *w = events[i].data.ptr;
+            w->again = true;
+        }
     int64_t now = clock_mono(clock_system());
+    curl_drive_time(&l->curl, now);
     if (now < l->glance_at)
         return;
     l->glance_at = now + LOOP_GLANCE_MS;
+    curl_drive_glance(&l->curl);
     for (struct loop_watch *w = l->watches.next; w != &l->watches; w = w->next)
         w->again = true;
 }
@@ -285,9 +291,7 @@ struct loop *loop_create(const struct clock *clock, struct err *e)
         loop_destroy(l);
         return NULL;
     }
-    l->multi = curl_multi_init();
-    if (l->multi == NULL ||
-        curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT) != CURLM_OK) {
+    if (!curl_drive_init(&l->curl, l->epoll_fd) || !loop_keep_connections(l, CONNECTIONS_KEPT)) {
         err_set(e, "loop: out of memory");
         loop_destroy(l);
         return NULL;
@@ -301,8 +305,7 @@ void loop_destroy(struct loop *l)
 {
     if (l == NULL)
         return;
-    if (l->multi != NULL)
-        (void)curl_multi_cleanup(l->multi); /* fails on a bad handle only */
+    curl_drive_release(&l->curl);
     curl_global_cleanup();
     if (l->signal_fd >= 0)
         (void)close(l->signal_fd);
@@ -325,7 +328,17 @@ int64_t loop_now(const struct loop *l)
 
 CURLM *loop_curl(struct loop *l)
 {
-    return l->multi;
+    return l->curl.multi;
+}
+
+bool loop_keep_connections(struct loop *l, long n)
+{
+    if (n <= l->connections_kept)
+        return true;
+    if (curl_multi_setopt(l->curl.multi, CURLMOPT_MAXCONNECTS, n) != CURLM_OK)
+        return false;
+    l->connections_kept = n;
+    return true;
 }
 
 void loop_on_curl(struct loop *l, loop_fn *on_done, void *arg)
@@ -344,7 +357,7 @@ static int wait_ms(const struct loop *l, int64_t max_wait_ms)
     if (l->stop || any_again(l))
         return 0;
     int64_t wait = earlier(max_wait_ms, LOOP_GLANCE_MS);
-    wait = earlier(wait, l->glance_at - clock_mono(clock_system()));
+    wait = earlier(wait, earlier(l->glance_at, l->curl.due) - clock_mono(clock_system()));
     if (l->timers.next != &l->timers)
         wait = earlier(wait, l->timers.next->at -
                                  loop_now(l)); /* both monotonic and not negative, so no overflow */
@@ -354,14 +367,7 @@ static int wait_ms(const struct loop *l, int64_t max_wait_ms)
 void loop_turn(struct loop *l, int64_t max_wait_ms)
 {
     l->last_turn = loop_now(l);
-    struct curl_waitfd waited = {.fd = l->epoll_fd, .events = CURL_WAIT_POLLIN};
-    int running = 0;
-    if (curl_multi_poll(l->multi, &waited, 1, wait_ms(l, max_wait_ms), NULL) != CURLM_OK) {
-        struct timespec pause = {.tv_nsec = 10000000}; /* no memory: never a hot loop */
-        (void)nanosleep(&pause, NULL);
-    }
-    mark_ready(l);
-    (void)curl_multi_perform(l->multi, &running); /* a transfer's failure comes as its message */
+    take_events(l, wait_ms(l, max_wait_ms));
     if (l->on_done != NULL)
         l->on_done(l->on_done_arg);
     run_watches(l);

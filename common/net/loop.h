@@ -1,5 +1,5 @@
-/* The one event loop of a program: curl_multi_poll waits on curl's sockets, on watched descriptors (librdkafka's queues, the
- * HTTP server, finished workers, signals) and on the nearest timer. One application thread; callbacks never block.
+/* The one event loop of a program: one epoll descriptor waits on curl's sockets, on watched descriptors (librdkafka's queues, the
+ * HTTP server, finished workers, signals) and until the nearest timer. One application thread; callbacks never block.
  * Thread rule: everything from the thread that created the loop, except loop_wake, loop_now and loop_last_turn. */
 #ifndef BRIDGE_NET_LOOP_H
 #define BRIDGE_NET_LOOP_H
@@ -47,9 +47,11 @@ void loop_destroy(struct loop *l); /* after everything that uses it is gone; NUL
 const struct clock *loop_clock(const struct loop *l);
 int64_t loop_now(const struct loop *l); /* monotonic ms, read fresh */
 
-/* Borrowed; lives as long as the loop. on_done is called in each turn after curl_multi_perform; there is one, and it belongs to
+/* Borrowed; lives as long as the loop. on_done is called in each turn after what libcurl could do was done; there is one, and it belongs to
  * http_client. */
 CURLM *loop_curl(struct loop *l);
+/* At least so many connections of all clients together stay open for the next request. false: out of memory. */
+bool loop_keep_connections(struct loop *l, long n);
 void loop_on_curl(struct loop *l, loop_fn *on_done, void *arg);
 
 void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t at_mono_ms, loop_fn *fn, void *arg);
