@@ -14,7 +14,7 @@ enum lane_list { LIST_NOTE, LIST_TRIED, LIST_FRESH, LIST_COUNT, LIST_NONE = LIST
 
 struct lane { /* one order key; exists while it has items */
     struct lane_item *items; /* in order; only the first may fly */
-    struct lane_item *settling;
+    struct lane_item *settling; /* in the order in which they settled */
     struct lane *prev, *next; /* in ready[list] */
     enum lane_list list;
     UT_hash_handle hh;
@@ -67,11 +67,11 @@ static struct lane_item *item_waiting(struct wait_node *node)
     return (struct lane_item *)(void *)((char *)node - offsetof(struct lane_item, wait));
 }
 
-/* Is the outcome of an earlier load for the same warehouse still under way? */
+/* Might the outcome of an earlier load for the same warehouse be sent after this one's? */
 static bool must_wait(const struct lane *lane, const struct lane_item *item)
 {
     for (const struct lane_item *s = lane->settling; s != NULL; s = s->settling_next)
-        if (strcmp(s->warehouse, item->warehouse) == 0)
+        if (!s->sent && strcmp(s->warehouse, item->warehouse) == 0)
             return true;
     return false;
 }
@@ -108,14 +108,14 @@ static void state_set(struct lanes *l, struct lane_item *item, enum lane_state s
     l->flying += state == LANE_FLYING;
 }
 
-/* A lane goes with its last item. */
+/* A lane goes with its last item; otherwise it keeps its place among those of its list. */
 static void lane_tidy(struct lanes *l, struct lane *lane)
 {
-    lane_unready(l, lane);
     if (lane->items != NULL || lane->settling != NULL) {
         lane_place(l, lane);
         return;
     }
+    lane_unready(l, lane);
     HASH_DEL(l->by_key, lane);
     free(lane);
 }
@@ -127,24 +127,67 @@ static void item_settle(struct lanes *l, struct lane_item *item)
     item->prev = item->next = NULL;
     l->items--;
     state_set(l, item, LANE_SETTLING);
-    LL_PREPEND2(item->lane->settling, item, settling_next);
+    item->sent = item->durable = false;
+    LL_APPEND2(item->lane->settling, item, settling_next);
+    lane_unready(l, item->lane); /* it is another item's turn */
     lane_tidy(l, item->lane);
 }
 
-void lanes_done(struct lanes *l, struct lane_item *item)
+static void settling_take(struct lane_item *item)
 {
-    struct lane *lane = item->lane;
-    LL_DELETE2(lane->settling, item, settling_next);
+    LL_DELETE2(item->lane->settling, item, settling_next);
     item->lane = NULL;
     item->settling_next = NULL;
+}
+
+void lanes_sent(struct lanes *l, struct lane_item *item)
+{
+    item->sent = true;
+    lane_place(l, item->lane);
+}
+
+/* The first one that is durable and has no earlier one of its warehouse before it; NULL: none. */
+static struct lane_item *may_leave(const struct lane *lane)
+{
+    for (struct lane_item *item = lane->settling; item != NULL; item = item->settling_next) {
+        const struct lane_item *before = lane->settling;
+        while (before != item && strcmp(before->warehouse, item->warehouse) != 0)
+            before = before->settling_next;
+        if (item->durable && before == item)
+            return item;
+    }
+    return NULL;
+}
+
+void lanes_done(struct lanes *l, struct lane_item *item, void (*left)(void *arg, struct lane_item *item), void *arg)
+{
+    struct lane *lane = item->lane;
+    struct lane_item *gone = NULL, *next;
+    item->durable = true;
+    while ((item = may_leave(lane)) != NULL) {
+        settling_take(item);
+        LL_APPEND2(gone, item, settling_next);
+    }
+    lane_tidy(l, lane);
+    for (; gone != NULL; gone = next) {
+        next = gone->settling_next;
+        gone->settling_next = NULL;
+        left(arg, gone);
+    }
+}
+
+/* Nobody will publish anything about it, nor did anything of its key settle after it. */
+static void settling_leave(struct lanes *l, struct lane_item *item)
+{
+    struct lane *lane = item->lane;
+    settling_take(item);
     lane_tidy(l, lane);
 }
 
-/* Nobody will publish anything about it. */
 static void item_leave(struct lanes *l, struct lane_item *item)
 {
     item_settle(l, item);
-    lanes_done(l, item);
+    settling_leave(l, item);
 }
 
 static void item_supersede(struct lanes *l, struct lane_item *item)
@@ -420,7 +463,7 @@ void lanes_drop(struct lanes *l, int32_t partition, void (*fn)(void *arg, struct
         if (item->partition != partition)
             continue;
         DL_DELETE(l->superseded, item);
-        lanes_done(l, item);
+        settling_leave(l, item); /* what is superseded later is told later */
         DL_APPEND(gone, item);
     }
     HASH_ITER(hh, l->by_key, lane, next)

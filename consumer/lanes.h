@@ -7,11 +7,12 @@
  *   HELD      not readable yet            -> QUEUED (lanes_unhold); its key waits with it
  *   FLYING    being tried                 -> SETTLING (verdict), QUEUED (the ERP is down), PARKED
  *   PARKED    waiting with back-off       -> QUEUED, SETTLING (superseded); its key waits with it
- *   SETTLING  its outcome is being published: the owner's from here on, until lanes_done
+ *   SETTLING  its outcome is being published: the owner's from here on, until it has left (lanes_done)
  *
- * A load goes only after every earlier one of its key and warehouse is done, its outcome durable: otherwise a crash could leave the newer publication finished
- * and the older one not, and the older would be tried again with nothing behind it that supersedes or follows it. The price is the wait for one
- * acknowledgement, and only between loads of one order.
+ * A load goes when every earlier one of its key and warehouse has its verdict and its outcome is on its way (lanes_sent: it reaches the topic before any that
+ * is sent later), but it is done only after they are. Were it otherwise, a crash could leave the newer publication finished and the older one not, and the
+ * older would be tried again with nothing behind it that supersedes or follows it. So the loads of one order wait for the ERP and not for the broker, and
+ * after a crash both are in hand again, in their order.
  *
  * Superseded: a load behind which, or before which, a newer publication of the same key and warehouse is in hand, or known to the owner when its turn comes
  * (`outdated`), if no try of it is open that may still have loaded it (an ambiguous one stays open until a verdict).
@@ -53,6 +54,7 @@ struct lane_item {
     bool ambiguous;   /* an ended try may have loaded it */
     bool stale;       /* dropped while FLYING: its end is nobody's */
     unsigned strikes; /* failures that count for reject_after */
+    bool sent, durable; /* SETTLING: its outcome is on its way, is acknowledged */
     /* The lanes' own. */
     struct lane *lane;
     struct lane_item *prev, *next;
@@ -113,8 +115,11 @@ void lanes_refused(struct lanes *l, struct lane_item *item);
 
 /* A QUEUED, HELD or PARKED item is SETTLING (the owner settles it another way). */
 void lanes_remove(struct lanes *l, struct lane_item *item);
-/* The outcome of a SETTLING item is durable, or there is none: it is out of its lane and free to go. */
-void lanes_done(struct lanes *l, struct lane_item *item);
+/* No outcome that is sent from now on can stand before this SETTLING item's: the next load of its key need not wait. May never be said. */
+void lanes_sent(struct lanes *l, struct lane_item *item);
+/* The outcome of a SETTLING item is durable, or there is none. left: called for it, once all that settled before it for its key and warehouse have left,
+ * and then for those that waited for it only; each is out of its lane and free to go. */
+void lanes_done(struct lanes *l, struct lane_item *item, void (*left)(void *arg, struct lane_item *item), void *arg);
 /* The partition is not ours any more: fn gets every item of it that is neither FLYING nor told to be settled, out of its lane and free to go. A FLYING one becomes
  * stale, one whose outcome is under way ends with lanes_done as ever. */
 void lanes_drop(struct lanes *l, int32_t partition, void (*fn)(void *arg, struct lane_item *item), void *arg);

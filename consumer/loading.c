@@ -89,8 +89,6 @@ static void release(struct loading *l, struct load *load, bool done)
     struct order_record *r = load->record;
     if (load->item.held)
         held_over(l, load);
-    if (load->item.lane != NULL && l->lanes != NULL)
-        lanes_done(l->lanes, &load->item);
     if (l->turn == load)
         l->turn = load->next;
     DL_DELETE(l->all, load);
@@ -102,6 +100,20 @@ static void release(struct loading *l, struct load *load, bool done)
     if (done)
         l->env.ops.record_done(l->env.arg, r);
     order_record_destroy(r);
+}
+
+static void left(void *arg, struct lane_item *item)
+{
+    release(arg, load_of(item), true);
+}
+
+/* There is nothing more to do about it. */
+static void over(struct loading *l, struct load *load)
+{
+    if (load->item.lane != NULL)
+        lanes_done(l->lanes, &load->item, left, l);
+    else
+        release(l, load, true);
 }
 
 static struct load *add(struct loading *l, struct order_record *r, const char *warehouse)
@@ -186,7 +198,7 @@ static void make_loads(struct loading *l, struct order_record *r, const struct w
     else
         held = add(l, r, "");
     if (held != NULL)
-        release(l, held, true);
+        over(l, held);
 }
 
 /* The record can never be loaded: rejected, or, when it does not say which order it is, only copied to the dead-letter topic. */
@@ -321,6 +333,8 @@ static void settle(struct loading *l, struct load *load, enum outcome_result res
     en->reason = load->reason;
     en->document_id = load->document_id;
     outbox_put(l->outbox, en);
+    if (outbox_sent(en))
+        lanes_sent(l->lanes, &load->item);
 }
 
 static void reject(struct loading *l, struct load *load, const char *code, const char *reason)
@@ -470,7 +484,7 @@ static void published(void *arg, struct outbox_entry *en)
         metrics_add(l->env.metrics, METRIC_OUTCOMES, outcome_result_name(en->result), 1);
     if (en->result == OUTCOME_REJECTED && en->reason_code != NULL)
         metrics_add(l->env.metrics, METRIC_DLQ, NULL, 1);
-    release(l, load, true);
+    over(l, load);
     pump(l); /* its key's next load may go now */
     l->env.ops.progress(l->env.arg);
 }

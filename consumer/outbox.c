@@ -144,6 +144,7 @@ static void advance(struct outbox *o, struct outbox_entry *en)
 {
     struct err e = {{0}};
     enum rc rc = en->dead_letter ? send_dead_letter(o, en, &e) : send_outcome(o, en, &e);
+    en->sent = rc == RC_OK && !en->dead_letter;
     if (rc == RC_OK)
         return;
     if (rc != RC_RETRY)
@@ -214,6 +215,11 @@ void outbox_schema(struct outbox *o, int32_t id)
 void outbox_put(struct outbox *o, struct outbox_entry *entry)
 {
     entry->box = o;
-    entry->waits = entry->omit_value = entry->bare = entry->plain = false;
+    entry->waits = entry->sent = entry->omit_value = entry->bare = entry->plain = false;
     advance(o, entry);
+}
+
+bool outbox_sent(const struct outbox_entry *entry)
+{
+    return entry->sent;
 }

@@ -32,7 +32,7 @@ struct outbox_entry {
     /* The outbox's own. */
     struct outbox *box;
     struct outbox_entry *prev, *next; /* among those that wait to be sent */
-    bool waits, omit_value, bare, plain;
+    bool waits, sent, omit_value, bare, plain;
 };
 
 struct outbox_env {   /* borrowed while the outbox lives */
@@ -51,5 +51,7 @@ void outbox_destroy(struct outbox *o);
 /* Id of the outcome schema; nothing is sent before it is known. */
 void outbox_schema(struct outbox *o, int32_t id);
 void outbox_put(struct outbox *o, struct outbox_entry *entry);
+/* The publisher has taken the outcome: it stands before that of any entry of the same key that is put later, unless the broker refuses this very record. */
+bool outbox_sent(const struct outbox_entry *entry);
 
 #endif

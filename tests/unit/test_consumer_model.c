@@ -43,7 +43,7 @@ struct world {
         struct lane_item item;
         int part;
         int64_t offset;
-        bool flying, settling, open_ambiguous, used;
+        bool flying, settling, sent, durable, open_ambiguous, used;
         bool orphan; /* of an assignment that is gone */
         unsigned ready_since, probed_at; /* turns; since when it could be a probe and was tried before, and when it was one; 0: not */
         unsigned acks;  /* still to come while settling: a rejection has the dead letter's first */
@@ -190,11 +190,11 @@ static bool newer_known(const struct world *w, const struct hand *h)
     return false;
 }
 
-/* An earlier load of the key whose outcome is not durable holds it back. */
+/* An earlier load of the key whose outcome might be sent later holds it back. */
 static bool held_back(const struct world *w, const struct hand *h)
 {
     for (size_t i = 0; i < w->used; i++)
-        if (w->hands[i].settling && strcmp(w->hands[i].item.key, h->item.key) == 0)
+        if (w->hands[i].settling && !w->hands[i].sent && strcmp(w->hands[i].item.key, h->item.key) == 0)
             return true;
     return false;
 }
@@ -223,6 +223,20 @@ static void a_probe_is_made_in_turn(struct world *w, struct hand *h)
         hold(w, g == h || g->ready_since == 0 || h->probed_at == 0 || g->ready_since >= h->probed_at);
     }
     h->probed_at = w->turns;
+    h->ready_since = 0; /* it had its turn, even if it is back before the next one */
+}
+
+/* The publisher takes an outcome at once, or has no room and takes it some time, or says nothing. */
+static void settle(struct world *w, struct hand *h, unsigned acks)
+{
+    h->settling = true;
+    h->sent = acks == 1 && dice(w, 3) != 0;
+    h->acks = acks;
+    for (size_t i = 0; i < w->used; i++) /* another load of the key waits for it, and then stands at the end of those whose turn comes */
+        if (strcmp(w->hands[i].item.key, h->item.key) == 0)
+            w->hands[i].ready_since = 0;
+    if (h->sent)
+        lanes_sent(w->lanes, &h->item);
 }
 
 static void turn(struct world *w)
@@ -240,9 +254,10 @@ static void turn(struct world *w)
         hold(w, !older_in_hand(w, h));
     if (t == LANES_SUPERSEDED)
         hold(w, newer_known(w, h) && !h->open_ambiguous && h->item.needs_erp);
+    if (t != LANES_SUPERSEDED)
+        hold(w, !held_back(w, h));
     if (t != LANES_TRY) {
-        h->settling = true;
-        h->acks = 1;
+        settle(w, h, 1);
         return;
     }
     hold(w, h->item.needs_erp);
@@ -258,7 +273,7 @@ static struct hand *pick(struct world *w, bool flying)
     size_t n = w->used, from = n > 0 ? dice(w, n) : 0;
     for (size_t i = 0; i < n; i++) {
         struct hand *h = &w->hands[(from + i) % n];
-        if (flying ? h->flying : h->used && h->settling)
+        if (flying ? h->flying : h->used && h->settling && !h->durable)
             return h;
     }
     return NULL;
@@ -281,18 +296,17 @@ static void end_one(struct world *w)
     hold(w, h->orphan || (e == LANES_VERDICT) == (r.fate == FATE_LOADED || r.fate == FATE_REJECT));
     hold(w, e != LANES_GIVEN_UP || r.fate == FATE_PARK || r.ambiguous);
     h->open_ambiguous = (h->open_ambiguous || r.ambiguous) && e == LANES_STAYS;
-    h->settling = e == LANES_VERDICT || e == LANES_GIVEN_UP;
-    h->acks = r.fate == FATE_LOADED ? 1 : 2;
+    if (e == LANES_VERDICT || e == LANES_GIVEN_UP)
+        settle(w, h, r.fate == FATE_LOADED ? 1 : 2);
     h->used = h->used && !h->orphan;
 }
 
-static void acknowledge_one(struct world *w)
+static void left(void *arg, struct lane_item *item)
 {
-    struct hand *h = pick(w, false);
-    if (h == NULL || --h->acks > 0)
-        return;
+    struct world *w = arg;
+    struct hand *h = (struct hand *)item;
     struct part *part = &w->parts[h->part];
-    lanes_done(w->lanes, &h->item);
+    hold(w, h->used && h->settling && h->durable);
     h->used = h->settling = false;
     if (h->orphan)
         return;
@@ -301,6 +315,25 @@ static void acknowledge_one(struct world *w)
     part->rows[h->offset].acknowledged = true;
     part->done[h->offset] = true;
     part->hand[h->offset] = NULL;
+}
+
+/* In any order: the broker may refuse one for a while and take the next. */
+static void acknowledge_one(struct world *w)
+{
+    struct hand *h = pick(w, false);
+    if (h == NULL || --h->acks > 0)
+        return;
+    h->durable = true;
+    lanes_done(w->lanes, &h->item, left, w);
+}
+
+static void send_one(struct world *w)
+{
+    struct hand *h = pick(w, false);
+    if (h == NULL || h->sent || h->acks > 1)
+        return;
+    h->sent = true;
+    lanes_sent(w->lanes, &h->item);
 }
 
 /* Were it otherwise, a crash now would offer an older publication to the ERP again, and the newest not after it. (One put back by hand with an older publication
@@ -403,9 +436,12 @@ static void step(struct world *w)
         w->now += (int64_t)dice(w, 40);
         break;
     default:
-        switch (dice(w, 4)) {
+        switch (dice(w, 5)) {
         case 0:
             intake(w, p);
+            break;
+        case 3:
+            send_one(w);
             break;
         case 1:
             turn(w);

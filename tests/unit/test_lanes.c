@@ -40,6 +40,24 @@ static enum lanes_end end(struct lanes *l, struct lane_item *item, enum fate fat
     return lanes_end(l, item, &r, now);
 }
 
+/* The items that left, oldest first. */
+static struct lane_item *leavers[8];
+static size_t left_n;
+
+static void note_left(void *arg, struct lane_item *item)
+{
+    (void)arg;
+    assert_null(item->lane);
+    if (left_n < sizeof leavers / sizeof *leavers)
+        leavers[left_n++] = item;
+}
+
+static void acked(struct lanes *l, struct lane_item *item)
+{
+    left_n = 0;
+    lanes_done(l, item, note_left, NULL);
+}
+
 static void one_key_is_never_tried_twice_at_once_and_keeps_its_order(void **state)
 {
     (void)state;
@@ -49,12 +67,12 @@ static void one_key_is_never_tried_twice_at_once_and_keeps_its_order(void **stat
     assert_ptr_equal(try_next(l, 0), &items[2]);
     assert_null(try_next(l, 0));
     assert_int_equal(end(l, &items[0], FATE_LOADED, false, 1), LANES_VERDICT);
-    lanes_done(l, &items[0]);
+    acked(l, &items[0]);
     assert_ptr_equal(try_next(l, 1), &items[1]);
     lanes_destroy(l);
 }
 
-static void a_load_waits_until_the_outcome_of_its_predecessor_is_durable(void **state)
+static void a_load_waits_until_the_outcome_of_its_predecessor_is_sent_or_durable(void **state)
 {
     (void)state;
     struct lane_item items[4] = {load("a/1", 10), load("a/1", 20), load("a/2", 10), load("a/1", 10)};
@@ -72,9 +90,44 @@ static void a_load_waits_until_the_outcome_of_its_predecessor_is_durable(void **
     assert_int_equal(end(l, &items[3], FATE_LOADED, false, 1), LANES_VERDICT);
     assert_int_equal(lanes_next(l, 1, &item), LANES_NOTHING);
     assert_int_equal(lanes_deadline(l, 1), INT64_MAX);
-    lanes_done(l, &items[0]);
+    acked(l, &items[0]);
     assert_null(items[0].lane);
     assert_ptr_equal(try_next(l, 1), &items[1]);
+    lanes_destroy(l);
+}
+
+static void a_load_goes_while_the_outcome_of_its_predecessor_is_on_its_way_and_is_done_after_it(void **state)
+{
+    (void)state;
+    struct lane_item items[4] = {load("a/1", 10), load("a/1", 20), load("a/1", 30), load("a/1", 10)};
+    items[2].needs_erp = false;
+    items[3].warehouse = "MAG-2";
+    struct lanes *l = open_with(items, 1);
+    struct lane_item *item = NULL;
+    assert_ptr_equal(try_next(l, 0), &items[0]);
+    assert_int_equal(end(l, &items[0], FATE_LOADED, false, 1), LANES_VERDICT);
+    assert_int_equal(lanes_push(l, &items[1]), RC_OK);
+    assert_null(try_next(l, 1));
+    lanes_sent(l, &items[0]);
+    assert_ptr_equal(try_next(l, 1), &items[1]);
+    assert_int_equal(end(l, &items[1], FATE_LOADED, false, 1), LANES_VERDICT);
+    assert_int_equal(lanes_push(l, &items[3]), RC_OK);
+    assert_int_equal(lanes_push(l, &items[2]), RC_OK);
+    assert_ptr_equal(try_next(l, 1), &items[3]);
+    assert_int_equal(end(l, &items[3], FATE_LOADED, false, 1), LANES_VERDICT);
+    assert_int_equal(lanes_next(l, 1, &item), LANES_NOTHING);
+    acked(l, &items[1]); /* without a word that it was sent */
+    assert_int_equal(left_n, 0);
+    acked(l, &items[3]); /* another warehouse's */
+    assert_int_equal(left_n, 1);
+    acked(l, &items[0]);
+    assert_int_equal(left_n, 2);
+    assert_ptr_equal(leavers[0], &items[0]);
+    assert_ptr_equal(leavers[1], &items[1]);
+    assert_int_equal(lanes_next(l, 1, &item), LANES_NOTE);
+    assert_ptr_equal(item, &items[2]);
+    acked(l, &items[2]);
+    assert_int_equal(left_n, 1);
     lanes_destroy(l);
 }
 
@@ -88,10 +141,10 @@ static void what_only_needs_a_note_waits_for_its_predecessor_too(void **state)
     assert_int_equal(lanes_next(l, 0, &item), LANES_SUPERSEDED);
     assert_ptr_equal(item, &items[0]);
     assert_int_equal(lanes_next(l, 0, &item), LANES_NOTHING);
-    lanes_done(l, &items[0]);
+    acked(l, &items[0]);
     assert_int_equal(lanes_next(l, 0, &item), LANES_NOTE);
     assert_ptr_equal(item, &items[1]);
-    lanes_done(l, &items[1]);
+    acked(l, &items[1]);
     lanes_destroy(l);
 }
 
@@ -138,7 +191,7 @@ static void an_older_untried_publication_is_superseded_by_a_newer_one(void **sta
     struct lane_item *item = NULL;
     assert_int_equal(lanes_next(l, 0, &item), LANES_SUPERSEDED);
     assert_ptr_equal(item, &items[0]);
-    lanes_done(l, item);
+    acked(l, item);
     assert_ptr_equal(try_next(l, 0), &items[1]);
     lanes_destroy(l);
 }
@@ -197,7 +250,7 @@ static void an_ambiguous_try_is_never_superseded_before_its_verdict(void **state
     at = lanes_deadline(l, at);
     assert_ptr_equal(try_next(l, at), &items[0]);
     assert_int_equal(end(l, &items[0], FATE_LOADED, false, at), LANES_VERDICT);
-    lanes_done(l, &items[0]);
+    acked(l, &items[0]);
     assert_ptr_equal(try_next(l, at), &items[1]);
     lanes_destroy(l);
 }
@@ -276,7 +329,7 @@ static enum lanes_end fail_often(struct lanes *l, struct lane_item *item, enum f
                 end(l, o, FATE_LOADED, false, now);
             else
                 lanes_remove(l, &other[i]);
-            lanes_done(l, &other[i]);
+            acked(l, &other[i]);
         }
         now += 10;
         e = end(l, item, fate, false, now);
@@ -326,7 +379,7 @@ static void an_order_that_alone_seems_to_find_the_erp_down_waits_alone_and_is_ne
             now = lanes_deadline(l, now);
         }
         assert_int_equal(end(l, &good[i], FATE_LOADED, false, now), LANES_VERDICT);
-        lanes_done(l, &good[i]);
+        acked(l, &good[i]);
     }
     assert_int_equal(bad.strikes, 0);
     lanes_destroy(l);
@@ -392,7 +445,7 @@ static void what_needs_no_erp_is_noted_while_it_is_down(void **state)
     struct lane_item *item = NULL;
     assert_int_equal(lanes_next(l, 0, &item), LANES_SUPERSEDED);
     assert_ptr_equal(item, &items[1]);
-    lanes_done(l, item);
+    acked(l, item);
     assert_int_equal(lanes_next(l, 0, &item), LANES_NOTE);
     assert_ptr_equal(item, &items[2]);
     assert_int_equal(lanes_next(l, 0, &item), LANES_NOTHING);
@@ -412,7 +465,7 @@ static void what_cannot_be_read_yet_holds_its_key(void **state)
     for (size_t i = 0; i < 3; i++) {
         assert_ptr_equal(try_next(l, 0), &items[order[i]]);
         end(l, &items[order[i]], FATE_LOADED, false, 0);
-        lanes_done(l, &items[order[i]]);
+        acked(l, &items[order[i]]);
     }
     lanes_destroy(l);
 }
@@ -463,7 +516,7 @@ static void what_cannot_be_tried_at_all_is_the_owners_and_says_nothing_about_the
     assert_int_equal(lanes_flying(l), 0);
     assert_true(lanes_gate(l)->paused);
     assert_ptr_equal(try_next(l, 3000), &items[0]); /* the probe is still to be made */
-    lanes_done(l, &items[1]);
+    acked(l, &items[1]);
     lanes_destroy(l);
 }
 
@@ -498,8 +551,8 @@ static void what_is_known_to_be_outdated_is_not_tried_unless_a_try_is_open(void 
     assert_ptr_equal(try_next(l, 100), &items[1]); /* what may have been loaded needs the ERP's word */
     assert_int_equal(lanes_next(l, 2000, &item), LANES_SUPERSEDED);
     assert_ptr_equal(item, &items[0]);
-    lanes_done(l, &items[0]);
-    lanes_done(l, &items[2]);
+    acked(l, &items[0]);
+    acked(l, &items[2]);
     lanes_destroy(l);
 }
 
@@ -522,7 +575,7 @@ static void a_probe_is_never_made_of_an_outdated_load(void **state)
     assert_int_equal(lanes_next(l, 1000, &item), LANES_SUPERSEDED);
     assert_ptr_equal(item, &items[0]);
     assert_ptr_equal(try_next(l, 1000), &items[1]);
-    lanes_done(l, &items[0]);
+    acked(l, &items[0]);
     lanes_destroy(l);
 }
 
@@ -530,7 +583,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_key_is_never_tried_twice_at_once_and_keeps_its_order),
-        cmocka_unit_test(a_load_waits_until_the_outcome_of_its_predecessor_is_durable),
+        cmocka_unit_test(a_load_waits_until_the_outcome_of_its_predecessor_is_sent_or_durable),
+        cmocka_unit_test(a_load_goes_while_the_outcome_of_its_predecessor_is_on_its_way_and_is_done_after_it),
         cmocka_unit_test(what_only_needs_a_note_waits_for_its_predecessor_too),
         cmocka_unit_test(no_more_than_concurrency_fly),
         cmocka_unit_test(a_parked_order_blocks_its_key_and_nothing_else),

@@ -472,6 +472,24 @@ static void a_newer_publication_goes_after_the_older_ones_rejection_is_durable(v
     assert_int_equal(w.done, 2);
 }
 
+static void a_newer_publication_goes_while_the_older_ones_outcome_is_under_way_and_is_finished_after_it(void **state)
+{
+    (void)state;
+    w.cached = w.order;
+    take(1, 10);
+    take(1, 20);
+    assert_int_equal(w.tries, 1);
+    erp_says(FATE_LOADED);
+    assert_int_equal(w.sent_n, 1);
+    assert_int_equal(w.tries, 2);
+    erp_says(FATE_LOADED);
+    assert_int_equal(w.sent_n, 2);
+    w.sent[1].done(w.sent[1].arg, &(struct publisher_ack){.rc = RC_OK, .words = ""});
+    assert_int_equal(w.done, 0);
+    w.sent[0].done(w.sent[0].arg, &(struct publisher_ack){.rc = RC_OK, .words = ""});
+    assert_int_equal(w.done, 2);
+}
+
 static void a_dead_letter_that_the_broker_refuses_is_sent_with_less_until_it_is_taken(void **state)
 {
     (void)state;
@@ -502,6 +520,7 @@ int main(void)
         TEST(what_cannot_begin_pauses_and_says_so),
         TEST(a_dead_letter_that_the_broker_refuses_is_sent_with_less_until_it_is_taken),
         TEST(a_newer_publication_goes_after_the_older_ones_rejection_is_durable),
+        TEST(a_newer_publication_goes_while_the_older_ones_outcome_is_under_way_and_is_finished_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
