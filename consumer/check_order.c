@@ -1,11 +1,11 @@
 #include "consumer/check_order.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/slurp.h"
 #include "common/contract/order_view.h"
 #include "common/contract/schema_file.h"
 #include "consumer/erp_view.h"
@@ -56,30 +56,11 @@ static enum rc open_schemas(struct check_order *o, const struct config *c, struc
     return rc;
 }
 
-static enum rc file_read(const char *path, struct buf *out, struct err *e)
-{
-    char some[4096];
-    size_t n;
-    FILE *f = fopen(path, "re");
-    if (f == NULL) {
-        err_set(e, "%s: %s", path, strerror(errno));
-        return RC_REJECT;
-    }
-    while ((n = fread(some, 1, sizeof some, f)) > 0)
-        buf_put(out, some, n);
-    bool bad = ferror(f) != 0;
-    (void)fclose(f); /* read only */
-    if (!bad && !buf_failed(out))
-        return RC_OK;
-    err_set(e, "%s: cannot be read, or is larger than %d bytes", path, DOCUMENT_MAX);
-    return RC_REJECT;
-}
-
 static enum rc open_template(struct check_order *o, const char *path, struct err *e)
 {
     enum rc rc = RC_OK;
     if (path != NULL)
-        rc = file_read(path, &o->text, e);
+        rc = slurp_file(path, DOCUMENT_MAX - 1, &o->text, NULL, e);
     else
         buf_put_text(&o->text, built_in);
     if (rc == RC_OK)

@@ -1,9 +1,9 @@
 #include "consumer/sql_check.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/slurp.h"
 #include "common/contract/schema.h"
 #include "consumer/erp_view.h"
 #include "consumer/sql_values.h"
@@ -18,25 +18,6 @@ static const char *key_of(const struct config *c, bool withdrawal)
     return config_text(c, "erp.sql.statement_file")[0] != '\0' ? "erp.sql.statement_file" : "erp.sql.statement";
 }
 
-static enum rc file_read(const char *path, struct buf *out, struct err *e)
-{
-    char some[4096];
-    size_t n;
-    FILE *f = fopen(path, "re");
-    if (f == NULL) {
-        err_set(e, "%s: %s", path, strerror(errno));
-        return RC_REJECT;
-    }
-    while ((n = fread(some, 1, sizeof some, f)) > 0)
-        buf_put(out, some, n);
-    bool bad = ferror(f) != 0;
-    (void)fclose(f); /* read only */
-    if (!bad && buf_text(out) != NULL && strlen((const char *)out->p) == out->n)
-        return RC_OK;
-    err_set(e, "%s: cannot be read, is no text, or is larger than %d bytes", path, FILE_MAX);
-    return RC_REJECT;
-}
-
 static enum rc statement(const struct config *c, const char *key, struct sql_statement **out, struct err *e)
 {
     const char *text = config_text(c, key);
@@ -44,7 +25,11 @@ static enum rc statement(const struct config *c, const char *key, struct sql_sta
     struct buf file;
     buf_init(&file, FILE_MAX);
     if (text[0] != '\0' && strcmp(key, "erp.sql.statement_file") == 0) {
-        rc = file_read(text, &file, e);
+        rc = slurp_file(text, FILE_MAX - 1, &file, NULL, e);
+        if (rc == RC_OK && (buf_text(&file) == NULL || strlen((const char *)file.p) != file.n)) {
+            err_set(e, "%s: no text", text);
+            rc = RC_REJECT;
+        }
         text = rc == RC_OK ? (const char *)file.p : "";
     }
     if (rc == RC_OK && text[0] != '\0')

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <ini_configobj.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/config_parts.h"
+#include "common/base/slurp.h"
 #include "common/base/utf8.h"
 
 /* libini gives no values at all when a line is wrong. So that one wrong line does not hide what is wrong elsewhere, such lines are
@@ -22,47 +22,6 @@ struct reader {
     struct config_line *lines;
     size_t n, room;
 };
-
-enum rc config_file_slurp(const char *file, size_t max, struct buf *out, struct stat *status, struct err *e)
-{
-    enum rc rc = RC_REJECT;
-    ssize_t got = 0;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, status) != 0) {
-        err_set(e, "cannot read %s: %s", file, strerror(errno));
-        goto out;
-    }
-    if (S_ISDIR(status->st_mode)) {
-        err_set(e, "cannot read %s: it is a directory", file);
-        goto out;
-    }
-    while (out->n <= max) {
-        unsigned char part[4096];
-        got = read(fd, part, sizeof part);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        buf_put(out, part, (size_t)got);
-        if (buf_failed(out)) {
-            err_set(e, "%s is larger than %zu bytes", file, max);
-            goto out;
-        }
-    }
-    if (got < 0) {
-        err_set(e, "cannot read %s: %s", file, strerror(errno));
-        goto out;
-    }
-    if (out->n > max) {
-        err_set(e, "%s is larger than %zu bytes", file, max);
-        goto out;
-    }
-    rc = RC_OK;
-out:
-    if (fd >= 0)
-        (void)close(fd); /* only read from */
-    return rc;
-}
 
 static const char *line_at(const struct buf *text, unsigned line)
 {
@@ -400,7 +359,7 @@ static enum rc read_text(struct reader *r)
 {
     struct stat status = {0};
     struct err e = {0};
-    enum rc rc = config_file_slurp(r->file, CONFIG_FILE_MAX - HEAD_ROOM, &r->text, &status, &e);
+    enum rc rc = slurp_file(r->file, CONFIG_FILE_MAX - HEAD_ROOM, &r->text, &status, &e);
     if (rc != RC_OK) {
         config_problem_add(r->problems, "%s", e.text);
         return rc;

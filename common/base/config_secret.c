@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/base/config_parts.h"
+#include "common/base/slurp.h"
 
 static void forget(char *secret)
 {
@@ -16,7 +17,7 @@ enum rc config_secret_read(struct config_entry *entry, struct err *e)
     struct stat status = {0};
     char *secret = NULL;
     buf_init(&content, CONFIG_SECRET_MAX);
-    enum rc rc = config_file_slurp(entry->path, CONFIG_SECRET_MAX, &content, &status, e);
+    enum rc rc = slurp_file(entry->path, CONFIG_SECRET_MAX, &content, &status, e);
     if (rc != RC_OK)
         goto out;
     while (content.n > 0 && (content.p[content.n - 1] == '\n' || content.p[content.n - 1] == '\r'))

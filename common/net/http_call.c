@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { CHUNK = 16 * 1024, INTO_CHUNK = 64 * 1024 }; /* libcurl's own, and for what is large */
+enum { LARGE_CHUNK = 64 * 1024 };
 
 static const char *or_null(const char *text)
 {
@@ -17,7 +17,7 @@ static const char *or_null(const char *text)
             code = curl_easy_setopt(easy, (option), (value));                                                \
     } while (0)
 
-CURL *http_easy_create(const struct http_settings *s, bool reach)
+CURL *http_easy_create(const struct http_settings *s, enum http_easy kind)
 {
     CURL *easy = curl_easy_init();
     CURLcode code = easy != NULL ? CURLE_OK : CURLE_OUT_OF_MEMORY;
@@ -34,7 +34,9 @@ CURL *http_easy_create(const struct http_settings *s, bool reach)
     SET(CURLOPT_SSLKEY, or_null(s->client_key));
     if (or_null(s->ca_file) != NULL)
         SET(CURLOPT_CAINFO, s->ca_file);
-    if (reach) {
+    if (kind == HTTP_EASY_LARGE)
+        SET(CURLOPT_BUFFERSIZE, (long)LARGE_CHUNK);
+    if (kind == HTTP_EASY_REACH) {
         SET(CURLOPT_CONNECT_ONLY, 1L); /* closed when the handle leaves the multi handle */
         SET(CURLOPT_FRESH_CONNECT, 1L);
     }
@@ -73,7 +75,6 @@ CURLcode http_call_prepare(struct http_call *call, const struct http_settings *s
     SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
     SET(CURLOPT_USERNAME, r->username);
     SET(CURLOPT_PASSWORD, r->username != NULL && r->password == NULL ? "" : r->password);
-    SET(CURLOPT_BUFFERSIZE, (long)(r->into != NULL ? INTO_CHUNK : CHUNK));
     SET(CURLOPT_PRIVATE, call);
     if (code == CURLE_OK)
         code = http_answer_into(call);

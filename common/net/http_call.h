@@ -16,7 +16,8 @@ struct http_call {
     struct call_list link; /* first member */
     struct http_client *client;
     enum call_state state;
-    CURL *easy; /* borrowed from the client */
+    CURL *easy;
+    bool common; /* the handle goes back to the client */
     struct buf own, *body; /* body: own, or the caller's */
     size_t header_bytes;
     bool headers_whole; /* libcurl takes a connection that ends in mid-headers for a whole reply without body */
@@ -35,8 +36,14 @@ struct http_call {
 
 enum { HTTP_WORDS = CURL_ERROR_SIZE + 64 };
 
-/* A handle with everything that no request changes; NULL: out of memory, or words of the settings that libcurl refuses. reach: for connecting only. */
-CURL *http_easy_create(const struct http_settings *s, bool reach);
+enum http_easy {
+    HTTP_EASY_COMMON, /* for one request after the other */
+    HTTP_EASY_LARGE,  /* for one large reply: the size of its buffer stays what it is */
+    HTTP_EASY_REACH   /* for connecting only, once */
+};
+
+/* A handle with everything that no request changes; NULL: out of memory, or words of the settings that libcurl refuses. */
+CURL *http_easy_create(const struct http_settings *s, enum http_easy kind);
 
 /* Copies the request. NULL: words in e. */
 struct http_call *http_call_create(const struct http_request *r, struct err *e);

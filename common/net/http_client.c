@@ -47,11 +47,11 @@ static struct http_call *list_first(struct call_list *head)
     return head->next == head ? NULL : (struct http_call *)(void *)head->next; /* link is the first member */
 }
 
-static void recycle(struct http_client *c, CURL *easy, bool reach)
+static void recycle(struct http_client *c, CURL *easy, bool common)
 {
     if (easy == NULL)
         return;
-    if (reach || c->idle_n == IDLE_MAX) {
+    if (!common || c->idle_n == IDLE_MAX) {
         curl_easy_cleanup(easy);
         return;
     }
@@ -95,7 +95,7 @@ static void finish(struct http_call *call, CURLcode code)
         curl_easy_cleanup(call->easy);
     } else {
         c->gone = NULL;
-        recycle(c, call->easy, call->reach);
+        recycle(c, call->easy, call->common);
     }
     http_call_destroy(call);
 }
@@ -199,12 +199,14 @@ static struct http_call *call_create(struct http_client *c, const struct http_re
     buf_init(&call->own, c->settings.max_body);
     call->body = r->into != NULL ? r->into : &call->own;
     buf_reset(call->body);
-    call->easy = !reach && c->idle_n > 0 ? c->idle[--c->idle_n] : http_easy_create(&c->settings, reach);
+    enum http_easy kind = reach ? HTTP_EASY_REACH : r->into != NULL ? HTTP_EASY_LARGE : HTTP_EASY_COMMON;
+    call->common = kind == HTTP_EASY_COMMON;
+    call->easy = call->common && c->idle_n > 0 ? c->idle[--c->idle_n] : http_easy_create(&c->settings, kind);
     CURLcode code = call->easy != NULL ? http_call_prepare(call, &c->settings, r, c->multiplexes) : CURLE_OUT_OF_MEMORY;
     if (code == CURLE_OK)
         return call;
     err_set(e, "http: %s", curl_easy_strerror(code));
-    recycle(c, call->easy, reach);
+    recycle(c, call->easy, call->common);
     http_call_destroy(call);
     return NULL;
 }
@@ -231,7 +233,7 @@ static struct http_call *submit(struct http_client *c, const struct http_request
     CURLMcode code = start(call);
     if (code != CURLM_OK) {
         err_set(e, "http: %s", curl_multi_strerror(code));
-        recycle(c, call->easy, reach);
+        recycle(c, call->easy, call->common);
         http_call_destroy(call);
         return NULL;
     }
@@ -255,7 +257,7 @@ void http_cancel(struct http_call *call)
     if (call == NULL || call->state == CALL_ENDED) /* its done is running */
         return;
     detach(call);
-    recycle(call->client, call->easy, call->reach);
+    recycle(call->client, call->easy, call->common);
     http_call_destroy(call);
 }
 
