@@ -38,15 +38,25 @@ static void read_value(struct avro_record *r, avro_value_iface_t *class, const s
         avro_reader_free(reader);
 }
 
+static const struct schema_field *find_field(struct avro_record *r, const char *name)
+{
+    const struct schema_field *f = r->next < r->node->count ? &r->node->fields[r->next] : NULL;
+    if (f == NULL || strcmp(f->name, name) != 0)
+        f = schema_field(r->node, name);
+    if (f != NULL)
+        r->next = (size_t)(f - r->node->fields) + 1;
+    return f;
+}
+
 /* Finds a field and enters the branch of a union. false: missing, null, or a fault before. */
 static bool open_field(struct avro_record *r, const char *name, avro_value_t *out, const struct schema_node **type)
 {
     if (r->rc != RC_OK)
         return false;
-    const struct schema_field *f = schema_field(r->node, name);
+    const struct schema_field *f = find_field(r, name);
     if (f == NULL)
         return false;
-    if (avro_value_get_by_name(&r->value, name, out, NULL) != 0) {
+    if (avro_value_get_by_index(&r->value, r->next - 1, out, NULL) != 0) { /* the class is of the same schema */
         fail(r, RC_FATAL, name, "cannot be read");
         return false;
     }

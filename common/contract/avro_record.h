@@ -19,6 +19,7 @@ struct avro_record {
     void *list;     /* list_n things behind the object */
     size_t list_n;
     char *text;     /* room for all texts behind those */
+    size_t next;    /* the field behind the last one asked for: they are mostly asked for in the schema's order */
 };
 
 /* What is read. */
