@@ -108,6 +108,18 @@ static void an_erp_that_is_down_comes_first_with_what_to_do(void **state)
     assert_string_equal(t[1].what, "MAG-1: 1204 orders not read yet");
 }
 
+static void the_worst_comes_first(void **state)
+{
+    struct world *w = *state;
+    (void)snprintf(w->facts->lags_words, sizeof w->facts->lags_words, "not every group is known");
+    down(w, 0, "polling", "unknown");
+    down(w, 2, "xsale", "down");
+    const struct trouble *t = look(w, 3);
+    assert_string_equal(t[0].what, "status-updater: xSale is down");
+    assert_int_equal(t[1].level, VERDICT_WAITS);
+    assert_int_equal(t[2].level, VERDICT_WAITS);
+}
+
 static void orders_that_wait_for_an_erp_are_told_once(void **state)
 {
     struct world *w = *state;
@@ -206,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_is_well_when_everybody_is_ready_and_nothing_waits_for_long),
         TEST(an_erp_that_is_down_comes_first_with_what_to_do),
+        TEST(the_worst_comes_first),
         TEST(orders_that_wait_for_an_erp_are_told_once),
         TEST(advice_is_given_once),
         TEST(the_longest_name_decides_what_a_dependency_means),
