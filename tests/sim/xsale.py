@@ -22,10 +22,11 @@ def b64(data):
 
 
 class Order:
-    __slots__ = ("id", "text", "status", "edits")
+    __slots__ = ("id", "text", "status", "edits", "looks")
 
     def __init__(self, number, text, status):
         self.id, self.text, self.status, self.edits = number, text, status, 0
+        self.looks = {}     # access token -> when it was last shown to who holds it
 
 
 class Xsale:
@@ -49,8 +50,9 @@ class Xsale:
         o = self.orders.pop(number)
         self.by_status[o.status].remove(number)
 
-    def set_status(self, o, status, by):
-        self.changes.append({"at": int(time.time() * 1000), "id": o.id, "from": o.status, "to": status, "by": by,
+    def set_status(self, o, status, by, looked=None):
+        """looked: when whoever changes it was last shown it."""
+        self.changes.append({"at": int(time.time() * 1000), "id": o.id, "from": o.status, "to": status, "by": by, "lookedAt": looked,
                              "fromName": self.statuses[o.status], "toName": self.statuses[status]})
         if status != o.status:
             self.by_status[o.status].remove(o.id)
@@ -202,6 +204,7 @@ class Xsale:
             self.parameters(q, ())
             if o is None:
                 raise Refused(404, "no such order")
+            o.looks[q.header("authorization")] = int(time.time() * 1000)
             return Reply(200, self.source(o), "application/json; charset=utf-8")
         if rest != ["change-status"]:
             raise Refused(404, "no such path")
@@ -212,7 +215,7 @@ class Xsale:
         status = self.new_status(q)
         if o is None:
             raise Refused(404, "no such order")
-        self.set_status(o, status, "api")
+        self.set_status(o, status, "api", o.looks.get(q.header("authorization")))
         return Reply(200, {"Id": number, "StatusId": status})
 
     def new_status(self, q):
