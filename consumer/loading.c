@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "common/base/probe.h"
+#include "common/base/traceparent.h"
 #include "consumer/consumer_metrics.h"
 #include "consumer/erp_view.h"
 #include "consumer/load.h"
@@ -339,10 +340,12 @@ static void settle(struct loading *l, struct load *load, enum outcome_result res
 
 static void reject(struct loading *l, struct load *load, const char *code, const char *reason)
 {
+    char trace[TRACEPARENT_ID];
+    traceparent_id(load->record->traceparent, trace);
     load_words(load, code, reason, NULL);
     load->entry.outcome = load->entry.dead_letter = true;
     log_event(l->log, LOG_WARN, "erp", load->record->key, "order rejected", LOG_S("warehouse", load->warehouse), LOG_S("code", code),
-              LOG_I("tries", load->item.tries));
+              LOG_I("tries", load->item.tries), LOG_S("trace", trace));
     settle(l, load, OUTCOME_REJECTED);
 }
 
@@ -366,8 +369,10 @@ static void tell_health(struct loading *l, const struct erp_verdict *v)
 
 static void failed_try(struct loading *l, const struct load *load, const struct erp_verdict *v)
 {
+    char trace[TRACEPARENT_ID];
+    traceparent_id(load->record->traceparent, trace);
     log_event(l->log, LOG_WARN, "erp", load->record->key, "load failed, tried again", LOG_S("why", v->words), LOG_S("fate", fate_name(v->fate)),
-              LOG_S("warehouse", load->warehouse), LOG_I("tries", load->item.tries));
+              LOG_S("warehouse", load->warehouse), LOG_I("tries", load->item.tries), LOG_S("trace", trace));
 }
 
 static void try_over(struct loading *l, struct load *load, const struct erp_verdict *v)
@@ -476,12 +481,23 @@ static void pump(void *arg)
     gauges(l);
 }
 
+/* One line an order is too many but for who asked for it. */
+static void tell_outcome(struct loading *l, const struct load *load)
+{
+    char trace[TRACEPARENT_ID];
+    traceparent_id(load->record->traceparent, trace);
+    log_fact(l->log, LOG_DEBUG, "erp", load->record->key, "outcome published", LOG_S("result", outcome_result_name(load->entry.result)),
+             LOG_S("warehouse", load->warehouse), LOG_I("publication", load->record->publication), LOG_S("trace", trace));
+}
+
 static void published(void *arg, struct outbox_entry *en)
 {
     struct loading *l = arg;
     struct load *load = (struct load *)(void *)((char *)en - offsetof(struct load, entry));
     if (en->outcome)
         metrics_add(l->env.metrics, METRIC_OUTCOMES, outcome_result_name(en->result), 1);
+    if (en->outcome && log_enabled(l->log, LOG_DEBUG))
+        tell_outcome(l, load);
     if (en->result == OUTCOME_REJECTED && en->reason_code != NULL)
         metrics_add(l->env.metrics, METRIC_DLQ, NULL, 1);
     over(l, load);

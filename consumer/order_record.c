@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/traceparent.h"
 #include "common/kafka/frame.h"
 
 /* A zero-terminated copy of n bytes at *at, which moves behind it. */
@@ -70,7 +71,7 @@ static void headers_read(struct order_record *o)
         o->fingerprint = strtoull(fingerprint, NULL, 16);
     o->warehouses = warehouses != NULL ? strdup(warehouses) : strdup("");
     o->traceparent = header_text(o, "traceparent");
-    if (o->traceparent != NULL && (strlen(o->traceparent) != 55 || strspn(o->traceparent, "0123456789abcdef-") != 55))
+    if (o->traceparent != NULL && !traceparent_valid(o->traceparent, strlen(o->traceparent)))
         o->traceparent = NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/probe.h"
+#include "common/base/traceparent.h"
 #include "producer/nameless.h"
 #include "producer/producer_metrics.h"
 #include "producer/schema_compare.h"
@@ -148,14 +149,15 @@ static void count_offer(struct order_intake *in, const struct order_book_offer *
 {
     const char *cause = order_book_cause_name(offer->cause);
     const char *words = offer->cause == ORDER_REOFFER ? "open for long, offered again" : offer->cause == ORDER_WITHDRAWAL ? "withdrawn" : "offered";
-    char key[KEY_TEXT];
+    char key[KEY_TEXT], trace[TRACEPARENT_ID];
+    traceparent_id(order_writer_trace(in->n.writer), trace);
     if (offer->cause == ORDER_WITHDRAWAL)
         in->counts.withdrawn++;
     else
         in->counts.published++;
     metrics_add(in->n.metrics, PRODUCER_PUBLISHED, cause, 1);
     log_fact(in->n.log, offer->cause == ORDER_NEW ? LOG_DEBUG : LOG_INFO, "poll", key_of(in, order_id, key), words, LOG_S("cause", cause),
-             LOG_I("publication", offer->publication));
+             LOG_I("publication", offer->publication), LOG_S("trace", trace));
 }
 
 static enum rc refuse(struct order_intake *in, const struct order_facts *facts, const struct order_book_offer *offer, const char *reason,

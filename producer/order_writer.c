@@ -50,6 +50,7 @@ struct order_writer {
     size_t in_air;
     bool owes; /* some are owing */
     struct traceparent traces;
+    char trace[TRACEPARENT_TEXT]; /* of the order sent last */
 };
 
 struct order_writer *order_writer_create(const struct order_writer_needs *needs)
@@ -304,7 +305,7 @@ enum rc order_writer_nameless(struct order_writer *w, const struct order_facts *
 static enum rc send_order(struct order_writer *w, struct flight *f, const struct order_facts *facts, const struct order_book_offer *offer,
                           struct err *e)
 {
-    char key[ORDER_KEY_BYTES], publication[NUMBER_TEXT], trace[TRACEPARENT_TEXT];
+    char key[ORDER_KEY_BYTES], publication[NUMBER_TEXT], *trace = w->trace;
     size_t key_n = order_key_format(key, w->n.organization, facts->order_id);
     int publication_n = snprintf(publication, sizeof publication, "%" PRId64, offer->publication);
     traceparent_print(&w->traces, trace);
@@ -350,6 +351,11 @@ enum rc order_writer_order(struct order_writer *w, const struct order_encoder *e
     if (rc != RC_OK)
         free_flight(f);
     return rc;
+}
+
+const char *order_writer_trace(const struct order_writer *w)
+{
+    return w->trace;
 }
 
 static enum rc encode_note(struct order_writer *w, const struct order_state *state, struct err *e)

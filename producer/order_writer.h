@@ -67,6 +67,8 @@ struct refusal {
     const char *text; /* the order's bytes, text_n; NULL: not at hand (then the dead letter only says how many there were) */
     size_t text_n;
 };
+/* The traceparent of the order that was sent last; "" before the first. */
+const char *order_writer_trace(const struct order_writer *w);
 /* The order cannot become a record: dead letter, and when the broker has it the outcome. The outcome names no warehouse: no record goes to any of them under this
  * publication, and whom it named would be waited for, for ever. */
 enum rc order_writer_refuse(struct order_writer *w, const struct refusal *r, struct err *e);

@@ -8,6 +8,7 @@
 
 #include "common/base/backoff.h"
 #include "common/base/probe.h"
+#include "common/base/traceparent.h"
 #include "common/contract/order_key.h"
 
 enum { REFUSED_MS = 600000, UNSHOWN_MS = 300000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000, UNCHANGED_MOST = 2, DOUBLINGS = 9 };
@@ -144,13 +145,14 @@ static void note_set(struct work *w)
 static void settle(struct work *w, enum setter_result result, const char *note)
 {
     struct status_setter *s = w->setter;
-    char order[ORDER_KEY_BYTES];
+    char order[ORDER_KEY_BYTES], trace[TRACEPARENT_ID];
     order_name(w, order);
+    order_traces_id(s->p.traces, w->order_id, trace);
     bool now = holds(w) && ledger_settle(s->p.ledger, w->order_id, w->publication, w->wanted, w->found[0] != '\0' ? w->found : NULL, note,
                              clock_wall(loop_clock(s->p.loop)));
     log_fact(s->p.log, LOG_INFO, "status", order, now ? "status settled" : "status set, but the order has moved on meanwhile",
              LOG_S("wanted", w->wanted == LEDGER_IMPORTED ? "imported" : "manual"), LOG_S("found", w->found),
-             LOG_S("how", note != NULL ? note : result == SETTER_SET ? "set" : "already there"));
+             LOG_S("how", note != NULL ? note : result == SETTER_SET ? "set" : "already there"), LOG_S("trace", trace));
     if (!s->stuck && (s->words[0] != '\0' || s->failing[0] != '\0')) {
         s->words[0] = '\0';
         tell_failing(s);
@@ -161,9 +163,10 @@ static void settle(struct work *w, enum setter_result result, const char *note)
 static void delay(struct work *w, const char *words, int64_t ms)
 {
     struct status_setter *s = w->setter;
-    char order[ORDER_KEY_BYTES];
+    char order[ORDER_KEY_BYTES], trace[TRACEPARENT_ID];
     order_name(w, order);
-    log_event(s->p.log, LOG_WARN, "status", order, "status not settled yet", LOG_S("why", words), LOG_I("again_in_ms", ms));
+    order_traces_id(s->p.traces, w->order_id, trace);
+    log_event(s->p.log, LOG_WARN, "status", order, "status not settled yet", LOG_S("why", words), LOG_I("again_in_ms", ms), LOG_S("trace", trace));
     finish(w, SETTER_DELAYED, ms);
 }
 

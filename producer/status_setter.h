@@ -13,6 +13,7 @@
 #include "common/net/health.h"
 #include "common/net/loop.h"
 #include "producer/ledger.h"
+#include "producer/order_traces.h"
 #include "producer/xsale_client.h"
 
 struct status_setter;
@@ -34,6 +35,7 @@ struct setter_parts { /* borrowed while the setter lives */
     struct xsale_client *xsale; /* open */
     struct ledger *ledger;
     const struct order_encoder *encoder; /* for order_encoder_peek */
+    struct order_traces *traces; /* for the log */
 };
 
 enum rc setter_create(const struct setter_parts *parts, const struct setter_ops *ops, void *arg, struct status_setter **out, struct err *e);

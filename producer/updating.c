@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/probe.h"
+#include "common/base/traceparent.h"
 #include "common/contract/order_key.h"
 #include "common/contract/order_listing.h"
 #include "common/kafka/group.h"
@@ -36,6 +37,7 @@ struct updating {
     struct outcome_reader *reader;
     struct outcome_letters *letters;
     struct outcome_mover *mover;
+    struct order_traces *traces;
     struct loop_timer kick, drain;
     int64_t commit_at, parked_at; /* monotonic ms: the next commit, the next look at what is parked */
     int64_t reading_row, reading_offset; /* order whose row is being read again (0: none), and where it stands */
@@ -99,16 +101,23 @@ static void on_row_read(void *arg, const struct ledger_row *row)
     kick(u);
 }
 
+static const char *trace_of(void *arg, int64_t order_id)
+{
+    struct updating *u = arg;
+    return order_traces_find(u->traces, order_id);
+}
+
 /* Once for each verdict that the ledger did not know. The words themselves stand in the ledger and may hold what a log may not. */
 static void tell_refusal(struct updating *u, const struct kafka_record *r, const struct outcome *o)
 {
-    char order[ORDER_KEY_BYTES];
+    char order[ORDER_KEY_BYTES], trace[TRACEPARENT_ID];
     if (o->result != OUTCOME_REJECTED)
         return;
     if (order_key_format(order, o->organization, o->order_id) == 0)
         order[0] = '\0';
+    order_traces_id(u->traces, o->order_id, trace);
     log_fact(u->p.log, LOG_INFO, "outcome", order, "refused, its reason stands in the ledger", LOG_S("warehouse", o->warehouse),
-             LOG_I("publication", o->publication), LOG_I("attempts", o->attempts), LOG_I("partition", r->partition), LOG_I("offset", r->offset));
+             LOG_I("publication", o->publication), LOG_I("attempts", o->attempts), LOG_I("partition", r->partition), LOG_I("offset", r->offset), LOG_S("trace", trace));
 }
 
 static enum intake_noted note_outcome(struct updating *u, const struct kafka_record *r, struct intake_ticket *t, struct outcome *o)
@@ -122,6 +131,7 @@ static enum intake_noted note_outcome(struct updating *u, const struct kafka_rec
         intake_finish(u->intake, t);
         return INTAKE_DEALT;
     case LEDGER_CHANGED:
+        order_traces_note(u->traces, o->order_id, r);
         metrics_add(u->p.metrics, UPDATER_OUTCOMES, outcome_result_name(o->result), 1);
         tell_refusal(u, r, o);
         row_writer_write(u->writer, o->order_id, t);
@@ -547,15 +557,17 @@ static enum rc build(struct updating *u, struct err *e)
     u->ledger = ledger_create(config_ms(p->config, "updater.remember"));
     u->intake = intake_create(&intake_ops, u);
     u->ended = calloc((size_t)p->partitions + 1, sizeof *u->ended);
-    if (u->ledger == NULL || u->intake == NULL || u->ended == NULL)
+    u->traces = order_traces_create();
+    if (u->ledger == NULL || u->intake == NULL || u->ended == NULL || u->traces == NULL)
         goto memory;
     struct outcome_letters_parts letters = {p->loop, p->log, p->publisher, u->intake, p->dlq, p->outcomes};
     struct outcome_mover_parts mover = {p->log, p->publisher, u->intake, p->outcomes};
     if ((u->letters = letters_create(&letters, &letters_ops, u)) == NULL || (u->mover = mover_create(&mover, &mover_ops, u)) == NULL)
         goto memory;
     struct row_writer_parts writer = {p->publisher, u->ledger, u->intake, p->status};
-    struct setter_parts setter = {p->loop, p->config, p->log, p->health, p->xsale, u->ledger, p->encoder};
+    struct setter_parts setter = {p->loop, p->config, p->log, p->health, p->xsale, u->ledger, p->encoder, u->traces};
     struct ledger_reader_parts rows = {p->loop, p->worker, p->config, p->log, p->health, p->schemas, p->status, xsale_client_organization(p->xsale)};
+    xsale_client_on_trace(p->xsale, trace_of, u);
     enum rc rc = row_writer_create(&writer, &writer_ops, u, &u->writer, e);
     if (rc == RC_OK)
         rc = setter_create(&setter, &setter_ops, u, &u->setter, e);
@@ -621,6 +633,8 @@ void updating_destroy(struct updating *u)
     outcome_reader_destroy(u->reader);
     intake_destroy(u->intake);
     ledger_destroy(u->ledger);
+    xsale_client_on_trace(u->p.xsale, NULL, NULL);
+    order_traces_destroy(u->traces);
     loop_timer_clear(u->p.loop, &u->kick);
     loop_timer_clear(u->p.loop, &u->drain);
     free(u->leaving);

@@ -17,6 +17,7 @@ struct xsale_call {
     bool needed;      /* nothing goes on without it: a refusal is told */
     const char *hint; /* what to look at after a 403 or 404; NULL: nothing */
     struct buf url, body; /* as they are sent */
+    char trace[80];       /* the header traceparent; "": none */
     struct buf *into;     /* for the reply; NULL: nobody keeps it */
     const char *path;     /* of url, for words: behind scheme and host, query included (parameter names and ids only) */
     xsale_done_fn *done;
@@ -265,6 +266,12 @@ static void on_reply(void *arg, const struct http_reply *reply)
         on_malformed(call, reply);
 }
 
+void xsale_call_traceparent(struct xsale_call *call, const char *traceparent)
+{
+    if (traceparent != NULL)
+        (void)snprintf(call->trace, sizeof call->trace, "traceparent: %s", traceparent); /* 55 characters */
+}
+
 static void send_call(struct xsale_call *call, const struct xsale_tokens *tokens)
 {
     struct xsale_line *x = call->line;
@@ -274,9 +281,14 @@ static void send_call(struct xsale_call *call, const struct xsale_tokens *tokens
     buf_init(&id, HEADER_BYTES);
     buf_printf(&bearer, "Authorization: Bearer %s", tokens->access);
     buf_printf(&id, "x-id-token: %s", tokens->id);
-    const char *headers[] = {buf_text(&bearer), buf_text(&id), "Accept: application/json", "Content-Type: application/json"};
+    const char *headers[5] = {buf_text(&bearer), buf_text(&id), "Accept: application/json"};
+    size_t headers_n = 3;
+    if (is_put(call) && call->body.n > 0)
+        headers[headers_n++] = "Content-Type: application/json";
+    if (call->trace[0] != '\0')
+        headers[headers_n++] = call->trace;
     struct http_request r = {.method = method(call), .url = buf_text(&call->url), .headers = headers,
-                             .headers_n = is_put(call) && call->body.n > 0 ? 4 : 3, .body = is_put(call) ? call->body.p : NULL, .body_n = call->body.n, .into = call->into};
+                             .headers_n = headers_n, .body = is_put(call) ? call->body.p : NULL, .body_n = call->body.n, .into = call->into};
     err_set(&e, "out of memory, or tokens longer than %d bytes", HEADER_BYTES);
     loop_timer_clear(x->loop, &call->timer);
     call->login = tokens->login;

@@ -37,6 +37,8 @@ void xsale_call_needed(struct xsale_call *call, const char *hint);
 void xsale_call_patience(struct xsale_call *call, int64_t ms);
 /* A change that has not been sent within so many ms is not sent any more: XSALE_LATER. What was looked at before it is no longer sure then. */
 void xsale_call_send_within(struct xsale_call *call, int64_t ms);
+/* The W3C trace that the request belongs to, copied; NULL: none. */
+void xsale_call_traceparent(struct xsale_call *call, const char *traceparent);
 /* As http_request.into. */
 void xsale_call_into(struct xsale_call *call, struct buf *into);
 struct buf *xsale_call_url(struct xsale_call *call);

@@ -16,6 +16,8 @@ enum { REOPEN_MS = 30 * 1000, REOPEN_MOST_MS = 300 * 1000, REVIEW_MS = 600 * 100
 
 struct xsale_client {
     struct xsale_line line; /* loop, log and all that calls share */
+    xsale_trace_fn *trace;  /* may be NULL */
+    void *trace_arg;
     struct xsale_names names;
     char *organization; /* owned; NULL: not known yet */
     xsale_count_fn *count;
@@ -142,10 +144,17 @@ struct xsale_call *xsale_put_status(struct xsale_client *x, int64_t order_id, in
         return NULL;
     if (xsale_client_can_look(x))
         xsale_call_send_within(call, SEND_MS + SEND_TURNS * xsale_quota_interval(&x->line.quota));
+    xsale_call_traceparent(call, x->trace != NULL ? x->trace(x->trace_arg, order_id) : NULL);
     xsale_url_change_status(x->line.config, x->organization, order_id, status_id, xsale_call_url(call), xsale_call_body(call));
     call = xsale_call_start(call);
     review(x, REVIEW_MS);
     return call;
+}
+
+void xsale_client_on_trace(struct xsale_client *x, xsale_trace_fn *fn, void *arg)
+{
+    x->trace = fn;
+    x->trace_arg = arg;
 }
 
 bool xsale_client_room(const struct xsale_client *x)

@@ -79,6 +79,9 @@ void xsale_client_on_count(struct xsale_client *x, xsale_count_fn *fn, void *arg
 /* fn is told, from the loop, whenever xSale refuses what nothing goes on without and what somebody has to put right: a login, fresh tokens, the organization, the
  * statuses, a page of the orders (4xx but 408 and 429). For a program that is to end then; it is repeated all the same. fn must not destroy the client. */
 void xsale_client_on_refused(struct xsale_client *x, xsale_refused_fn *fn, void *arg);
+/* fn tells the traceparent of an order, which the request that changes its status carries as a header; NULL: it carries none. */
+typedef const char *xsale_trace_fn(void *arg, int64_t order_id);
+void xsale_client_on_trace(struct xsale_client *x, xsale_trace_fn *fn, void *arg);
 /* config_refresh_secrets said so: a login that was refused and waits is tried at once. */
 void xsale_client_secrets_changed(struct xsale_client *x);
 /* The configuration was read again: takes over the quota, the time-outs and the secrets, and looks at the statuses. */

@@ -20,3 +20,25 @@ void traceparent_print(struct traceparent *t, char out[TRACEPARENT_TEXT])
         digit += drawn;
     }
 }
+
+bool traceparent_valid(const void *p, size_t n)
+{
+    static const char shape[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+    const char *text = p;
+    if (n != TRACEPARENT_TEXT - 1)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        bool digit = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
+        if (shape[i] == 'h' ? !digit : text[i] != '-')
+            return false;
+    }
+    return true;
+}
+
+void traceparent_id(const char *traceparent, char out[TRACEPARENT_ID])
+{
+    size_t n = traceparent == NULL ? 0 : TRACEPARENT_ID - 1;
+    if (n > 0)
+        memcpy(out, traceparent + 3, n);
+    out[n] = '\0';
+}

@@ -56,15 +56,30 @@ def clean(p):
 
 
 def traces(s):
-    """A publication's trace is that of the ERP's request and of the outcome, and each order has one of its own."""
-    orders = {(r.key, r.headers["publication"]): r.headers["traceparent"].decode() for r in s.records("orders")}
+    """A publication's trace is that of the ERP's request, of the outcome and of the PUT, each order has one of its own, and every program logs it."""
+    orders = {(r.key, r.headers["publication"].decode()): r.headers["traceparent"].decode() for r in s.records("orders")}
     equal(len({t.split("-")[1] for t in orders.values()}), len(orders), "traces")
     for r in s.records("order-outcomes"):
-        equal(r.headers["traceparent"].decode(), orders[r.key, r.headers["publication"]], f"trace of the outcome of {r.key}")
+        equal(r.headers["traceparent"].decode(), orders[r.key, r.headers["publication"].decode()], f"trace of the outcome of {r.key}")
+    for key, trace in s.erp.get("traces").items():
+        organization, order, _, publication = key.split("/")
+        equal(trace, orders[f"{organization}/{order}", publication], f"trace of the load {key}")
+    puts = s.xsale.get("traces")
+    equal(len(puts), len(orders), "orders whose status was set")
+    for (key, _), trace in orders.items():
+        equal(puts[key.split("/")[1]], trace, f"trace of the PUT of {key}")
+    for p in s.programs.values():
+        with open(p.log, encoding="utf-8") as f:
+            lines = [line for line in f if " trace=" in line]
+        check(lines, f"{p.name} logs traces")
+        for line in lines:
+            key, trace = re.search(r" (acme/\d+): ", line)[1], re.search(r" trace=(\w+)", line)[1]
+            check(any(k[0] == key and t.split("-")[1] == trace for k, t in orders.items()), f"a line of {p.name} has its order's trace: {line}")
 
 
 def test(s):
     check(shutil.which("prometheus") and shutil.which("promtool"), "the package prometheus is installed")
+    s.write_config(log={"level": "debug"})
     s.generate(40, refused=[100005])
     s.start()
     programs = list(s.programs.values())

@@ -45,6 +45,7 @@ class Erp:
         self.next_id = args.first_document
         self.created = 0                # documents ever made; more than one a name only after a withdrawal
         self.keys = {}                  # idempotency key -> digest of method + body
+        self.traces = {}                # idempotency key -> traceparent
         self.attempts = {}              # idempotency key -> times asked
         self.refuse = {"orders": set(args.refuse_order), "articles": set(args.refuse_article), "words": args.refuse_words}
         self.in_hand = {}               # name -> requests running
@@ -64,6 +65,7 @@ class Erp:
             raise Refused(405, "POST, PUT or DELETE")
         name, publication, key = self.key(q)
         self.attempts[key] = self.attempts.get(key, 0) + 1
+        self.traces[key] = q.header("traceparent")
         if self.in_hand.get(name):
             self.violations.append({"what": "two at a time", "key": key})
         self.in_hand[name] = self.in_hand.get(name, 0) + 1
@@ -189,6 +191,8 @@ class Erp:
             return Reply(200, [d.show(with_body) for d in self.documents.values() if d.id is not None or d.withdrawn])
         if q.path == "/_sim/in_hand":       # orders that are being loaded at this moment
             return Reply(200, [{"orderId": n[1], "warehouse": n[2]} for n, count in self.in_hand.items() if count])
+        if q.path == "/_sim/traces":
+            return Reply(200, self.traces)
         if q.path == "/_sim/log":
             return Reply(200, self.log)
         if q.path == "/_sim/refuse" and q.method == "POST":
@@ -212,7 +216,7 @@ class Erp:
 
 CONTROL = """  GET    /_sim/documents               all; ?body=1: with what was loaded
   GET    /_sim/summary                 counts, and what no careful ERP would have seen (violations)
-  GET    /_sim/in_hand                 what is being loaded at this moment; /_sim/log: every load with its answer
+  GET    /_sim/in_hand                 what is being loaded at this moment; /_sim/log: every load with its answer; /_sim/traces: the traceparent of each key
   POST   /_sim/refuse                  {"orders": [100001], "articles": ["CODE"], "words": "...", "allow_orders": [], "allow_articles": []}
   POST   /_sim/settings                {"latency": 0.5, "slow": {"100042": 8}}: seconds of every load, and of single orders
   POST   /_sim/restore                 {"since": ms}: a backup from before that moment

@@ -34,6 +34,7 @@ class Xsale:
         self.args = args
         self.statuses = {args.status_base + i: name for i, name in enumerate(STATUSES)}
         self.orders, self.by_status, self.changes = {}, {i: [] for i in self.statuses}, []
+        self.traces = {}        # order -> traceparent of the last change of its status
         self.tokens, self.logins, self.serial = {}, 0, 0
         self.allowed = {"change_status": True}
         self.life = [args.access_life, args.id_life]
@@ -216,6 +217,7 @@ class Xsale:
         if o is None:
             raise Refused(404, "no such order")
         self.set_status(o, status, "api", o.looks.get(q.header("authorization")))
+        self.traces[number] = q.header("traceparent")
         return Reply(200, {"Id": number, "StatusId": status})
 
     def new_status(self, q):
@@ -297,6 +299,9 @@ class Xsale:
     def control_changes(self, q, body):
         return Reply(200, self.changes)
 
+    def control_traces(self, q, body):
+        return Reply(200, self.traces)
+
     def control_counts(self, q, body):
         return Reply(200, {name: len(self.by_status[i]) for i, name in self.statuses.items()})
 
@@ -331,6 +336,7 @@ CONTROL = """  POST   /_sim/generate                {"count": 500, "first": 1000
   POST   /_sim/orders/ID/delete
   GET    /_sim/orders/ID/source        the exact bytes; /_sim/sources: of all, in base64
   GET    /_sim/statuses, /_sim/tokens
+  GET    /_sim/traces                  the traceparent of the last change of each order
   POST   /_sim/rename                  {"from": "Nowe", "to": "Nowiutkie"}: a status, as an administrator does it
   POST   /_sim/settings                {"life": [access, id], "change_status": false, "expire": true, "password": "..."}
 """

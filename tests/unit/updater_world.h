@@ -550,6 +550,11 @@ struct xsale_call *xsale_get_order(struct xsale_client *x, int64_t id, xsale_don
     return call(x, id, 0, done, arg);
 }
 
+void xsale_client_on_trace(struct xsale_client *x, xsale_trace_fn *fn, void *arg)
+{
+    (void)x, (void)fn, (void)arg;
+}
+
 struct xsale_call *xsale_put_status(struct xsale_client *x, int64_t id, int64_t status, xsale_done_fn *done, void *arg)
 {
     struct xsale_call *c = call(x, id, status, done, arg);
