@@ -29,7 +29,7 @@ def not_made(s):
     s.xsale.fault("status", CHANGE, status=200, body={})
     ids = s.generate(5)
     s.start()
-    stands = wait("the wrong setting to be named", 60, lambda: s.all_alive() and (d := dependency(s.updater, "status-change")).get("state") == "down" and d, 0.2)
+    stands = wait("the wrong setting to be named", 60, lambda: s.all_alive() and (d := dependency(s.updater, "status-setting")).get("state") == "down" and d, 0.2)
     check("still shows" in stands["error"] and "xsale.change_status" in stands["error"], f"what /readyz says: {stands}")
     check(not s.updater.ready(), "ready although no status can be changed")
     tried = sum(f["taken"] for f in s.xsale.get("faults"))
