@@ -90,7 +90,7 @@ class World(Stack):
 
     def history(self):
         t = self.topics()
-        values = lambda name: [v for _, v in t[name]]
+        values = lambda name: [{**v, "publication": round(v["publication"].timestamp() * 1000)} for _, v in t[name]]
         documents = {(d["orderId"], d["warehouse"]): {"revision": d["revision"], "publication": d["publication"], "live": bool(d["documentId"]) and not d["withdrawn"]}
                      for d in self.erp.get("documents")}
         for order, revision, publication, withdrawn, number in self.database.query("SELECT order_id, revision, publication, withdrawn, document_id FROM xsale_order"):

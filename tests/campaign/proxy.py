@@ -50,6 +50,7 @@ class Proxy:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for t in tasks:
             t.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self.pairs.discard(pair)
         for w in pair:
             w.transport.abort()
@@ -72,5 +73,11 @@ class Proxy:
             pass
 
     def close(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        async def end():
+            mine = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+            for t in mine:
+                t.cancel()
+            await asyncio.gather(*mine, return_exceptions=True)
+            self.loop.stop()
+        asyncio.run_coroutine_threadsafe(end(), self.loop)
         self.thread.join(5)
