@@ -133,7 +133,7 @@ class Server:
         self.requests = {}          # route -> count
         self.answers = {}           # status -> count
         self.server = self.control_server = None
-        self.port = 0
+        self.address, self.port = "127.0.0.1", 0
         self.writers = set()
         self.max_in_flight = self.in_flight = self.compressed = 0
 
@@ -144,7 +144,7 @@ class Server:
 
     async def up(self):
         if self.server is None:
-            self.server = await asyncio.start_server(lambda r, w: self._serve(r, w, False), "127.0.0.1", self.port,
+            self.server = await asyncio.start_server(lambda r, w: self._serve(r, w, False), self.address, self.port,
                                                      limit=HEAD_BYTES, backlog=512, ssl=self.tls)
             self.port = self.server.sockets[0].getsockname()[1]
 
@@ -365,6 +365,7 @@ def options(description, control):
     """control: a line for each path of the simulator's own."""
     p = argparse.ArgumentParser(description=description, epilog=CONTROL + control, formatter_class=Help)
     p.add_argument("--port", type=int, default=0, help="of the service; 0: a free one")
+    p.add_argument("--address", default="127.0.0.1", help="of the service; another one only inside a container")
     p.add_argument("--stdin", action="store_true", help="end when standard input closes")
     p.add_argument("--seed", type=int, default=1, help="of what is random")
     p.add_argument("--certificate", help="PEM file of certificate and key: the port speaks TLS")
@@ -375,6 +376,7 @@ async def _run(server, args, background):
     if args.certificate:
         server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.tls.load_cert_chain(args.certificate)
+    server.address = args.address
     await server.start(args.port)
     print(f"url={server.url}", flush=True)
     print(f"control={server.control_url}", flush=True)

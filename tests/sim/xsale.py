@@ -368,10 +368,13 @@ def main():
     p.add_argument("--change-status-field", default="StatusId", help="its name there")
     p.add_argument("--allow-query", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the list that is accepted and ignored; may be given several times")
     p.add_argument("--gzip", action="store_true", help="compress for those who accept it")
+    p.add_argument("--generate", type=int, default=0, metavar="N", help="orders that stand in Nowe at the start, for MAG-1 and MAG-2")
     args = p.parse_args()
     args.page_parameter = args.page_parameter or ("page" if args.paging == "page" else "offset")
     args.page_size_parameter = args.page_size_parameter or ("pageSize" if args.paging == "page" else "limit")
     xsale = Xsale(args)
+    if args.generate:
+        xsale.control_generate(None, {"count": args.generate, "warehouses": [["MAG-1"], ["MAG-2"], ["MAG-1", "MAG-2"]]})
     run(Server(xsale.handle, xsale.control, args.seed, args.gzip), args)
 
 

@@ -1,0 +1,10 @@
+# A unit is its own lines and those that every program of ours runs under (service.conf).
+function(bridge_units component side)
+  file(READ ${PROJECT_SOURCE_DIR}/common/package/service.conf service)
+  string(STRIP "${service}" service)
+  string(REPLACE "@side@" "${side}" service "${service}")
+  foreach(unit ${ARGN})
+    configure_file(${unit}.in ${unit} @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${unit} DESTINATION lib/systemd/system COMPONENT ${component})
+  endforeach()
+endfunction()
