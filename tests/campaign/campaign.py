@@ -361,7 +361,7 @@ def main():
     p.add_argument("--build", default=None)
     p.add_argument("--seed", type=int, default=None)
     p.add_argument("--seconds", type=float, default=40)
-    p.add_argument("--patience", type=float, default=120, help="seconds that everything may take to come to rest")
+    p.add_argument("--patience", type=float, default=300, help="seconds that everything may take to come to rest")
     p.add_argument("--points", type=names, default=[])
     p.add_argument("--without", type=names, default=[])
     args = p.parse_args()
