@@ -105,7 +105,7 @@ class People:
     """Who works with xSale. Orders keep the warehouses that they came with."""
 
     def __init__(self, s, r):
-        self.s, self.random, self.mix, self.bad, self.done = s, r, {}, set(), collections.Counter()
+        self.s, self.random, self.mix, self.again, self.done = s, r, {}, set(), collections.Counter()
 
     def choose(self, status):
         ids = [o["id"] for o in self.s.xsale.get("orders") if o["statusName"] == status]
@@ -128,6 +128,9 @@ class People:
 
     def set(self, before, after):
         order = self.choose(before)
+        if (before, after) == (IMPORTED, NEW):      # once each: who asks for the same again and again is made to wait, up to an hour
+            order = None if order in self.again else order
+            self.again.add(order)
         if order:
             self.s.xsale.post(f"orders/{order}/status", {"status": after})
 

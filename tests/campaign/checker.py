@@ -109,6 +109,12 @@ def wrong_documents(h):
             yield f"document {name} of an order that was never published"
 
 
+def offered_anew(h, order):
+    """Was it offered more than once in a round? Then a change of the first offer may be on its way while the second one's verdict comes."""
+    rounds = collections.Counter(v["round"] for v in h.orders if v["orderId"] == order)
+    return any(n > 1 for n in rounds.values())
+
+
 def statuses(h):
     """One change of the bridge's a round, the right one; none over a person's choice that it had seen, none that goes back."""
     log = collections.defaultdict(list)
@@ -127,7 +133,7 @@ def statuses(h):
                 if before is not None and before["toName"] not in (NEW, c["toName"]) and c["fromName"] == before["toName"] and (c["lookedAt"] or 0) > before["at"]:
                     yield f"order {order}: {c['toName']} was set over {before['toName']}, which a person had set {c['lookedAt'] - before['at']} ms before the look"
                 before = None
-            if len(mine) > 1 and mine != [IMPORTED, MANUAL]:
+            if len(mine) > 1 and mine != [IMPORTED, MANUAL] and not (mine == [MANUAL, IMPORTED] and offered_anew(h, order)):
                 yield f"order {order}: the bridge set {mine} in one round"
     last = newest(h)
     for order, changes in log.items():

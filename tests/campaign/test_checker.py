@@ -5,8 +5,8 @@ import sys
 from checker import IMPORTED, MANUAL, NEW, History, judge
 
 
-def order(number, publication, revision="r1", withdrawn=False, warehouses=("MAG-1", "MAG-2")):
-    return {"orderId": number, "publication": publication, "revision": revision, "withdrawn": withdrawn, "warehouses": list(warehouses)}
+def order(number, publication, revision="r1", withdrawn=False, warehouses=("MAG-1", "MAG-2"), of=None):
+    return {"orderId": number, "publication": publication, "round": of or publication, "revision": revision, "withdrawn": withdrawn, "warehouses": list(warehouses)}
 
 
 def outcome(number, publication, warehouse, result="IMPORTED", document=None):
@@ -28,7 +28,7 @@ def good():
     documents = {(n, w): {"revision": r, "publication": p, "live": True} for n, r, p in ((1, "r1", 10), (2, "r2", 20), (3, "r3", 30)) for w in ("MAG-1", "MAG-2")}
     documents[4, "MAG-1"] = {"revision": "r1", "publication": 21, "live": False}
     return History(
-        orders=[order(1, 10), order(2, 10), order(2, 20, "r2"), order(3, 10), order(3, 30, "r3"), order(4, 10), order(4, 21, withdrawn=True)],
+        orders=[order(1, 10), order(2, 10), order(2, 20, "r2", of=10), order(3, 10), order(3, 30, "r3"), order(4, 10), order(4, 21, withdrawn=True, of=10)],
         outcomes=[outcome(1, 10, "MAG-1"), outcome(1, 10, "MAG-2"), outcome(1, 10, "MAG-2"), outcome(2, 10, "MAG-1", "SUPERSEDED"), outcome(2, 10, "MAG-2"),
                   outcome(2, 20, "MAG-1"), outcome(2, 20, "MAG-2"), outcome(3, 10, "MAG-1", "REJECTED"), outcome(3, 10, "MAG-2"), outcome(3, 30, "MAG-1"),
                   outcome(3, 30, "MAG-2"), outcome(4, 10, "MAG-1"), outcome(4, 10, "MAG-2", "SUPERSEDED"), outcome(4, 21, "MAG-1", "WITHDRAWN"),
