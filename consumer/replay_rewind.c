@@ -24,6 +24,7 @@ static const struct program_option options[] = {
     {"--group", "NAME", "The group by its name, where consumer.group is set."},
     {"--to", "MOMENT", "Where to go: 3h (ago; s, m, h, d), 2026-11-24T10:00 (local time), 2026-11-24T10:00Z, beginning, end, or offset:N with --partition."},
     {"--partition", "N", "Only this partition."},
+    {"--new", NULL, "The group may be one that never was: it gets its place before its erp-consumer's first start, and does not begin at the beginning."},
     {"--wait", NULL, "While the group has members, wait until it has none instead of refusing."},
     {"--dry-run", NULL, "Show what would happen and change nothing."},
     {"--yes", NULL, "Do not ask."},
@@ -44,7 +45,7 @@ struct rewind {
     int looks;
     char group[300], topic[250];
     const char *warehouse; /* NULL or "": every one */
-    bool json, dry, yes, wait, waiting;
+    bool json, dry, yes, wait, waiting, new_group;
 };
 
 static void look(void *arg);
@@ -322,7 +323,8 @@ static bool partition_there(const struct rewind *w, const struct group_sight *si
 static void refuse_unknown(struct rewind *w)
 {
     struct err words;
-    err_set(&words, "there is no group %s: it has neither members nor offsets. Is the warehouse's name right, or has its erp-consumer never run?", w->group);
+    err_set(&words, "there is no group %s: it has neither members nor offsets. Is the warehouse's name right, or has its erp-consumer never run? --new gives it a "
+                    "place all the same.", w->group);
     finish(w, 1, words.text);
 }
 
@@ -336,7 +338,7 @@ static void on_look(void *arg, enum rc rc, const struct group_sight *sight, cons
         finish(w, 1, words);
     } else if (sight->active && !w->dry) {
         refuse_active(w, sight);
-    } else if (strcmp(sight->state, "Dead") == 0 && nothing_committed(sight)) {
+    } else if (!w->new_group && strcmp(sight->state, "Dead") == 0 && nothing_committed(sight)) {
         refuse_unknown(w);
     } else if (!partition_there(w, sight)) {
         finish(w, 2, "the topic has no such partition");
@@ -393,6 +395,7 @@ static enum rc parse_options(struct rewind *w, struct err *e)
     w->dry = program_option_value(p, "--dry-run") != NULL;
     w->yes = program_option_value(p, "--yes") != NULL;
     w->wait = program_option_value(p, "--wait") != NULL;
+    w->new_group = program_option_value(p, "--new") != NULL;
     kafka_topic_name(program_config(p), "orders", w->topic);
     if (group == NULL && w->warehouse == NULL) {
         err_set(e, "rewind needs --warehouse NAME or --group NAME");

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from harness import IMPORTED, MANUAL, Program, ROOT, check, equal, main, services, wait
+from harness import BAD_ARTICLE, IMPORTED, MANUAL, Program, ROOT, check, equal, main, services, wait
 
 DOCUMENT = os.path.join(ROOT, "common", "docs", "access.md")
 PRINCIPALS = ("xsale-producer", "status-updater", "erp-mag-1", "looker", "mender")
@@ -102,8 +102,8 @@ def work(s):
                     ["redrive", "--dry-run"], ["rewind", "--warehouse", "MAG-1", "--to", "end", "--dry-run"]):
         replay(s, "looker", *command)
     replay(s, "looker", "reconcile", "--grace", "1s")
-    s.erp.post("refuse", {"articles": []})
-    out, _ = replay(s, "mender", "redrive", "--yes")
+    s.erp.post("refuse", {"allow_articles": [BAD_ARTICLE]})
+    replay(s, "mender", "redrive", "--yes")
     wait("the refused order is imported", 60, lambda: s.statuses()[REFUSED] == IMPORTED)
     replay(s, "mender", "resend", "100002", "--yes")
     s.stop()

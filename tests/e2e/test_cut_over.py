@@ -7,11 +7,11 @@ import time
 from harness import check, equal, main, wait
 
 
-def replay(s, command, *arguments):
+def replay(s, command, *arguments, code=0):
     r = subprocess.run([os.path.join(s.build, "consumer/order-replay"), command, "-c", s.config_file, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, text=True, encoding="utf-8", cwd=s.working, timeout=120)
-    equal(r.returncode, 0, f"code of order-replay {command} {arguments}, which says {r.stderr}{r.stdout[-800:]}")
-    return r.stdout
+    equal(r.returncode, code, f"code of order-replay {command} {arguments}, which says {r.stderr}{r.stdout[-800:]}")
+    return r.stdout + r.stderr
 
 
 def moment():
@@ -21,8 +21,9 @@ def moment():
     return text
 
 
-def loads(s):
-    return s.erp.get("summary")["requests"]
+def repeated(s):
+    """Loads under a key that the ERP had seen."""
+    return s.erp.get("summary")["repeated"]
 
 
 def test(s):
@@ -38,12 +39,14 @@ def test(s):
     s.stop(every)
     ids += s.generate(6, first=100019)      # while nobody loads
     wait("they are published", 60, lambda: s.producer.published() >= 24)
+    before = repeated(s)
     for warehouse in ("MAG-1", "MAG-2"):
-        replay(s, "rewind", "--warehouse", warehouse, "--to", since, "--yes", "--wait")
+        check("there is no group" in replay(s, "rewind", "--warehouse", warehouse, "--to", since, "--yes", code=1), "a name that may be wrong is refused")
+        replay(s, "rewind", "--new", "--warehouse", warehouse, "--to", since, "--yes")
     s.start(one, two)
     s.settled()
     s.verify(ids)
-    print(s.erp.get("summary"))
+    equal(repeated(s) - before, 8, "loads offered once more: what came since that moment, and nothing older")
 
     # and back, without giving the group a place: it stands where it stopped
     s.stop(one, two)
