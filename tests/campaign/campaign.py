@@ -244,7 +244,13 @@ class Trouble:
     def database(self):
         db = self.s.database
         if db.process.poll() is None:
-            db.stop() if self.random.random() < 0.5 else db.kill()
+            pids = self.family(db.process.pid)
+            self.signal(pids, signal.SIGCONT)       # who is frozen does not end
+            if self.random.random() < 0.5:
+                db.stop()
+            else:
+                self.signal(pids, signal.SIGKILL)
+                db.process.wait()
             self.later(self.random.uniform(0.3, 3), db.start)
 
     def freeze_database(self):
