@@ -9,7 +9,7 @@ SCHEMAS = ROOT / "schemas"
 DOCUMENT = SCHEMAS / "asyncapi.yaml"
 PARTITIONS = 6      # the default of topics.partitions
 RECORDS = {"orders": "Order", "order-state": "OrderState", "order-outcomes": "OrderOutcome", "order-status": "OrderStatus", "orders-dlq": None}
-WRITERS = {"orders": ["xsale-producer", "order-replay"], "order-state": ["xsale-producer"], "order-outcomes": ["erp-consumer", "xsale-producer"],
+WRITERS = {"orders": ["xsale-producer", "order-replay"], "order-state": ["xsale-producer"], "order-outcomes": ["erp-consumer", "xsale-producer (an order that cannot become a record)", "status-updater (moves one to its order's partition)"],
            "order-status": ["status-updater"], "orders-dlq": ["xsale-producer", "erp-consumer", "status-updater"]}
 TRACE = {"traceparent": "W3C trace context of the publication."}
 HEADERS = {
@@ -18,12 +18,19 @@ HEADERS = {
                "schema": "CRC-64-AVRO fingerprint of the writer's schema, 16 hex digits.", **TRACE,
                "replayed": "Put back by hand, by order-replay: redrive (it was rejected) or resend.",
                "redrives": "How often it was put back after a rejection, in decimal; only with redrive."},
-    "order-outcomes": {"organization": "Name of the organization in xSale.", "publication": "Publication that the verdict is about, milliseconds since 1970 in decimal.",
+    "order-state": {"publication": "The publication that the record is about, milliseconds since 1970 in decimal; a null value has it too."},
+    "order-outcomes": {"organization": "Name of the organization in xSale; as all of these on what erp-consumer writes, nobody needs them.",
+                       "publication": "Publication that the verdict is about, milliseconds since 1970 in decimal.",
                        "warehouse": "Whose verdict.", **TRACE},
     "orders-dlq": {"kind": "order (a record of the orders topic), xsale-order (JSON text of an order) or outcome (a record of order-outcomes).", "reason": "Why it is here.",
                    "program": "Who put it here.", "at": "When, milliseconds since 1970 in decimal.", "source-topic": "Where it came from, when it was a record.",
                    "source-partition": "Its partition.", "source-offset": "Its offset.", "omitted": "Bytes of a value that was too large and is left out.",
-                   "omitted-key": "Bytes of a key that was too large too; the key is ? and the hash of it, the record's own headers are left out."},
+                   "omitted-key": "Bytes of a key that was too large too; the key is ? and the hash of it, the record's own headers are left out.",
+                   "reason-code": "Of what erp-consumer puts here: refused, given-up, unreadable, schema-unknown or too-large.", "warehouse": "Likewise: whose ERP.",
+                   "group": "Likewise: its consumer group.", "attempts": "Likewise: how often the ERP was asked, in decimal.", "revision": "Likewise: of the order.",
+                   "publication": "Likewise: of the order, milliseconds since 1970 in decimal.",
+                   **{f"__connect.errors.{k}": f"Likewise, by Kafka Connect's name: {v}." for k, v in (
+                       ("topic", "source-topic"), ("partition", "source-partition"), ("offset", "source-offset"), ("task.id", "group"), ("exception.message", "reason"))}},
 }
 
 
@@ -51,7 +58,8 @@ def message(topic):
         made["summary"] = "What could not be handled: the original bytes, and headers that say what they are and why they are here."
     if topic in HEADERS:
         made["headers"] = {"type": "object", "properties": {k: {"type": "string", "description": v} for k, v in HEADERS[topic].items()}}
-    key = {"type": "string", "description": "<organization>/<orderId>", "pattern": "^[^/]+/[0-9]+$"}
+    key = {"type": "string", "description": "<organization>/<orderId>", "pattern": "^[^/]+/[0-9]+$"} if record else \
+        {"type": "string", "description": "<organization>/<orderId>; <organization>/?<hash> where no id could be read; ?<hash> of a key that was too large"}
     framing = {"schemaIdLocation": "payload", "schemaIdPayloadEncoding": "confluent", "schemaLookupStrategy": "TopicIdStrategy"} if record else {}
     made["bindings"] = {"kafka": {"key": key, **framing, "bindingVersion": "0.5.0"}}
     return made
