@@ -346,8 +346,9 @@ uint64_t pipeline_unreadables(const struct pipeline *p)
 
 enum rc pipeline_bounds(struct pipeline *p, int32_t partition, int64_t first, int64_t start)
 {
-    struct bound *more = partition >= 0 && partition < PIPELINE_PARTITIONS_MAX ? realloc(p->bounds, (p->bounds_n + 1) * sizeof *more) : NULL;
-    if (more == NULL || (size_t)partition != p->bounds_n)
+    bool next = partition >= 0 && partition < PIPELINE_PARTITIONS_MAX && (size_t)partition == p->bounds_n;
+    struct bound *more = next ? realloc(p->bounds, (p->bounds_n + 1) * sizeof *more) : NULL;
+    if (more == NULL)
         return RC_FATAL;
     p->bounds = more;
     p->bounds[p->bounds_n++] = (struct bound){first, start, -1};

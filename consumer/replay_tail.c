@@ -106,9 +106,7 @@ static void on_record(void *arg, const struct scan_record *r)
 static void on_end(void *arg)
 {
     struct tail *t = arg;
-    if (!t->follow)
-        program_finish(t->program, 0, NULL);
-    else if (fflush(stdout) != 0)
+    if (!t->follow || fflush(stdout) != 0)
         program_finish(t->program, 0, NULL);
 }
 

@@ -71,13 +71,14 @@ static enum rc start_reader(struct recall *r, const char *topic, int partitions,
     char name[TOPIC_BYTES];
     struct err e;
     struct reader_start *starts = calloc((size_t)partitions, sizeof *starts);
-    enum rc rc = RC_FATAL;
-    err_set(&e, "out of memory");
+    if (starts == NULL) {
+        fail(r, "out of memory");
+        return RC_FATAL;
+    }
     kafka_topic_name(r->n.reader.config, topic, name);
-    for (int i = 0; starts != NULL && i < partitions; i++)
+    for (int i = 0; i < partitions; i++)
         starts[i] = (struct reader_start){.topic = name, .partition = i, .from = from, .value = value};
-    if (starts != NULL)
-        rc = schema_reader_create(&r->n.reader, starts, (size_t)partitions, ops, r, &r->reader, &e);
+    enum rc rc = schema_reader_create(&r->n.reader, starts, (size_t)partitions, ops, r, &r->reader, &e);
     free(starts);
     if (rc != RC_OK)
         fail(r, e.text);

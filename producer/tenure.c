@@ -422,7 +422,9 @@ static struct reader_start *ledger_starts(struct tenure *t, char topic[TOPIC_BYT
     size_t n = ledger_partitions(t);
     struct reader_start *starts = calloc(n, sizeof *starts);
     kafka_topic_name(t->n.config, "order-status", topic);
-    for (size_t i = 0; starts != NULL && i < n; i++)
+    if (starts == NULL)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
         starts[i] = (struct reader_start){.topic = topic, .partition = (int32_t)i, .from = from, .value = value};
     return starts;
 }

@@ -109,7 +109,7 @@ static void finish(struct xsale_call *call, enum xsale_end end, const struct htt
 static void finish_wrong(struct xsale_call *call, enum xsale_end end, const struct http_reply *reply, const char *what)
 {
     struct err e;
-    bool hinted = call->hint != NULL && (end == XSALE_GONE || reply->status == 403);
+    bool hinted = call->hint != NULL && (end == XSALE_GONE || (reply != NULL && reply->status == 403));
     err_set(&e, "%s %s: %s%s", method(call), call->path, what, hinted ? call->hint : "");
     if (end != XSALE_GONE) /* gone is an answer, not trouble */
         log_event(call->line->log, LOG_WARN, "xsale", NULL, "xSale refused a request", LOG_S("why", e.text));

@@ -182,7 +182,7 @@ static int setup(void **state)
     w.order = schema_of(schema_builtin("Order"));
     struct loading_env env = {.config = w.config, .health = w.health,
                               .outbox = {.loop = w.loop, .outcomes = "outcomes", .dead_letters = "dlq", .group = "g"},
-                              .ops = {on_done, on_progress, on_failed}};
+                              .ops = {.record_done = on_done, .progress = on_progress, .failed = on_failed}};
     if (loading_create(&env, &w.loading, &e) != RC_OK)
         fail_msg("%s", e.text);
     loading_schema(w.loading, 3);

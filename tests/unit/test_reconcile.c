@@ -270,9 +270,21 @@ static void what_waits_is_told_with_the_programs_reason(void **state)
     pipeline_destroy(p);
 }
 
+static void bounds_out_of_turn_leave_those_that_are_there(void **state)
+{
+    (void)state;
+    struct pipeline *p = pipeline_create(0, INT64_MAX, INT64_MIN);
+    assert_int_equal(pipeline_bounds(p, 0, 100, 100), RC_OK);
+    assert_int_equal(pipeline_bounds(p, 2, 100, 100), RC_FATAL);
+    assert_int_equal(pipeline_bounds(p, 1, 100, 100), RC_OK);
+    assert_int_equal(pipeline_group(p, "shop-erp-W1", 1, 5), RC_OK);
+    pipeline_destroy(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bounds_out_of_turn_leave_those_that_are_there),
         cmocka_unit_test(what_adds_up_has_no_fault),
         cmocka_unit_test(a_superseded_publication_and_a_withdrawal_are_no_faults),
         cmocka_unit_test(each_fault_is_found),

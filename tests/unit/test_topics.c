@@ -13,9 +13,11 @@
 #include "tests/mock/kafka_rig.h"
 
 static const struct topic_seen good[TOPIC_COUNT] = {
-    [TOPIC_ORDERS] = {6, "delete", "LogAppendTime"}, [TOPIC_STATE] = {1, "compact", "LogAppendTime"},
-    [TOPIC_OUTCOMES] = {.partitions = 6, .cleanup = "delete", .timestamp = "CreateTime"},  [TOPIC_STATUS] = {6, "compact,delete", "CreateTime"},
-    [TOPIC_DLQ] = {1, "delete", "CreateTime"},
+    [TOPIC_ORDERS] = {.partitions = 6, .cleanup = "delete", .timestamp = "LogAppendTime"},
+    [TOPIC_STATE] = {.partitions = 1, .cleanup = "compact", .timestamp = "LogAppendTime"},
+    [TOPIC_OUTCOMES] = {.partitions = 6, .cleanup = "delete", .timestamp = "CreateTime"},
+    [TOPIC_STATUS] = {.partitions = 6, .cleanup = "compact,delete", .timestamp = "CreateTime"},
+    [TOPIC_DLQ] = {.partitions = 1, .cleanup = "delete", .timestamp = "CreateTime"},
 };
 
 static enum rc check(const struct topic_seen *seen, struct err *e)
