@@ -361,8 +361,8 @@ static void join(struct ledger_row *r, int64_t now_ms)
         r->closed = true;
     }
     if (want != LEDGER_NONE && want != r->wanted) {
-        if (r->wanted == LEDGER_MANUAL && r->settled_at == 0)
-            r->status_set = LEDGER_MANUAL; /* its PUT may have happened, and the imported status must be able to stand over it */
+        if (r->wanted != LEDGER_NONE && r->settled_at == 0)
+            r->status_set = r->wanted; /* its PUT may have happened: the imported status must be able to stand over a manual one, a withdrawal over an imported one */
         r->wanted = want;
         r->settled_at = 0;
         r->closed = false;

@@ -440,6 +440,38 @@ static void a_put_that_a_withdrawal_crossed_is_taken_back(void **state)
     ledger_destroy(l);
 }
 
+/* The verdict turns while the change to its status is not answered: either status may stand in xSale now. */
+static void a_status_whose_change_was_not_answered_counts_as_set_when_the_verdict_turns(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    struct outcome turned = says(7, 1000, 1000, "MAG-1", OUTCOME_REJECTED);
+    turned.at++;
+    assert_int_equal(note(l, says(7, 1000, 1000, "MAG-1", OUTCOME_IMPORTED)), LEDGER_CHANGED);
+    assert_int_equal(note(l, says(7, 1000, 1000, "MAG-2", OUTCOME_IMPORTED)), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->status_set, LEDGER_NONE);
+    assert_int_equal(note(l, turned), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_MANUAL);
+    assert_int_equal(row_of(l, 7)->status_set, LEDGER_IMPORTED);
+    struct outcome gone[2] = {says(7, 2000, 1000, "MAG-1", OUTCOME_WITHDRAWN), says(7, 2000, 1000, "MAG-2", OUTCOME_WITHDRAWN)};
+    for (int i = 0; i < 2; i++) {
+        gone[i].withdrawn = true;
+        assert_int_equal(note(l, gone[i]), LEDGER_CHANGED);
+    }
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_MANUAL); /* not closed with the imported status standing over a withdrawn order */
+    assert_false(row_of(l, 7)->closed);
+    ledger_destroy(l);
+
+    l = begin();
+    turned.result = OUTCOME_IMPORTED;
+    assert_int_equal(note(l, says(7, 1000, 1000, "MAG-1", OUTCOME_REJECTED)), LEDGER_CHANGED);
+    assert_int_equal(note(l, says(7, 1000, 1000, "MAG-2", OUTCOME_IMPORTED)), LEDGER_CHANGED);
+    assert_int_equal(note(l, turned), LEDGER_CHANGED);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_IMPORTED);
+    assert_int_equal(ledger_decide(row_of(l, 7), LEDGER_SEEN_MANUAL), LEDGER_PUT);
+    ledger_destroy(l);
+}
+
 static void a_late_row_of_an_older_publication_changes_nothing(void **state)
 {
     (void)state;
@@ -569,6 +601,7 @@ int main(void)
         cmocka_unit_test(a_take_ends_with_its_row),
         cmocka_unit_test(an_older_verdict_that_comes_again_changes_nothing),
         cmocka_unit_test(a_put_that_a_withdrawal_crossed_is_taken_back),
+        cmocka_unit_test(a_status_whose_change_was_not_answered_counts_as_set_when_the_verdict_turns),
         cmocka_unit_test(a_late_row_of_an_older_publication_changes_nothing),
         cmocka_unit_test(a_delay_is_of_the_publication_that_was_refused),
         cmocka_unit_test(an_order_refused_by_the_producer_goes_to_manual_handling),

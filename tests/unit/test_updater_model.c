@@ -570,7 +570,7 @@ static void every_history_ends_right(void **state)
     (void)state;
     load_config();
     talks = wish.n == 1;
-    static const uint64_t found[] = {1795813317119668}; /* histories that once went wrong */
+    static const uint64_t found[] = {1795813317119668, 1795815448015334}; /* histories that once went wrong */
     for (size_t i = 0; i < sizeof found / sizeof *found && wish.n > 1; i++)
         history(found[i]);
     print_message("%" PRIu64 " histories from seed %" PRIu64 "\n", wish.n, wish.first);
