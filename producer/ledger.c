@@ -25,7 +25,8 @@ struct entry {
     int64_t offset; /* of the row of version `written` in the topic; -1: not known */
     int32_t partition;
     unsigned failures; /* in a row */
-    bool busy, lost;
+    int64_t doubted_at; /* monotonic */
+    bool busy, lost, doubted;
 };
 TAILQ_HEAD(entry_list, entry);
 
@@ -424,6 +425,7 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
     if (fresh) {
         entry_unlist(l, e); /* a delay was the older publication's, or the other verdict's */
         e->next_at = 0;
+        e->doubted = false;
         entry_failures(l, e, 0);
     }
     e->partition = partition;
@@ -482,16 +484,21 @@ int64_t ledger_take(struct ledger *l, int64_t mono_ms, uint64_t *take)
     return e->id;
 }
 
+static struct entry *held(struct ledger *l, int64_t order_id, uint64_t take)
+{
+    struct entry *e = entry_find(l, order_id);
+    return e != NULL && e->busy && e->taken == take ? e : NULL;
+}
+
 bool ledger_holds(struct ledger *l, int64_t order_id, uint64_t take)
 {
-    const struct entry *e = entry_find(l, order_id);
-    return e != NULL && e->busy && e->taken == take;
+    return held(l, order_id, take) != NULL;
 }
 
 void ledger_give_back(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms, int64_t delay_ms)
 {
-    struct entry *e = entry_find(l, order_id);
-    if (e == NULL || !e->busy || e->taken != take)
+    struct entry *e = held(l, order_id, take);
+    if (e == NULL)
         return;
     e->busy = false;
     e->next_at = delay_ms > 0 ? mono_ms + delay_ms : 0;
@@ -524,11 +531,29 @@ bool ledger_waiting_of(struct ledger *l, int64_t order_id, ledger_waiting_fn *fn
 
 unsigned ledger_note_failure(struct ledger *l, int64_t order_id, uint64_t take)
 {
-    struct entry *e = entry_find(l, order_id);
-    if (e == NULL || !e->busy || e->taken != take)
+    struct entry *e = held(l, order_id, take);
+    if (e == NULL)
         return 0;
     entry_failures(l, e, e->failures + 1);
     return e->failures;
+}
+
+bool ledger_doubt(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms)
+{
+    struct entry *e = held(l, order_id, take);
+    if (e == NULL)
+        return false;
+    if (!e->doubted)
+        e->doubted_at = mono_ms;
+    e->doubted = true;
+    return mono_ms - e->doubted_at >= LEDGER_DOUBT_MS;
+}
+
+void ledger_end_doubt(struct ledger *l, int64_t order_id, uint64_t take)
+{
+    struct entry *e = held(l, order_id, take);
+    if (e != NULL)
+        e->doubted = false;
 }
 
 int64_t ledger_due_in(const struct ledger *l, int64_t now_ms)

@@ -49,7 +49,7 @@ const struct ledger_row *ledger_row_of(struct ledger *l, int64_t order_id, uint6
 /* The row of this version is in the topic at offset: it may be acted upon, and a finished one shrinks. */
 void ledger_written(struct ledger *l, int64_t order_id, uint64_t version, int64_t offset);
 
-/* These three go by monotonic milliseconds; the other functions' now_ms is since 1970.
+/* What is called mono_ms goes by monotonic milliseconds; the other functions' now_ms is since 1970.
  * ledger_take: the order whose status waits longest to be set and whose row is in the topic as it is here, marked busy until the take is given back; 0: none is due. */
 int64_t ledger_take(struct ledger *l, int64_t mono_ms, uint64_t *take);
 /* Not busy any more; tried again at mono_ms + delay_ms. A take of a row that was dropped meanwhile changes nothing. */
@@ -58,6 +58,12 @@ void ledger_give_back(struct ledger *l, int64_t order_id, uint64_t take, int64_t
 bool ledger_holds(struct ledger *l, int64_t order_id, uint64_t take);
 /* xSale had the order and failed to change it. Returns how often in a row it did, for this publication and verdict; 0: the take does not hold it any more. */
 unsigned ledger_note_failure(struct ledger *l, int64_t order_id, uint64_t take);
+enum { LEDGER_DOUBT_MS = 600000 };
+/* A look said that there is no such order, in words that may not be xSale's own. true: to be believed, because the same was said LEDGER_DOUBT_MS ago or earlier, and nothing
+ * else since; false: not yet, or the take does not hold the order any more. Nothing of it outlives the row in memory. */
+bool ledger_doubt(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms);
+/* A look was answered in any other way. */
+void ledger_end_doubt(struct ledger *l, int64_t order_id, uint64_t take);
 /* ms until ledger_take would give one; -1: never by itself. */
 int64_t ledger_due_in(const struct ledger *l, int64_t mono_ms);
 

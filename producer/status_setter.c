@@ -291,6 +291,16 @@ static void verify(struct work *w, int64_t status_id)
     settle(w, SETTER_SET, NULL); /* another status than ours: somebody was faster, which is theirs to say */
 }
 
+/* A row closed as gone while the order stands in a new status is an operator's retry to the producer: a gateway's web page is not believed at the first look. */
+static void gone(struct work *w, bool web_page)
+{
+    struct status_setter *s = w->setter;
+    if (web_page && !ledger_doubt(s->p.ledger, w->order_id, w->take, loop_now(s->p.loop)))
+        refused(w, "HTTP 404 with a web page: perhaps not xSale's own; believed when it is so again in ten minutes");
+    else
+        settle(w, SETTER_GONE, "xSale has no such order any more");
+}
+
 static void on_look(void *arg, const struct xsale_reply *reply)
 {
     struct work *w = arg;
@@ -298,9 +308,10 @@ static void on_look(void *arg, const struct xsale_reply *reply)
     PROBE(look_answered);
     w->call = NULL;
     if (reply->end == XSALE_GONE) {
-        settle(w, SETTER_GONE, "xSale has no such order any more");
+        gone(w, reply->web_page);
         return;
     }
+    ledger_end_doubt(s->p.ledger, w->order_id, w->take);
     if (reply->end == XSALE_LATER) { /* nobody has refused anything: the others get their turn */
         delay(w, reply->words, UNSHOWN_MS);
         return;

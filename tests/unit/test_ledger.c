@@ -239,6 +239,26 @@ static void failures_in_a_row_are_counted_until_the_order_is_settled_or_moves_on
     ledger_destroy(l);
 }
 
+static void an_order_is_gone_by_doubtful_words_only_when_they_come_again_later_and_nothing_else_in_between(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    uint64_t number = 0;
+    note(l, says(7, 100, 100, "MAG-1", OUTCOME_REJECTED));
+    assert_int_equal(ledger_take(l, 0, &number), 7);
+    assert_false(ledger_doubt(l, 7, number, 0));
+    ledger_give_back(l, 7, number, 0, 0); /* at once, because the row moved on: no time has passed */
+    assert_int_equal(ledger_take(l, 1, &number), 7);
+    assert_false(ledger_doubt(l, 7, number, 1));
+    assert_true(ledger_doubt(l, 7, number, LEDGER_DOUBT_MS));
+    assert_false(ledger_doubt(l, 7, number + 1, LEDGER_DOUBT_MS)); /* another's take */
+    ledger_end_doubt(l, 7, number);
+    assert_false(ledger_doubt(l, 7, number, 2 * LEDGER_DOUBT_MS));
+    note(l, says(7, 200, 100, "MAG-1", OUTCOME_REJECTED)); /* the producer has seen it meanwhile */
+    assert_false(ledger_doubt(l, 7, number, 4 * LEDGER_DOUBT_MS));
+    ledger_destroy(l);
+}
+
 static void a_verdict_that_says_nothing_new_leaves_the_order_finished(void **state)
 {
     (void)state;
@@ -591,6 +611,7 @@ int main(void)
         cmocka_unit_test(only_what_nobody_decided_is_overwritten),
         cmocka_unit_test(a_changed_verdict_reopens_the_row),
         cmocka_unit_test(failures_in_a_row_are_counted_until_the_order_is_settled_or_moves_on),
+        cmocka_unit_test(an_order_is_gone_by_doubtful_words_only_when_they_come_again_later_and_nothing_else_in_between),
         cmocka_unit_test(a_verdict_that_says_nothing_new_leaves_the_order_finished),
         cmocka_unit_test(a_row_read_again_never_replaces_a_newer_one),
         cmocka_unit_test(a_settlement_of_what_is_no_longer_true_changes_nothing),

@@ -82,6 +82,7 @@ struct xsale_call {
     enum xsale_end end;
     int64_t found;
     bool used, served; /* served: its effect and its answer are decided */
+    bool web_page;     /* XSALE_GONE is what a gateway said */
     bool waits;        /* for tokens or the quota: has not been sent */
 };
 
@@ -120,6 +121,7 @@ struct world {
     struct change changes[400];
     size_t changes_n;
     bool calm, rewinds;
+    bool gateway; /* stands before xSale and says 404 now and then, in a web page: of orders that are there */
     struct record_writer row_writer;
 };
 
@@ -576,6 +578,11 @@ static void serve(struct xsale_call *c)
     c->end = XSALE_OK;
     if (c->status == 0) {
         c->found = w->shown[order_of(c->order)];
+        if (w->gateway && !w->calm && dice(6) == 0) {
+            c->end = XSALE_GONE;
+            c->web_page = true;
+            return;
+        }
         if (!w->calm && dice(12) == 0)
             c->end = XSALE_LATER; /* xSale cannot show it now */
         return;
@@ -596,6 +603,7 @@ static void serve(struct xsale_call *c)
         return;
     case 3:
         c->end = XSALE_GONE; /* though the order is there */
+        c->web_page = w->gateway;
         return;
     case 4:
     case 5:
@@ -612,7 +620,7 @@ static void answer(struct proc *p, struct xsale_call *c)
     char body[64];
     serve(c);
     c->used = false;
-    struct xsale_reply reply = {.end = c->end, .status = 200, .body = body, .words = "as the history wants it"};
+    struct xsale_reply reply = {.end = c->end, .status = 200, .web_page = c->web_page, .body = body, .words = "as the history wants it"};
     reply.body_n = (size_t)snprintf(body, sizeof body, "{\"Id\":%" PRId64 ",\"StatusId\":%" PRId64 "}", c->order, c->found);
     if (c->status == 0 && c->end == XSALE_OK)
         p->looked[order_of(c->order)] = (int)c->found;
