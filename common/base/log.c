@@ -1,6 +1,5 @@
 #include "common/base/log.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/line_out.h"
 #include "common/base/utf8.h"
 
 enum {
@@ -39,7 +39,8 @@ struct line {
 struct log {
     const char *program;
     const struct clock *clock;
-    int fd;
+    struct line_out out;
+    uint64_t lost; /* lines that nobody read, not told yet */
     enum log_level level;
     enum log_format format;
     bool journal; /* fd leads to journald, which reads a priority at the beginning of each line */
@@ -228,27 +229,49 @@ static void end_line(struct line *l, enum log_format format)
     l->n += n;
 }
 
-static void emit(struct log *l, enum log_level level, const char *component, const char *order, const char *text,
-                 const struct log_field *fields, size_t n, int64_t repeated)
+struct event {
+    enum log_level level;
+    const char *component, *order, *text;
+    const struct log_field *fields;
+    size_t n;
+};
+
+static void write_event(struct log *l, const struct event *e, int64_t repeated)
 {
     l->line.n = 0;
     l->line.full = false;
     if (l->journal)
-        put_text(&l->line, priorities[level]);
+        put_text(&l->line, priorities[e->level]);
     if (l->format == LOG_FORMAT_JSON)
-        begin_json(l, level, component, order, text);
+        begin_json(l, e->level, e->component, e->order, e->text);
     else
-        begin_text(l, level, component, order, text);
-    for (size_t i = 0; i < n; i++)
-        put_field(&l->line, l->format, &fields[i]);
+        begin_text(l, e->level, e->component, e->order, e->text);
+    for (size_t i = 0; i < e->n; i++)
+        put_field(&l->line, l->format, &e->fields[i]);
     if (repeated > 0)
         put_field(&l->line, l->format, &(struct log_field){"repeated", NULL, repeated});
     end_line(&l->line, l->format);
-    ssize_t wrote = 0;
-    do
-        wrote = write(l->fd, l->line.p, l->line.n);
-    while (wrote < 0 && errno == EINTR);
-    /* A log that cannot be written has nobody to complain to; the program's work does not depend on it. */
+    line_out_put(&l->out, l->line.p, l->line.n);
+}
+
+/* false: nobody reads. */
+static bool tell_lost(struct log *l)
+{
+    if (!line_out_ready(&l->out))
+        return false;
+    if (l->lost == 0)
+        return true;
+    write_event(l, &(struct event){LOG_WARN, "log", NULL, "lines were lost because nobody read them", &LOG_I("lines", l->lost), 1}, 0);
+    l->lost = 0;
+    return line_out_ready(&l->out);
+}
+
+static void emit(struct log *l, const struct event *e, int64_t repeated)
+{
+    if (tell_lost(l))
+        write_event(l, e, repeated);
+    else
+        l->lost++;
 }
 
 static uint64_t hash_text(uint64_t h, const char *text) /* FNV-1a, the zero included */
@@ -262,7 +285,7 @@ static uint64_t hash_text(uint64_t h, const char *text) /* FNV-1a, the zero incl
 static void flush_fold(struct log *l, struct fold *f)
 {
     if (f->used && f->folded > 0)
-        emit(l, f->level, f->component, NULL, f->text, NULL, 0, f->folded);
+        emit(l, &(struct event){f->level, f->component, NULL, f->text, NULL, 0}, f->folded);
     *f = (struct fold){0};
 }
 
@@ -298,7 +321,7 @@ struct log *log_create(const char *program, int fd, const struct clock *clock)
     if (l == NULL)
         return NULL;
     l->program = program;
-    l->fd = fd;
+    line_out_init(&l->out, fd, clock);
     l->journal = leads_to_journal(fd);
     l->clock = clock;
     l->level = LOG_INFO;
@@ -318,6 +341,8 @@ void log_flush(struct log *l)
 {
     for (size_t i = 0; l != NULL && i < FOLD_ROWS; i++)
         flush_fold(l, &l->folds[i]);
+    if (l != NULL && l->lost > 0)
+        (void)tell_lost(l);
 }
 
 void log_set(struct log *l, enum log_level level, enum log_format format)
@@ -343,7 +368,7 @@ void log_write(struct log *l, enum log_level level, const char *component, const
         f->folded++;
         return;
     }
-    emit(l, level, component, order, text, fields, n, f->folded);
+    emit(l, &(struct event){level, component, order, text, fields, n}, f->folded);
     *f = (struct fold){.hash = hash, .level = level, .written_ms = now, .used = true};
     (void)snprintf(f->component, sizeof f->component, "%s", component); /* for the summary; a cut one will do */
     (void)snprintf(f->text, sizeof f->text, "%s", text);
@@ -353,5 +378,5 @@ void log_write_unfolded(struct log *l, enum log_level level, const char *compone
                         const struct log_field *fields, size_t n)
 {
     if (log_enabled(l, level))
-        emit(l, level, component, order, text, fields, n, 0);
+        emit(l, &(struct event){level, component, order, text, fields, n}, 0);
 }

@@ -1,7 +1,8 @@
 /* One line per event on standard error: UTC with milliseconds, level, component, order, text, key=value pairs; or one JSON object
  * a line (log.format). Where standard error is journald's stream, each line begins with its priority, <3> for an error, which journald takes off. A line with the same component, level and text as one in the last 10 s is folded: counted, and the count is
  * written with the next one that gets through (repeated=N). No secret, token or personal data is ever passed in here.
- * Control characters in values are escaped. Thread rule: the loop's thread only. */
+ * Control characters in values are escaped. A pipe that nobody reads does not hold the program up: lines are lost, and their count is written when it is read again (lines=N).
+ * Thread rule: the loop's thread only. */
 #ifndef BRIDGE_BASE_LOG_H
 #define BRIDGE_BASE_LOG_H
 

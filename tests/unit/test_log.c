@@ -1,4 +1,6 @@
+#include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -227,6 +229,80 @@ static void journald_is_told_the_priority_of_each_line(void **state)
     assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
 }
 
+/* ---- a pipe that is not read */
+
+/* Reads what is in the pipe, to at most room - 1 bytes. */
+static size_t drain(int fd, char *out, size_t room)
+{
+    size_t n = 0;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    while (n < room - 1 && poll(&p, 1, 0) == 1) {
+        ssize_t got = read(fd, out + n, room - 1 - n);
+        assert_true(got > 0);
+        n += (size_t)got;
+    }
+    out[n] = '\0';
+    return n;
+}
+
+static size_t count(const char *text, const char *word)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, word)) != NULL; p += strlen(word))
+        n++;
+    return n;
+}
+
+static void lines_that_nobody_reads_are_lost_whole_and_counted_and_hold_nobody_up(void **state)
+{
+    enum { LINES = 400, ROOM = 4 * 1024 * 1024 };
+    struct bench *b = *state;
+    int ends[2];
+    char long_text[1000];
+    char *got = malloc(ROOM);
+    assert_non_null(got);
+    memset(long_text, 'x', sizeof long_text);
+    long_text[sizeof long_text - 1] = '\0';
+    assert_int_equal(pipe(ends), 0);
+    struct log *l = log_create("tester", ends[1], &b->clock);
+    assert_non_null(l);
+    for (int i = 0; i < LINES; i++) /* of 12 KB: a pipe takes 64 KB and less than a whole one at the end */
+        log_fact(l, LOG_INFO, "c", NULL, "long", LOG_S("a", long_text), LOG_S("b", long_text), LOG_S("c", long_text), LOG_S("d", long_text), LOG_S("e", long_text),
+                 LOG_S("f", long_text), LOG_S("g", long_text), LOG_S("h", long_text), LOG_S("i", long_text), LOG_S("j", long_text), LOG_S("k", long_text),
+                 LOG_I("number", i));
+    size_t n = drain(ends[0], got, ROOM);
+    log_fact(l, LOG_INFO, "c", NULL, "after", LOG_I("number", 0)); /* writes the rest of the line that was cut first */
+    n += drain(ends[0], got + n, ROOM - n);
+    size_t whole = count(got, " number=") - 1;
+    char told[100];
+    (void)snprintf(told, sizeof told, "warn log: lines were lost because nobody read them lines=%zu\n", LINES - whole);
+    assert_non_null(strstr(got, told));
+    assert_in_range(whole, 4, LINES - 1);
+    for (size_t i = 0; i < whole; i++) { /* the first ones, each as it was written */
+        char end[64];
+        (void)snprintf(end, sizeof end, " number=%zu\n", i);
+        assert_non_null(strstr(got, end));
+    }
+    assert_int_equal(count(got, "\n"), whole + 2);
+    assert_true(strstr(got, "after") > strstr(got, told));
+    assert_int_equal(count(got, "info c: long"), whole);
+
+    for (int i = 0; i < LINES; i++)
+        log_fact(l, LOG_INFO, "c", NULL, "short", LOG_S("a", long_text));
+    (void)drain(ends[0], got, ROOM);
+    log_flush(l); /* no line comes any more */
+    (void)drain(ends[0], got, ROOM);
+    assert_int_equal(count(got, "lines were lost"), 1);
+
+    assert_int_equal(close(ends[0]), 0); /* nobody is there at all: neither does that hold up */
+    assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    for (int i = 0; i < LINES; i++)
+        log_fact(l, LOG_INFO, "c", NULL, "short", LOG_S("a", long_text));
+    log_destroy(l);
+    assert_int_equal(close(ends[1]), 0);
+    free(got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(journald_is_told_the_priority_of_each_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(facts_are_never_folded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_count_is_not_lost_when_its_row_or_the_log_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_that_nobody_reads_are_lost_whole_and_counted_and_hold_nobody_up, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
