@@ -18,7 +18,7 @@ struct config *kafka_rig_config(const char *servers, const char *const *settings
     struct config *c = NULL;
     (void)snprintf(where, sizeof where, "kafka.bootstrap.servers=%s", servers);
     overrides[n++] = where;
-    overrides[n++] = "kafka.consumer.session.timeout.ms=6000"; /* the mock makes a lone member wait for it */
+    overrides[n++] = "kafka.consumer.session.timeout.ms=3000"; /* the mock makes a lone member that comes back wait for it, less a second */
     overrides[n++] = "kafka.consumer.fetch.wait.max.ms=50";
     for (size_t i = 0; settings != NULL && settings[i] != NULL && i < RIG_SETTINGS_MAX; i++)
         overrides[n++] = settings[i];
