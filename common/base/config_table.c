@@ -320,7 +320,7 @@ const struct config_key config_table[] = {
      .example = "/var/lib/xsale-bridge/orders",
      .doc = "Where one JSON file an order is put."},
     {.section = "http", .key = "address", .type = CONFIG_TEXT, .initial = "127.0.0.1", .programs = CONFIG_EVERY,
-     .doc = "Where /livez, /readyz and /metrics of each program listen."},
+     .doc = "Where /livez, /readyz, /metrics and /orders of each program listen."},
     {.section = "http", .key = "producer_port", .type = CONFIG_INT, .initial = "9101", .min = 0, .max = 65535,
      .programs = CONFIG_PRODUCER | CONFIG_REPLAY,
      .doc = "Port of xsale-producer; 0: a free one, named in the log."},

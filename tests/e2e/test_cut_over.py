@@ -26,6 +26,12 @@ def repeated(s):
     return s.erp.get("summary")["repeated"]
 
 
+def end(s, *programs):
+    s.stop(*programs)
+    for p in programs:
+        p.process = None        # nobody wonders that it is gone
+
+
 def test(s):
     one, two = s.consumers
     every = s.program("erp-consumer", "consumer-all", "-X", "consumer.warehouse=")
@@ -36,7 +42,7 @@ def test(s):
     ids += s.generate(6, first=100013)
     s.settled()
     check("nothing" in replay(s, "waiting").lower(), "nothing waits")
-    s.stop(every)
+    end(s, every)
     ids += s.generate(6, first=100019)      # while nobody loads
     wait("they are published", 60, lambda: s.producer.published() >= 24)
     before = repeated(s)
@@ -49,12 +55,12 @@ def test(s):
     equal(repeated(s) - before, 8, "loads offered once more: what came since that moment, and nothing older")
 
     # and back, without giving the group a place: it stands where it stopped
-    s.stop(one, two)
+    end(s, one, two)
     ids += s.generate(6, first=100025)
     s.start(every)
     s.settled()
     s.verify(ids)
-    s.stop(every)
+    end(s, every)
 
     # a group that never was, from the beginning: everything once more under the same keys
     replay(s, "rewind", "--warehouse", "MAG-1", "--to", "beginning", "--yes", "--wait")
