@@ -27,17 +27,36 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* Of librdkafka's properties those that may hold a secret, as far as a name can tell: better one too many. */
-bool config_entry_secret(const struct config_entry *e)
+static bool is_secret(const struct config_key *key, const char *name)
 {
     static const char *const signs[] = {"password", "secret", "key", "token", "oauthbearer.config", "credentials"};
-    if (e->key->secret || e->path != NULL)
+    if (key->secret)
         return true;
-    if (strcmp(e->key->key, "*") != 0 || e->key->numbered || ends_with(e->name, ".location"))
+    if (strcmp(key->key, "*") != 0 || key->numbered || ends_with(name, ".location"))
         return false;
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
-        if (strstr(e->name, signs[i]) != NULL)
+        if (strstr(name, signs[i]) != NULL)
             return true;
     return false;
+}
+
+bool config_entry_secret(const struct config_entry *e)
+{
+    return e->path != NULL || is_secret(e->key, e->name);
+}
+
+bool config_name_secret(const char *name)
+{
+    const char *section = config_section_of(name);
+    if (section == NULL)
+        return true;
+    const char *key = name + strlen(section) + 1;
+    for (size_t i = 0; i < config_table_count; i++) {
+        const struct config_key *k = &config_table[i];
+        if (strcmp(k->section, section) == 0 && (strcmp(k->key, key) == 0 || strcmp(k->key, "*") == 0))
+            return is_secret(k, key);
+    }
+    return true;
 }
 
 void config_entry_place(const struct config *c, const struct config_entry *e, char *out, size_t room)

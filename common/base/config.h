@@ -99,8 +99,13 @@ void config_each(const struct config *c, const char *section,
  * Out of memory: the order stays. */
 void config_problems_sort(struct config_problems *problems, const char *file);
 
+/* Is the value of "section.key" a secret? So is that of a name that is no key's: nobody knows what stands there. */
+bool config_name_secret(const char *name);
+
 /* Reads again the files behind <key>_file secrets whose modification changed. true: something changed. */
 bool config_refresh_secrets(struct config *c);
+/* The same of one section, whose secrets config_refresh_secrets then does not tell as changed. */
+void config_refresh_section(const struct config *c, const char *section);
 
 /* SIGHUP: `now` is what the same sources give today, whole and checked. The values of keys with `reload` are taken over from it; every key of this program that
  * differs is told, whether taken over or not (those need a restart). Texts that were asked for before live until c is destroyed, a secret's as above.

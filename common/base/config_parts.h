@@ -66,6 +66,9 @@ enum rc config_value_read(struct config_entry *entry, struct arena *a, struct er
  * read. RC_FATAL: memory. */
 enum rc config_source_apply(struct config *c, const struct config_source *source, struct config_problems *problems);
 
+/* config_source.c: the longest known section that "section.key" begins with, so that kafka.producer.linger.ms is not kafka's. NULL: none. */
+const char *config_section_of(const char *name);
+
 /* config_suggest.c: keeps the candidate nearest to what was written. */
 struct config_suggest {
     const char *written;

@@ -88,3 +88,10 @@ bool config_refresh_secrets(struct config *c)
         changed |= refresh(c, &c->entries[i]);
     return changed;
 }
+
+void config_refresh_section(const struct config *c, const char *section)
+{
+    for (size_t i = 0; i < c->entries_n; i++)
+        if (strcmp(c->entries[i].key->section, section) == 0)
+            (void)refresh(c, &c->entries[i]);
+}

@@ -323,8 +323,7 @@ static enum rc apply_variable(struct config *c, const char *variable, struct con
     return put_free(c, row, &g, problems);
 }
 
-/* The longest known section that "section.key" begins with, so that kafka.producer.linger.ms is not kafka's. */
-static const char *override_section(const char *name)
+const char *config_section_of(const char *name)
 {
     const char *best = NULL;
     for (size_t i = 0; i < config_table_count; i++) {
@@ -346,7 +345,7 @@ static enum rc apply_override(struct config *c, const char *text, struct config_
         return RC_OK;
     }
     (void)snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-    struct given g = {.section = override_section(name), .value = equals + 1, .origin = FROM_OVERRIDE, .place = "-X"};
+    struct given g = {.section = config_section_of(name), .value = equals + 1, .origin = FROM_OVERRIDE, .place = "-X"};
     if (g.section != NULL) {
         g.key = name + strlen(g.section) + 1;
         return put_given(c, &g, problems);

@@ -129,32 +129,6 @@ static void complain(struct filling *f, const char *name, const char *words)
     problem(f->config, f->problems, f->section, name, words);
 }
 
-static void fill_user(void *arg, const char *key, const char *value)
-{
-    struct filling *f = arg;
-    char words[512];
-    const char *why = why_refused(key);
-    if (why != NULL) {
-        complain(f, key, why);
-        return;
-    }
-    if (strcmp(key, "partition.assignment.strategy") == 0 && strstr(value, "cooperative") != NULL &&
-        rd_kafka_version() < COOPERATIVE_FROM) {
-        (void)snprintf(words, sizeof words, "cooperative-sticky needs librdkafka 2.10 or newer, this is %s", rd_kafka_version_str());
-        complain(f, key, words);
-        return;
-    }
-    char text[512] = "";
-    rd_kafka_conf_res_t set = rd_kafka_conf_set(f->conf, key, value, text, sizeof text);
-    if (set == RD_KAFKA_CONF_OK)
-        return;
-    if (set == RD_KAFKA_CONF_UNKNOWN)
-        (void)snprintf(words, sizeof words, "librdkafka %s knows no such property", rd_kafka_version_str());
-    else
-        (void)snprintf(words, sizeof words, "%s", names_secret(key) || text[0] == '\0' ? "not a possible value" : text);
-    complain(f, key, words);
-}
-
 struct look_up {
     const char *name;
     char value[64];
@@ -174,6 +148,36 @@ static bool wants_classic(const struct config *c)
     config_each(c, "kafka", look, &l);
     config_each(c, "kafka.consumer", look, &l);
     return strcasecmp(l.value, "consumer") != 0;
+}
+
+static void fill_user(void *arg, const char *key, const char *value)
+{
+    struct filling *f = arg;
+    char words[512];
+    const char *why = why_refused(key);
+    if (why != NULL) {
+        complain(f, key, why);
+        return;
+    }
+    if (strcmp(key, "partition.assignment.strategy") == 0 && strstr(value, "cooperative") != NULL &&
+        rd_kafka_version() < COOPERATIVE_FROM) {
+        (void)snprintf(words, sizeof words, "cooperative-sticky needs librdkafka 2.10 or newer, this is %s", rd_kafka_version_str());
+        complain(f, key, words);
+        return;
+    }
+    if (strcmp(key, "group.instance.id") == 0 && !wants_classic(f->config)) {
+        complain(f, key, "not together with group.protocol=consumer: the broker refuses whoever follows a member that was killed until its session has ended");
+        return;
+    }
+    char text[512] = "";
+    rd_kafka_conf_res_t set = rd_kafka_conf_set(f->conf, key, value, text, sizeof text);
+    if (set == RD_KAFKA_CONF_OK)
+        return;
+    if (set == RD_KAFKA_CONF_UNKNOWN)
+        (void)snprintf(words, sizeof words, "librdkafka %s knows no such property", rd_kafka_version_str());
+    else
+        (void)snprintf(words, sizeof words, "%s", names_secret(key) || text[0] == '\0' ? "not a possible value" : text);
+    complain(f, key, words);
 }
 
 static enum rc set_own(rd_kafka_conf_t *conf, const struct property *table, size_t n, unsigned direction, struct err *e)
@@ -313,6 +317,31 @@ enum rc kafka_conf_create(const struct config *c, enum kafka_role role, const ch
     }
     *out = conf;
     return RC_OK;
+}
+
+struct credentials {
+    const char *username, *password;
+};
+
+static void take_credential(void *arg, const char *key, const char *value)
+{
+    struct credentials *f = arg;
+    if (strcmp(key, "sasl.username") == 0)
+        f->username = value;
+    else if (strcmp(key, "sasl.password") == 0)
+        f->password = value;
+}
+
+void kafka_conf_credentials(const struct config *c, enum kafka_role role, rd_kafka_t *rk)
+{
+    const char *own = role == KAFKA_PRODUCE ? "kafka.producer" : "kafka.consumer";
+    struct credentials f = {NULL, NULL};
+    config_refresh_section(c, "kafka");
+    config_refresh_section(c, own);
+    config_each(c, "kafka", take_credential, &f);
+    config_each(c, own, take_credential, &f);
+    if (f.username != NULL && f.password != NULL)
+        rd_kafka_error_destroy(rd_kafka_sasl_set_credentials(rk, f.username, f.password));
 }
 
 void kafka_topic_name(const struct config *c, const char *name, char out[250])

@@ -20,6 +20,10 @@ void kafka_conf_check(const struct config *c, struct config_problems *problems);
  * RC_FATAL: a wrong property (kafka_conf_check names all of them). */
 enum rc kafka_conf_create(const struct config *c, enum kafka_role role, const char *group_id, rd_kafka_conf_t **out, struct err *e);
 
+/* The broker refused the password: gives the handle sasl.username and sasl.password once more, of files what they hold now. For the mechanisms PLAIN and SCRAM; it
+ * counts from the next connection on. */
+void kafka_conf_credentials(const struct config *c, enum kafka_role role, rd_kafka_t *rk);
+
 /* "<prefix>.<name>" into out, e.g. "xsale.orders". name: one of "orders", "order-state", "order-outcomes", "order-status", "orders-dlq". */
 void kafka_topic_name(const struct config *c, const char *name, char out[250]);
 

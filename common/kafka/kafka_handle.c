@@ -1,17 +1,20 @@
 #include "common/kafka/kafka_handle.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/kafka/broker_trouble.h"
 #include "common/kafka/kafka_stats.h"
 
 enum { EVENTS_A_TURN = 500, PROBE_EVERY_MS = 1000, PROBE_WAITS_MS = 1, POKE_EVERY_MS = 10000 };
 
 struct kafka_handle {
     struct kafka_handle_desc d; /* group_id is not kept */
+    const struct config *config;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     int fd;
@@ -22,6 +25,9 @@ struct kafka_handle {
     bool up;
     bool troubled;
     bool silent; /* a broker owes an answer for too long */
+    bool blamed; /* why it is down was said by a broker's connection */
+    bool unauthenticated; /* the password was refused */
+    atomic_int x509_error; /* what was wrong with the last certificate that was refused; set by a broker's thread */
 };
 
 static void probe(void *arg);
@@ -31,6 +37,7 @@ static void set_up(struct kafka_handle *h)
     if (h->up)
         return;
     h->up = true;
+    h->blamed = h->unauthenticated = false;
     health_set(h->d.health, h->d.dependency, HEALTH_UP, NULL, NULL);
 }
 
@@ -63,6 +70,8 @@ static void poke(void *arg)
 static void probe(void *arg)
 {
     struct kafka_handle *h = arg;
+    if (h->unauthenticated)
+        kafka_conf_credentials(h->config, h->d.role, h->rk);
     if (h->up || h->troubled || h->silent) /* trouble ends by work that succeeds, silence by an answer */
         return;
     rd_kafka_resp_err_t err = ask(h);
@@ -105,6 +114,21 @@ static void on_stats(struct kafka_handle *h, rd_kafka_event_t *event)
     }
 }
 
+/* A broker's connection has failed. That all are down follows from what each one said. */
+static void on_failure(struct kafka_handle *h, rd_kafka_resp_err_t err, const char *words)
+{
+    char why[512];
+    if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && h->blamed && !h->up)
+        return;
+    if (err == RD_KAFKA_RESP_ERR__TRANSPORT && h->up) /* one broker of several may go */
+        return;
+    struct broker_trouble t = broker_trouble_find(words, err == RD_KAFKA_RESP_ERR__SSL ? atomic_exchange(&h->x509_error, 0) : 0);
+    (void)snprintf(why, sizeof why, "%s%s", t.why, words); /* cut is fine */
+    set_down(h, why, t.doing);
+    h->blamed = err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    h->unauthenticated = err == RD_KAFKA_RESP_ERR__AUTHENTICATION;
+}
+
 /* true: dealt with here. */
 static bool own_event(struct kafka_handle *h, rd_kafka_event_t *event)
 {
@@ -120,12 +144,24 @@ static bool own_event(struct kafka_handle *h, rd_kafka_event_t *event)
     case RD_KAFKA_RESP_ERR__RESOLVE:
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR__SSL:
-        if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__TRANSPORT || !h->up) /* one broker of several may go */
-            set_down(h, rd_kafka_event_error_string(event), "connects again");
+        on_failure(h, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
         return kafka_conf_event(h->d.log, event);
     default:
         return false;
     }
+}
+
+/* In a broker's thread. OpenSSL's verdict stays as it is, only noted: librdkafka's words do not tell it. */
+static int look_at_certificate(rd_kafka_t *rk, const char *name, int32_t id, int *x509_error, int depth, const char *der, size_t n, char *text, size_t room,
+                               void *opaque)
+{
+    struct kafka_handle *h = opaque;
+    (void)rk, (void)name, (void)id, (void)depth, (void)der, (void)n;
+    if (*x509_error == 0)
+        return 1;
+    atomic_store(&h->x509_error, *x509_error);
+    (void)snprintf(text, room, "%sX509 error %d", broker_trouble_find("", *x509_error).why, *x509_error);
+    return 0;
 }
 
 static bool ready(void *arg)
@@ -174,6 +210,8 @@ static enum rc make_rk(struct kafka_handle *h, const struct config *c, const cha
     if (h->d.role == KAFKA_GROUP)
         events |= RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT;
     rd_kafka_conf_set_events(conf, events);
+    rd_kafka_conf_set_opaque(conf, h);
+    (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, look_at_certificate); /* refused by a library without TLS */
     h->rk = rd_kafka_new(h->d.role == KAFKA_PRODUCE ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof text);
     if (h->rk == NULL) {
         rd_kafka_conf_destroy(conf);
@@ -211,6 +249,7 @@ enum rc kafka_handle_create(const struct kafka_handle_desc *d, const struct conf
     }
     h->d = *d;
     h->d.group_id = NULL;
+    h->config = c;
     h->refs = 1;
     if ((h->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) {
         err_set(e, "kafka: no event descriptor");

@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/net/service_manager.h"
+#include "common/program/concealment.h"
 #include "common/program/program_document.h"
 #include "common/program/program_options.h"
+
+extern char **environ;
 
 enum { EXIT_DONE = 0, EXIT_WORK = 1, EXIT_USAGE = 2, TEXT_MAX = 4 * 1024 * 1024, PROBLEMS_TOLD = 20 };
 
@@ -138,7 +140,6 @@ static bool put_out(FILE *to, struct buf *text)
 /* Loads the configuration and checks all of it. RC_REJECT: it is wrong; every problem is in problems. RC_FATAL: memory. */
 static enum rc load_config(const struct program *p, struct config **out, struct config_problems *problems)
 {
-    extern char **environ;
     struct config_source source = {
         .file = p->options.file,
         .overrides = p->options.overrides,
@@ -306,21 +307,9 @@ static enum rc open_shared(struct program *p, struct err *e)
     return port_key(p) != NULL ? open_server(p, e) : RC_OK;
 }
 
-/* A core would hold passwords and people's addresses. */
-static enum rc forbid_core(struct err *e)
-{
-    struct rlimit none = {0, 0};
-    if (setrlimit(RLIMIT_CORE, &none) == 0)
-        return RC_OK;
-    err_set(e, "cannot switch core dumps off");
-    return RC_FATAL;
-}
-
 static enum rc open_all(struct program *p, struct err *e)
 {
     enum rc rc = open_log(p, e);
-    if (rc == RC_OK)
-        rc = forbid_core(e);
     if (rc != RC_OK)
         return rc;
     log_fact(p->log, LOG_INFO, "program", NULL, "started", LOG_S("program", p->desc->name), LOG_S("version", BRIDGE_VERSION),
@@ -383,7 +372,11 @@ int program_main(const struct program_desc *d, int argc, char **argv)
     if (program_document_asked(argc, argv))
         return program_document(d, argc, argv);
     bound_heaps();
-    enum rc rc = program_options_parse(&p.options, d, argc, argv, &e);
+    enum rc rc = conceal_memory(&e); /* passwords and people's addresses */
+    if (rc == RC_OK)
+        rc = conceal_arguments(argc, argv, environ, &e);
+    if (rc == RC_OK)
+        rc = program_options_parse(&p.options, d, argc, argv, &e);
     if (rc != RC_OK) {
         (void)fprintf(stderr, "%s: %s\nSee %s --help.\n", d->name, e.text, d->name);
         code = rc == RC_FATAL ? EXIT_WORK : EXIT_USAGE;

@@ -29,6 +29,9 @@ MIXES = [["MAG-1"], ["MAG-2"], ["MAG-1", "MAG-2"]]
 BAD_ARTICLE = "ZAKAZANY-01"
 TOPICS = {"orders": 6, "order-state": 1, "order-outcomes": 6, "order-status": 6, "orders-dlq": 1}
 PATHS = {"xsale-producer": "producer/xsale-producer", "status-updater": "producer/status-updater", "erp-consumer": "consumer/erp-consumer"}
+# How a group shares its partitions: librdkafka's settings, and the file's that they replace. The last two need a newer librdkafka than Debian's.
+GROUPS = {"classic": {"session.timeout.ms": 6000}, "cooperative": {"session.timeout.ms": 6000, "partition.assignment.strategy": "cooperative-sticky"},
+          "consumer": {"group.protocol": "consumer"}}
 PORTS = {"xsale-producer": "http.producer_port", "status-updater": "http.updater_port", "erp-consumer": "http.consumer_port"}
 
 
@@ -181,7 +184,8 @@ Record = collections.namedtuple("Record", "key value headers partition offset ti
 
 
 class Stack:
-    def __init__(self, cluster="mock", build=None, xsale=(), erp=(), warehouses=("MAG-1", "MAG-2"), start=True, simulators=True):
+    def __init__(self, cluster="mock", build=None, xsale=(), erp=(), warehouses=("MAG-1", "MAG-2"), start=True, simulators=True, groups="classic"):
+        self.groups = groups
         self.cluster, self.build = cluster, os.path.abspath(build or os.path.join(ROOT, "build", "release"))
         self.directory = tempfile.mkdtemp(prefix="bridge-e2e-")
         self.working = self.directory       # where the programs stand
@@ -225,7 +229,7 @@ class Stack:
             "warehouses": {"known": "MAG-1,MAG-2"},
             "updater": {"requests_per_minute": 60000},
             "kafka": {"bootstrap.servers": self.kafka.bootstrap if self.kafka else "127.0.0.1:1"},
-            "kafka.consumer": {"session.timeout.ms": 6000},
+            "kafka.consumer": dict(GROUPS[self.groups]),
             "registry": {"url": self.registry.url if self.registry else "http://127.0.0.1:1", "timeout": "2s"},
             "erp": {"probe_min": "300ms", "probe_max": "2s", "park_min": "300ms", "park_max": "2s"},
             "erp.http": {"url": self.erp.url + "/orders", "timeout": "10s"},
@@ -424,9 +428,10 @@ def main(test, description, clusters=("mock", "real"), **more):
     p = argparse.ArgumentParser(description=description)
     p.add_argument("--build", default=os.path.join(ROOT, "build", "release"))
     p.add_argument("--cluster", default=clusters[0], choices=clusters)
+    p.add_argument("--groups", default="classic", choices=GROUPS)
     args = p.parse_args()
     begin = time.monotonic()
-    stack = Stack(args.cluster, args.build, **more)
+    stack = Stack(args.cluster, args.build, groups=args.groups, **more)
     try:
         test(stack)
     except Exception as e:

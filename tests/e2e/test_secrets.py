@@ -1,15 +1,29 @@
-"""Canaries: no secret, token or personal data in a log line, in /metrics, /readyz or --print-config, whatever goes wrong."""
+"""Canaries: no secret, token or personal data in a log line, in /metrics, /readyz, --print-config, /proc/PID/cmdline or environ, whatever goes wrong; and no core."""
 import os
 
 from harness import Failed, check, equal, main, wait
 
 SECRETS = {"client_secret": "canary-client-secret-7f3a", "password": "canary-password-91bc"}
 ERP = "Bearer canary-erp-authorization-55d0"
+BROKER = "canary-broker-password-c0fe"
 PERSONAL = ["klient", "Gżegżółka", "Brzęczyszczykiewicz", "5252248481", "+48 600", "Proszę dzwonić"]
 
 
+def shown(p):
+    """What the kernel shows of a process, and whether it would leave a core."""
+    read = lambda name: open(f"/proc/{p.process.pid}/{name}", "rb").read().decode("utf-8", "replace")
+    core = next(line.split() for line in read("limits").splitlines() if line.startswith("Max core file size"))
+    equal(core[4:6], ["0", "0"], f"core size of {p.name}")
+    equal(os.stat(f"/proc/{p.process.pid}/environ").st_uid, 0, f"owner of what {p.name} shows in /proc")
+    return {f"{p.name}'s {name}": read(name) for name in ("cmdline", "environ")}
+
+
 def test(s):
-    s.write_config(xsale=SECRETS, erp__http={"authorization": ERP}, log={"level": "debug"})
+    s.settings["xsale"].pop("password"), s.settings["xsale"].pop("client_secret")
+    for p in s.programs.values():       # as people give them who do not know better
+        p.arguments += ["-X", f"xsale.password={SECRETS['password']}", f"-Xkafka.sasl.password={BROKER}"]
+        p.environment = dict(os.environ, BRIDGE_XSALE_CLIENT_SECRET=SECRETS["client_secret"])
+    s.write_config(erp__http={"authorization": ERP}, log={"level": "debug"})
     ids = s.generate(40, refused=[100010])
     s.xsale.post("orders/5/raw", '{"Id": 5, "StatusId": @STATUS_ID@, "StatusName": @STATUS_NAME@, "Buyer": {"Name": "Gżegżółka", "Email": ["klient"]}, "Items": 1}'.encode())
     tokens = set()
@@ -25,6 +39,9 @@ def test(s):
     s.verify(ids, [100010], overlaps=True)
     seen = {}
     for p in s.programs.values():
+        seen.update(shown(p))
+    check("consumer.warehouse=MAG-1" in seen[f"{s.consumers[0].name}'s cmdline"], "what is no secret stays in the command line")
+    for p in s.programs.values():
         for path in ("/metrics", "/readyz", "/livez"):
             seen[f"{p.name} {path}"] = p.http(path)[1]
         code, text = p.run("--print-config")
@@ -37,7 +54,7 @@ def test(s):
             with open(os.path.join(s.directory, name), encoding="utf-8", errors="replace") as f:
                 seen[name] = f.read()
     check(len(tokens) >= 4, "tokens were given")
-    needles = list(SECRETS.values()) + [ERP.split()[1]] + [part for t in tokens for part in (t, t.split(".")[2])] + PERSONAL
+    needles = list(SECRETS.values()) + [ERP.split()[1], BROKER] + [part for t in tokens for part in (t, t.split(".")[2])] + PERSONAL
     found = [f"{n!r} in {where}" for where, text in seen.items() for n in needles if n in text]
     if found:
         raise Failed("secrets or personal data are shown: " + "; ".join(found[:10]))

@@ -8,7 +8,7 @@ SESSION_S = 30
 
 def test(s):
     # A note with more warehouses than a record may be large: the producer cannot go on, nor can its successor.
-    s.write_config(warehouses={"known": ""}, kafka__producer={"message.max.bytes": 1000}, kafka__consumer={"session.timeout.ms": SESSION_S * 1000})
+    s.write_config(warehouses={"known": ""}, kafka__producer={"message.max.bytes": 1000}, kafka__consumer={} if s.groups == "consumer" else {"session.timeout.ms": SESSION_S * 1000})
     first = s.producer
     second = s.program("xsale-producer", "producer-2")
     s.start(first)

@@ -120,7 +120,8 @@ class Service:
 
 
 class Kafka(Service):
-    def __init__(self, port=None, **settings):
+    def __init__(self, port=None, more=None, scram=(), **settings):
+        """settings: with _ for each dot; more: a dict of those whose names do not allow that. scram: what `format --add-scram` takes."""
         super().__init__("kafka")
         self.home = kafka_home()
         self.port, controller = port or free_port(), free_port()
@@ -133,13 +134,16 @@ class Kafka(Service):
             "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1, "transaction.state.log.num.partitions": 4,
             "default.replication.factor": 1, "min.insync.replicas": 1, "group.initial.rebalance.delay.ms": 0,
             "auto.create.topics.enable": "false", "log.cleaner.backoff.ms": 200, "log.cleaner.dedupe.buffer.size": 16777216,
-            "group.min.session.timeout.ms": 1000}
+            "group.min.session.timeout.ms": 1000, "group.consumer.session.timeout.ms": 6000, "group.consumer.min.session.timeout.ms": 1000,
+            "group.consumer.heartbeat.interval.ms": 1000, "group.consumer.min.heartbeat.interval.ms": 500}
         lines.update({k.replace("_", "."): v for k, v in settings.items()})
+        for k, v in (more or {}).items():
+            lines[k] = f"{lines[k]},{v}" if k in ("listeners", "advertised.listeners") else v      # those besides PLAINTEXT
         self.properties = os.path.join(self.directory, "server.properties")
         with open(self.properties, "w", encoding="utf-8") as f:
             f.writelines(f"{k}={v}\n" for k, v in lines.items())
         run = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", self.home + "/*", "kafka.tools.StorageTool"]
-        subprocess.run([*run, "format", "--standalone", "-t", CLUSTER, "-c", self.properties], check=True, stdin=subprocess.DEVNULL,
+        subprocess.run([*run, "format", "--standalone", "-t", CLUSTER, "-c", self.properties, *(w for u in scram for w in ("--add-scram", u))], check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.directory)
         self.start()
 

@@ -17,11 +17,11 @@ static struct config *config_of(const char *setting)
     return kafka_rig_config("127.0.0.1:1", settings);
 }
 
-/* The problems' text of one setting; "" for none. */
-static void problems_of(const char *setting, char *text, size_t n)
+/* The problems' text of settings that end with NULL; "" for none. */
+static void problems_of_all(const char *const *settings, char *text, size_t n)
 {
     struct config_problems p = {.count = 0};
-    struct config *c = config_of(setting);
+    struct config *c = kafka_rig_config("127.0.0.1:1", settings);
     buf_init(&p.text, 65536);
     kafka_conf_check(c, &p);
     const char *all = buf_text(&p.text);
@@ -30,6 +30,12 @@ static void problems_of(const char *setting, char *text, size_t n)
     assert_true((p.count > 0) == (text[0] != '\0'));
     buf_release(&p.text);
     config_destroy(c);
+}
+
+static void problems_of(const char *setting, char *text, size_t n)
+{
+    const char *const settings[] = {setting, NULL};
+    problems_of_all(settings, text, n);
 }
 
 static void value_is(rd_kafka_conf_t *conf, const char *name, const char *wanted)
@@ -142,6 +148,15 @@ static void finds_contradictions_of_properties_that_are_fine_alone(void **state)
     assert_non_null(strstr(text, "max.poll.interval.ms"));
 }
 
+static void finds_what_the_new_group_protocol_cannot_do(void **state)
+{
+    (void)state;
+    char text[4096];
+    const char *const settings[] = {"kafka.consumer.group.protocol=consumer", "kafka.consumer.group.instance.id=a", NULL};
+    problems_of_all(settings, text, sizeof text);
+    assert_non_null(strstr(text, "kafka.consumer.group.instance.id: not together with group.protocol=consumer"));
+}
+
 static void never_shows_the_value_of_a_secret(void **state)
 {
     (void)state;
@@ -170,6 +185,7 @@ int main(void)
         cmocka_unit_test(names_every_wrong_property),
         cmocka_unit_test(finds_nothing_wrong_with_good_properties),
         cmocka_unit_test(finds_contradictions_of_properties_that_are_fine_alone),
+        cmocka_unit_test(finds_what_the_new_group_protocol_cannot_do),
         cmocka_unit_test(never_shows_the_value_of_a_secret),
         cmocka_unit_test(names_topics_by_the_prefix),
     };
