@@ -10,7 +10,7 @@
 #include "common/kafka/fetch_nudge.h"
 #include "common/kafka/kafka_message.h"
 
-enum { CLOSE_LOOKS_MS = 20, CLOSE_WAITS_MS = 10000 };
+enum { CLOSE_LOOKS_MS = 20, CLOSE_WAITS_MS = 10000, ABANDON_FROM = 0x020c0000 /* older ones end without the broker */ };
 
 /* A rebalance is one change after the other: IDLE, or LOOKING up where the group stands in what was assigned, or DRAINING what is
  * revoked. A change that comes meanwhile waits. */
@@ -587,8 +587,11 @@ static void look_closed(void *arg)
         loop_timer_in(g->loop, &g->closing, CLOSE_LOOKS_MS, look_closed, g);
         return;
     }
-    if (late)
+    if (late) {
         log_event(g->log, LOG_WARN, "group", NULL, "the group was not left in time", LOG_I("waited_ms", CLOSE_WAITS_MS));
+        if (rd_kafka_version() >= ABANDON_FROM)
+            kafka_handle_abandon(g->handle);
+    }
     g->closed(g->closed_arg);
 }
 

@@ -25,6 +25,7 @@ struct kafka_handle {
     bool up;
     bool troubled;
     bool silent; /* a broker owes an answer for too long */
+    bool abandoned;
     bool blamed; /* why it is down was said by a broker's connection */
     bool unauthenticated; /* the password was refused */
     atomic_int x509_error; /* what was wrong with the last certificate that was refused; set by a broker's thread */
@@ -294,6 +295,11 @@ void kafka_handle_move(struct kafka_handle *h, rd_kafka_queue_t *queue)
     ring_from(h, queue);
 }
 
+void kafka_handle_abandon(struct kafka_handle *h)
+{
+    h->abandoned = true;
+}
+
 void kafka_handle_ref(struct kafka_handle *h)
 {
     h->refs++;
@@ -301,7 +307,7 @@ void kafka_handle_ref(struct kafka_handle *h)
 
 void kafka_handle_unref(struct kafka_handle *h)
 {
-    if (h == NULL || --h->refs > 0)
+    if (h == NULL || --h->refs > 0 || h->abandoned) /* its threads still look at it */
         return;
     if (h->queue != NULL)
         rd_kafka_queue_destroy(h->queue);

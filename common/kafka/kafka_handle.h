@@ -34,6 +34,9 @@ struct kafka_handle_desc {
 enum rc kafka_handle_create(const struct kafka_handle_desc *d, const struct config *c, struct kafka_handle **out, struct err *e);
 /* The owner goes: no event follows, also when called from inside one. The handle ends with its last reference; NULL is a no-op. */
 void kafka_handle_close(struct kafka_handle *h);
+/* The program ends and its broker does not answer: the handle is left as it is, since librdkafka would wait for that answer (seen with 2.13 and group.protocol=consumer).
+ * kafka_handle_close still has to be called. */
+void kafka_handle_abandon(struct kafka_handle *h);
 void kafka_handle_ref(struct kafka_handle *h);
 void kafka_handle_unref(struct kafka_handle *h);
 
