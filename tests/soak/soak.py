@@ -1,7 +1,7 @@
 """Soak: orders without end through the whole loop, on a real Kafka and registry: 1 % malformed, 1 % edited while they are loaded, 1 % refused by the ERP at first,
 operators who correct and retry. xSale and the ERP are one C program (soak_world.c) that judges every order at the end. While it runs, each program's memory, open
 files and CPU are noted; they must not grow, and the rate must not fall. Ends after --orders or --minutes, whichever comes first.
-Usage: build/venv/bin/python3 tests/soak/soak.py [--orders N] [--minutes N] [--csv FILE] [--build DIR]"""
+Usage: build/venv/bin/python3 tests/soak/soak.py [--orders N] [--minutes N] [--csv FILE] [--report FILE] [--build DIR]"""
 import argparse
 import json
 import os
@@ -51,6 +51,21 @@ class Note:
         self.seconds, self.world = time.monotonic() - begin, world.ask()
         self.of = {p.name: (*p.usage()[:2], len(os.listdir(f"/proc/{p.process.pid}/fd"))) for p in s.programs.values()}
         self.done = self.world["finished"]
+
+
+class Report:
+    """What is printed stands in a file too."""
+
+    def __init__(self, path):
+        self.outputs = [sys.stdout] + ([open(path, "w", encoding="utf-8")] if path else [])
+
+    def write(self, text):
+        for f in self.outputs:
+            f.write(text)
+
+    def flush(self):
+        for f in self.outputs:
+            f.flush()
 
 
 def slope(points):
@@ -158,8 +173,10 @@ def main():
     p.add_argument("--minutes", type=float, default=90)
     p.add_argument("--window", type=int, default=3000, help="orders in the new status at a time")
     p.add_argument("--csv", help="where the notes go")
+    p.add_argument("--report", help="where what is printed goes too")
     p.add_argument("--build")
     args = p.parse_args()
+    sys.stdout = Report(args.report)
     s = Stack("real", args.build, simulators=False)
     try:
         world = s.part(World(s.build, args.orders, args.window))
