@@ -53,6 +53,20 @@ def no_right(s):
     wait("readiness", 60, s.updater.ready)
 
 
+def a_gateway_says_404(s):
+    """A web page for every order, of something before xSale: nothing is gone."""
+    s.xsale.post("faults", {"route": LOOK, "kind": "html", "status": 404})
+    ids = s.generate(3, first=115003)
+    wait("the web page to be told", 60, lambda: "perhaps not xSale's own" in s.updater.http("/readyz")[1])
+    equal([r.value["orderId"] for r in s.records("order-status") if r.value["orderId"] in ids and r.value["closed"]], [], "orders closed by a gateway's 404")
+    s.xsale.clear_faults()
+    s.updater.stop()
+    s.updater.start()
+    one_change_each(s, ids, what="after a gateway's 404")
+    equal(sorted(r.value["orderId"] for r in s.records("orders") if r.value["orderId"] in ids), ids, "orders published")
+    wait("readiness", 60, s.updater.ready)
+
+
 def killed(s):
     """(what is awaited, route, fault): the process dies while the request is in this state."""
     points = (("a look", LOOK, {"kind": "hang"}), ("a change that is not made", CHANGE, {"kind": "hang"}),
@@ -133,6 +147,7 @@ def test(s):
         s.updater.arguments += ["-X", "kafka.consumer.group.instance.id=updater-1"]      # takes its partitions over at once after a kill
     faults(s)
     no_right(s)
+    a_gateway_says_404(s)
     killed(s)
     no_flap(s)
     shared(s)
