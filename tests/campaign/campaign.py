@@ -11,6 +11,7 @@ import collections
 import glob
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -162,7 +163,7 @@ class Trouble:
         self.s, self.random, self.chosen, self.log = s, r, chosen, collections.Counter()
         self.good = []      # (when, what makes it good)
         self.starts = {}    # program -> when it is started again
-        self.armed, self.ended = {}, set()
+        self.armed, self.ended = {}, collections.Counter()      # ended: SIGTERMs since its start
         self.failures = []
         weights = {"kill": 6, "point": 12, "freeze": 3, "end": 2, "broker": 1, "freeze-broker": 1, "xsale": 5, "erp": 5, "tokens": 1, "database": 1, "freeze-database": 1, "network": 6}
         self.names = [n for n, w in weights.items() if n not in without for _ in range(w)]
@@ -201,7 +202,7 @@ class Trouble:
         p = self.program()
         if p.alive():
             p.process.terminate()
-            self.ended.add(p)
+            self.ended[p] += 1
 
     def broker(self):
         if self.s.kafka.process.poll() is None:
@@ -303,13 +304,24 @@ class Trouble:
                 code, name = p.process.returncode, self.armed.pop(p, None)
                 if code == points.DEAD and name:
                     self.log["at " + name] += 1
-                elif code not in (-signal.SIGKILL, points.DEAD) and not (code in (0, -signal.SIGTERM) and p in self.ended):
-                    self.failures.append(f"{p.name} ended with {code}")
-                self.ended.discard(p)
+                elif code not in (-signal.SIGKILL, points.DEAD) and not self.in_order(p, code):
+                    self.failures.append(f"{p.name} ended with {code}: {self.last_words(p)}")
+                self.ended.pop(p, None)
                 self.starts[p] = time.monotonic() + self.random.choice([0, 0, 0.3, 1])
             if time.monotonic() >= self.starts[p]:
                 del self.starts[p]
                 p.start()
+
+    def in_order(self, p, code):
+        """One SIGTERM: 0, or ended by it before the program took signals. A second one while it drains: 1, and it says why."""
+        return self.ended[p] >= 1 and code in (0, -signal.SIGTERM) or self.ended[p] >= 2 and code == 1 and 'drain abandoned why="second signal"' in self.last_words(p)
+
+    @staticmethod
+    def last_words(p):
+        """Its warnings and errors of the run that just ended."""
+        with open(p.log, encoding="utf-8", errors="replace") as f:
+            words = f.read().rpartition(" program: started ")[2].splitlines()
+        return " | ".join([w for w in words if " warn " in w or " error " in w or not re.match(r"\d{4}-", w)][-8:])
 
     def calm(self):
         self.mend(all_of_it=True)
@@ -361,7 +373,8 @@ def run(s, r, args):
     check(not findings, f"{len(findings)} findings")
     for p in s.programs.values():
         if p.alive():
-            p.stop()
+            code = p.stop()
+            check(code in (0, -signal.SIGTERM), lambda: f"at rest, {p.name} ended with {code}: {trouble.last_words(p)}")
 
 
 def main():

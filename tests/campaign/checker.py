@@ -110,13 +110,14 @@ def wrong_documents(h):
 
 
 def offered_anew(h, order):
-    """Was it offered more than once in a round? Then a change of the first offer may be on its way while the second one's verdict comes."""
-    rounds = collections.Counter(v["round"] for v in h.orders if v["orderId"] == order)
-    return any(n > 1 for n in rounds.values())
+    """Was it offered more than once in a round? Then a change of the first offer may be on its way while the second one's verdict comes. An offer that could not become a
+    record (an outcome of no warehouse) is one too."""
+    offers = {(v["round"], v["publication"]) for v in h.orders + [v for v in h.outcomes if v["warehouse"] == ""] if v["orderId"] == order}
+    return any(n > 1 for n in collections.Counter(r for r, _ in offers).values())
 
 
 def statuses(h):
-    """One change of the bridge's a round, the right one; none over a person's choice that it had seen, none that goes back."""
+    """One change of the bridge's a round, the right one; none without a look, none over a person's choice that it had seen, none that goes back."""
     log = collections.defaultdict(list)
     for c in h.changes:
         log[c["id"]].append(c)
@@ -128,6 +129,8 @@ def statuses(h):
                     mine = []
                 before = c
                 continue
+            if not c["shown"]:
+                yield f"order {order}: {c['toName']} was set without a look"
             if c["from"] != c["to"]:
                 mine.append(c["toName"])
                 if before is not None and before["toName"] not in (NEW, c["toName"]) and c["fromName"] == before["toName"] and (c["lookedAt"] or 0) > before["at"]:

@@ -10,7 +10,7 @@ def order(number, publication, revision="r1", withdrawn=False, warehouses=("MAG-
 
 
 def outcome(number, publication, warehouse, result="IMPORTED", document=None):
-    return {"orderId": number, "publication": publication, "warehouse": warehouse, "result": result, "documentId": document or f"{warehouse}/{number}"}
+    return {"orderId": number, "publication": publication, "round": publication, "warehouse": warehouse, "result": result, "documentId": document or f"{warehouse}/{number}"}
 
 
 def row(number, publication, **results):
@@ -19,25 +19,26 @@ def row(number, publication, **results):
 
 
 def change(number, before, after, by="api", at=1000, looked=900):
-    return {"id": number, "from": before, "fromName": before, "to": after, "toName": after, "by": by, "at": at, "lookedAt": looked}
+    return {"id": number, "from": before, "fromName": before, "to": after, "toName": after, "by": by, "at": at, "lookedAt": looked, "shown": looked is not None}
 
 
 def good():
-    """1: imported. 2: edited, then imported. 3: rejected by one, corrected, retried, imported. 4: cancelled in time. 5: no record can be made of it."""
+    """1: imported. 2: edited, then imported. 3: rejected by one, corrected, retried, imported. 4: cancelled in time. 5: no record can be made of it.
+    6: the same, corrected while the manual status was being set."""
     both = {"MAG_1": "IMPORTED", "MAG_2": "IMPORTED"}
-    documents = {(n, w): {"revision": r, "publication": p, "live": True} for n, r, p in ((1, "r1", 10), (2, "r2", 20), (3, "r3", 30)) for w in ("MAG-1", "MAG-2")}
+    documents = {(n, w): {"revision": r, "publication": p, "live": True} for n, r, p in ((1, "r1", 10), (2, "r2", 20), (3, "r3", 30), (6, "r1", 20)) for w in ("MAG-1", "MAG-2")}
     documents[4, "MAG-1"] = {"revision": "r1", "publication": 21, "live": False}
     return History(
-        orders=[order(1, 10), order(2, 10), order(2, 20, "r2", of=10), order(3, 10), order(3, 30, "r3"), order(4, 10), order(4, 21, withdrawn=True, of=10)],
+        orders=[order(1, 10), order(2, 10), order(2, 20, "r2", of=10), order(3, 10), order(3, 30, "r3"), order(4, 10), order(4, 21, withdrawn=True, of=10), order(6, 20, of=10)],
         outcomes=[outcome(1, 10, "MAG-1"), outcome(1, 10, "MAG-2"), outcome(1, 10, "MAG-2"), outcome(2, 10, "MAG-1", "SUPERSEDED"), outcome(2, 10, "MAG-2"),
                   outcome(2, 20, "MAG-1"), outcome(2, 20, "MAG-2"), outcome(3, 10, "MAG-1", "REJECTED"), outcome(3, 10, "MAG-2"), outcome(3, 30, "MAG-1"),
                   outcome(3, 30, "MAG-2"), outcome(4, 10, "MAG-1"), outcome(4, 10, "MAG-2", "SUPERSEDED"), outcome(4, 21, "MAG-1", "WITHDRAWN"),
-                  outcome(4, 21, "MAG-2", "WITHDRAWN"), outcome(5, 10, "", "REJECTED")],
-        rows=[row(1, 10, **both), row(2, 20, **both), row(3, 30, **both), row(4, 21, MAG_1="WITHDRAWN", MAG_2="WITHDRAWN"), row(5, 10)],
-        letters={"acme/3", "acme/5"},
+                  outcome(4, 21, "MAG-2", "WITHDRAWN"), outcome(5, 10, "", "REJECTED"), outcome(6, 10, "", "REJECTED"), outcome(6, 20, "MAG-1"), outcome(6, 20, "MAG-2")],
+        rows=[row(1, 10, **both), row(2, 20, **both), row(3, 30, **both), row(4, 21, MAG_1="WITHDRAWN", MAG_2="WITHDRAWN"), row(5, 10), row(6, 20, **both)],
+        letters={"acme/3", "acme/5", "acme/6"},
         changes=[change(1, NEW, IMPORTED), change(2, NEW, IMPORTED), change(3, NEW, MANUAL), change(3, MANUAL, NEW, "operator", 1500), change(3, NEW, IMPORTED, at=2000),
-                 change(4, NEW, "Anulowane", "operator"), change(5, NEW, MANUAL)],
-        statuses={1: IMPORTED, 2: IMPORTED, 3: IMPORTED, 4: "Anulowane", 5: MANUAL}, documents=documents, ever=[(n, w, f"{w}/{n}") for n, w in documents])
+                 change(4, NEW, "Anulowane", "operator"), change(5, NEW, MANUAL), change(6, NEW, MANUAL), change(6, MANUAL, IMPORTED)],
+        statuses={1: IMPORTED, 2: IMPORTED, 3: IMPORTED, 4: "Anulowane", 5: MANUAL, 6: IMPORTED}, documents=documents, ever=[(n, w, f"{w}/{n}") for n, w in documents])
 
 
 def drop(rows, **what):
@@ -63,6 +64,7 @@ PLANTED = [
     ("a status set twice", "wrong status", lambda h: h.changes.extend([change(1, IMPORTED, MANUAL), change(1, MANUAL, IMPORTED)])),
     ("an old verdict after a retry", "wrong status", lambda h: h.changes.insert(4, change(3, NEW, MANUAL, at=1600))),
     ("a person's choice overwritten", "wrong status", lambda h: (h.changes.append(change(4, "Anulowane", IMPORTED, at=2000, looked=1900)), h.statuses.update({4: IMPORTED}))),
+    ("a status set without a look", "wrong status", lambda h: h.changes[1].update(lookedAt=None, shown=False)),
     ("the wrong status", "wrong status", lambda h: (h.changes[0].update(to=MANUAL, toName=MANUAL), h.statuses.update({1: MANUAL}))),
     ("a row is gone", "wrong ledger", lambda h: drop(h.rows, orderId=1)),
     ("a row stays open", "wrong ledger", lambda h: h.rows[0].update(closed=False)),

@@ -53,7 +53,7 @@ class Xsale:
 
     def set_status(self, o, status, by, looked=None):
         """looked: when whoever changes it was last shown it."""
-        self.changes.append({"at": int(time.time() * 1000), "id": o.id, "from": o.status, "to": status, "by": by, "lookedAt": looked,
+        self.changes.append({"at": int(time.time() * 1000), "id": o.id, "from": o.status, "to": status, "by": by, "lookedAt": looked, "shown": bool(o.looks),
                              "fromName": self.statuses[o.status], "toName": self.statuses[status]})
         if status != o.status:
             self.by_status[o.status].remove(o.id)
