@@ -190,6 +190,21 @@ static void item_leave(struct lanes *l, struct lane_item *item)
     settling_leave(l, item);
 }
 
+/* Nobody was told yet that it is superseded, and what settled behind it may have waited for it alone. */
+static void superseded_drop(struct lanes *l, struct lane_item *item, struct lane_item **gone)
+{
+    struct lane *lane = item->lane;
+    struct lane_item *freed;
+    DL_DELETE(l->superseded, item);
+    settling_take(item);
+    DL_APPEND(*gone, item);
+    while ((freed = may_leave(lane)) != NULL) {
+        settling_take(freed);
+        DL_APPEND(*gone, freed);
+    }
+    lane_tidy(l, lane);
+}
+
 static void item_supersede(struct lanes *l, struct lane_item *item)
 {
     item_settle(l, item);
@@ -460,11 +475,8 @@ void lanes_drop(struct lanes *l, int32_t partition, void (*fn)(void *arg, struct
     struct lane *lane, *next;
     DL_FOREACH_SAFE(l->superseded, item, next_item)
     {
-        if (item->partition != partition)
-            continue;
-        DL_DELETE(l->superseded, item);
-        settling_leave(l, item); /* what is superseded later is told later */
-        DL_APPEND(gone, item);
+        if (item->partition == partition)
+            superseded_drop(l, item, &gone);
     }
     HASH_ITER(hh, l->by_key, lane, next)
     {

@@ -121,7 +121,7 @@ void lanes_sent(struct lanes *l, struct lane_item *item);
  * and then for those that waited for it only; each is out of its lane and free to go. */
 void lanes_done(struct lanes *l, struct lane_item *item, void (*left)(void *arg, struct lane_item *item), void *arg);
 /* The partition is not ours any more: fn gets every item of it that is neither FLYING nor told to be settled, out of its lane and free to go. A FLYING one becomes
- * stale, one whose outcome is under way ends with lanes_done as ever. */
+ * stale, one whose outcome is under way ends with lanes_done as ever. fn also gets those, `durable`, that waited only for what is dropped: they are done. */
 void lanes_drop(struct lanes *l, int32_t partition, void (*fn)(void *arg, struct lane_item *item), void *arg);
 
 /* Monotonic ms at which lanes_next may have something that it has not now; INT64_MAX: only after another call. */

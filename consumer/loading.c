@@ -528,7 +528,7 @@ size_t loading_busy(const struct loading *l, int32_t partition)
 
 static void dropped(void *arg, struct lane_item *item)
 {
-    release(arg, load_of(item), false);
+    release(arg, load_of(item), item->durable);
 }
 
 void loading_drop(struct loading *l, int32_t partition)

@@ -112,8 +112,9 @@ static void assign(struct world *w, int p)
 static void dropped(void *arg, struct lane_item *item)
 {
     struct hand *h = (struct hand *)item;
-    (void)arg;
-    h->used = false;
+    struct world *w = arg;
+    hold(w, !h->flying && h->durable == item->durable);
+    h->used = h->settling = false;
 }
 
 static void unassign(struct world *w, int p)

@@ -498,6 +498,28 @@ static void a_revoked_partition_leaves_and_its_late_ends_are_nobodys(void **stat
     lanes_destroy(l);
 }
 
+/* The older one came behind the try and is superseded, but while nothing may begin nobody is told; the partition leaves before. */
+static void what_waited_only_for_a_load_that_is_dropped_leaves_with_it(void **state)
+{
+    (void)state;
+    struct lane_item items[2] = {load("a/1", 20), load("a/1", 10)};
+    struct lanes *l = open_with(items, 1);
+    assert_ptr_equal(try_next(l, 0), &items[0]);
+    assert_int_equal(lanes_push(l, &items[1]), RC_OK);
+    assert_int_equal(items[1].state, LANE_SETTLING);
+    assert_int_equal(end(l, &items[0], FATE_LOADED, false, 1), LANES_VERDICT);
+    lanes_sent(l, &items[0]);
+    acked(l, &items[0]);
+    assert_int_equal(left_n, 0);
+    lanes_drop(l, 0, note_left, NULL);
+    assert_int_equal(left_n, 2);
+    assert_ptr_equal(leavers[0], &items[1]);
+    assert_false(items[1].durable);
+    assert_ptr_equal(leavers[1], &items[0]);
+    assert_true(items[0].durable);
+    lanes_destroy(l);
+}
+
 static void what_cannot_be_tried_at_all_is_the_owners_and_says_nothing_about_the_erp(void **state)
 {
     (void)state;
@@ -604,6 +626,7 @@ int main(void)
         cmocka_unit_test(what_needs_no_erp_is_noted_while_it_is_down),
         cmocka_unit_test(what_cannot_be_read_yet_holds_its_key),
         cmocka_unit_test(a_revoked_partition_leaves_and_its_late_ends_are_nobodys),
+        cmocka_unit_test(what_waited_only_for_a_load_that_is_dropped_leaves_with_it),
         cmocka_unit_test(what_cannot_be_tried_at_all_is_the_owners_and_says_nothing_about_the_erp),
         cmocka_unit_test(what_is_known_to_be_outdated_is_not_tried_unless_a_try_is_open),
         cmocka_unit_test(a_probe_is_never_made_of_an_outdated_load),
