@@ -173,6 +173,14 @@ static void unhold(struct loading *l, struct load *place)
     lanes_unhold(l->lanes, &place->item);
 }
 
+/* It may stay for a while yet, until what settled before it has left: it is not read again. */
+static void not_ours(struct loading *l, struct load *place)
+{
+    held_over(l, place);
+    place->item.held = false;
+    lanes_remove(l->lanes, &place->item);
+}
+
 /* The record is readable: one load for each warehouse. */
 static void make_loads(struct loading *l, struct order_record *r, const struct warehouse_set *delivering, struct load *place)
 {
@@ -195,7 +203,7 @@ static void make_loads(struct loading *l, struct order_record *r, const struct w
     }
     metrics_add(l->env.metrics, METRIC_SKIPPED, "warehouse", 1); /* its header was missing or wrong */
     if (held != NULL)
-        lanes_remove(l->lanes, &held->item);
+        not_ours(l, held);
     else
         held = add(l, r, "");
     if (held != NULL)

@@ -18,7 +18,7 @@
 enum { SENT_MAX = 4000, ASKED_MAX = 200000, ID = 7, UNKNOWN_MS = 3600000 };
 #define ORDER                                                                                                                              \
     "{\"organization\":\"acme\",\"orderId\":%d,\"revision\":\"0123456789abcdef\",\"publication\":%d,\"round\":1,\"fetchedAt\":1,"             \
-    "\"purchasedAt\":1,\"warehouse\":\"MAG-1\",\"warehouses\":[\"MAG-1\"],\"items\":[{\"itemId\":1,\"quantity\":\"1\"}]}"
+    "\"purchasedAt\":1,\"warehouse\":\"%s\",\"warehouses\":[\"%s\"],\"items\":[{\"itemId\":1,\"quantity\":\"1\"}]}"
 
 static struct world {
     int64_t now;
@@ -166,10 +166,9 @@ static void on_failed(void *arg, const char *words)
     fail_msg("%s", words);
 }
 
-static int setup(void **state)
+static int open_world(const char *warehouse)
 {
-    (void)state;
-    static const char *const settings[] = {"consumer.unknown_schema_after=1h", "registry.url=http://127.0.0.1:1", "erp.http.url=http://127.0.0.1:1/x", NULL};
+    const char *settings[] = {"consumer.unknown_schema_after=1h", "registry.url=http://127.0.0.1:1", "erp.http.url=http://127.0.0.1:1/x", warehouse, NULL};
     struct err e = {{0}};
     memset(&w, 0, sizeof w);
     w.now = 1000000;
@@ -187,6 +186,18 @@ static int setup(void **state)
         fail_msg("%s", e.text);
     loading_schema(w.loading, 3);
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return open_world("consumer.warehouse=");
+}
+
+static int setup_of_one_warehouse(void **state)
+{
+    (void)state;
+    return open_world("consumer.warehouse=MAG-1");
 }
 
 static int teardown(void **state)
@@ -225,14 +236,15 @@ static void ack(void)
     }
 }
 
-static void take_with(int32_t id, uint64_t fingerprint, int order, int publication)
+/* Its header says MAG-1, whatever the record says. */
+static void take_of(const char *warehouse, int32_t id, uint64_t fingerprint, int order, int publication)
 {
     char key[32], text[500], schema[20], when[20];
     struct buf value;
     buf_init(&value, 100000);
     frame_put(&value, id);
     (void)snprintf(key, sizeof key, "acme/%d", order);
-    (void)snprintf(text, sizeof text, ORDER, order, publication);
+    (void)snprintf(text, sizeof text, ORDER, order, publication, warehouse, warehouse);
     (void)snprintf(schema, sizeof schema, "%016llx", (unsigned long long)fingerprint);
     (void)snprintf(when, sizeof when, "%d", publication);
     bytes_json(&value, w.order, text);
@@ -243,6 +255,11 @@ static void take_with(int32_t id, uint64_t fingerprint, int order, int publicati
     assert_non_null(record);
     buf_release(&value);
     loading_take(w.loading, record);
+}
+
+static void take_with(int32_t id, uint64_t fingerprint, int order, int publication)
+{
+    take_of("MAG-1", id, fingerprint, order, publication);
 }
 
 static void take(int order, int publication)
@@ -490,6 +507,26 @@ static void a_newer_publication_goes_while_the_older_ones_outcome_is_under_way_a
     assert_int_equal(w.done, 2);
 }
 
+static void a_record_that_turns_out_to_be_another_warehouses_waits_for_the_outcome_before_it_unread(void **state)
+{
+    (void)state;
+    w.cached = w.order;
+    take(1, 10);
+    erp_says(FATE_LOADED);
+    assert_int_equal(w.sent_n, 1);
+    take_of("MAG-9", 99, schema_fingerprint(w.order), 1, 20);
+    assert_false(up("schema"));
+    pass(3000);
+    answer(RC_OK, w.order);
+    assert_true(up("schema"));
+    pass(10000);
+    answer(RC_OK, w.order);
+    assert_int_equal(w.done, 0);
+    ack();
+    assert_int_equal(w.done, 2);
+    assert_int_equal(loading_records(w.loading), 0);
+}
+
 static void a_dead_letter_that_the_broker_refuses_is_sent_with_less_until_it_is_taken(void **state)
 {
     (void)state;
@@ -521,6 +558,7 @@ int main(void)
         TEST(a_dead_letter_that_the_broker_refuses_is_sent_with_less_until_it_is_taken),
         TEST(a_newer_publication_goes_after_the_older_ones_rejection_is_durable),
         TEST(a_newer_publication_goes_while_the_older_ones_outcome_is_under_way_and_is_finished_after_it),
+        cmocka_unit_test_setup_teardown(a_record_that_turns_out_to_be_another_warehouses_waits_for_the_outcome_before_it_unread, setup_of_one_warehouse, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
