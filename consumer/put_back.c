@@ -157,7 +157,8 @@ static enum rc see_order(struct put_back *b, struct put_back_order *o, const str
         o->newest_withdrawn = record_field_true(r, "withdrawn");
         o->newest_replayed = kafka_record_header(r->record, "replayed") != NULL;
     }
-    return wanted && !o->sent ? take_source(b, o, PUT_BACK_RECORD, r, e) : RC_OK;
+    bool planned = b->chosen != NULL; /* what is put back is settled then; a newer one is somebody else's, perhaps another operator's */
+    return wanted && !planned ? take_source(b, o, PUT_BACK_RECORD, r, e) : RC_OK;
 }
 
 static enum rc note_verdict(struct put_back_order *o, const char *warehouse, size_t n, enum outcome_result result, struct err *e)

@@ -56,7 +56,7 @@ struct put_back_order {
     size_t verdicts_n;
     /* What becomes of it. */
     enum put_back_fate fate; /* as planned, then as it went */
-    bool sent, put, failed;
+    bool put, failed;
 };
 
 struct put_back {

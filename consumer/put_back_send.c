@@ -172,7 +172,6 @@ static enum rc send_one(struct put_back_send *s, struct put_back_order *o, struc
     *f = (struct flight){s, o};
     enum rc rc = publisher_send(s->publisher, &copy->record, on_ack, f, &e);
     if (rc == RC_OK) {
-        o->sent = true;
         s->in_air++;
         return RC_OK;
     }

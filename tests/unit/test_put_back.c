@@ -235,6 +235,33 @@ static void an_order_is_sent_again_unless_it_is_under_way_or_withdrawn(void **st
     assert_int_equal(fate(b, 3), PUT_BACK_SUPERSEDED); /* the newest record is gone */
 }
 
+/* Two operators at once: what the other one put back meanwhile is left, and the places of the plan stay as the reader goes along them. */
+static void what_becomes_newer_after_the_plan_is_left_and_moves_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct err e;
+    b->list.redrive = false;
+    for (int i = 1; i <= 2; i++) {
+        char key[KEY_TEXT];
+        (void)snprintf(key, sizeof key, "acme/%d", i);
+        assert_int_equal(put_back_name(&b->list, key, strlen(key), NULL), RC_OK);
+        published(b, (struct told){.order = i, .publication = 100});
+        verdict(b, i, 100, "MAG-1", OUTCOME_IMPORTED);
+        verdict(b, i, 100, "MAG-2", OUTCOME_IMPORTED);
+    }
+    assert_int_equal(put_back_plan(&b->list, &e), RC_OK);
+    assert_int_equal(b->list.chosen_n, 2);
+    const struct put_back_order *first = b->list.chosen[0];
+    int64_t offset = first->offset;
+    assert_string_equal(first->key, "acme/1");
+    published(b, (struct told){.order = 1, .publication = 101, .replayed = true});
+    verdict(b, 1, 101, "MAG-1", OUTCOME_IMPORTED);
+    verdict(b, 1, 101, "MAG-2", OUTCOME_IMPORTED);
+    assert_int_equal(fate(b, 1), PUT_BACK_DONE);
+    assert_true(first->offset == offset && first->publication == 100);
+    assert_int_equal(fate(b, 2), PUT_BACK_YES);
+}
+
 static void the_plan_is_told_in_words_and_as_json(void **state)
 {
     struct bench *b = *state;
@@ -308,6 +335,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_loop_guard_stops_at_three, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_letter_without_its_value_takes_the_record, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_is_sent_again_unless_it_is_under_way_or_withdrawn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_becomes_newer_after_the_plan_is_left_and_moves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_plan_is_told_in_words_and_as_json, set_up, tear_down),
         cmocka_unit_test(progress_tells_rate_and_time_left),
         cmocka_unit_test(numbers_of_options_are_whole_and_within_bounds),
