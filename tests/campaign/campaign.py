@@ -80,7 +80,7 @@ class World(Stack):
         """{topic: [(key, value)]} in the order of each partition, read by another client than the programs use."""
         command = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", services.kafka_home() + "/*",
                    os.path.join(HERE, "Topics.java"), self.kafka.bootstrap, *("xsale." + t for t in TOPICS)]
-        r = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+        r = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
         check(r.returncode == 0, lambda: f"the topics cannot be read: {r.stderr[-2000:]}")
         found, rows = {t: [] for t in TOPICS}, [line.split("\t") for line in r.stdout.splitlines()]
         text = lambda field: None if field == "-" else base64.b64decode(field[1:])
@@ -188,8 +188,12 @@ class Trouble:
         if not p.alive() or p in self.armed or not names:
             return
         name = self.random.choice(names)
-        points.arm(p.process.pid, p.path, name)
-        self.armed[p] = name
+        try:
+            points.arm(p.process.pid, p.path, name)
+            self.armed[p] = name
+        except (OSError, RuntimeError):
+            if not self.ended[p]:       # who was told to end may be gone meanwhile
+                raise
 
     def freeze(self):
         p = self.program()
@@ -341,7 +345,7 @@ class Trouble:
 def run(s, r, args):
     people, trouble = People(s, r), Trouble(s, r, args.points, args.without)
     s.start()
-    wait("the programs to be ready", 90, lambda: s.all_alive() and all(p.ready() for p in s.programs.values()), 0.2)
+    wait("the programs to be ready", 240, lambda: s.all_alive() and all(p.ready() for p in s.programs.values()), 0.2)
     end, next_trouble = time.monotonic() + args.seconds, 0
     while time.monotonic() < end:
         people.work()
