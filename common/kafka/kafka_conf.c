@@ -5,7 +5,7 @@
 #include <strings.h>
 #include <sys/prctl.h>
 
-enum { PRODUCE = 1, CONSUME = 2, BOTH = 3, JOIN = 4 }; /* JOIN: of CONSUME those in a group */
+enum { PRODUCE = 1, CONSUME = 2, BOTH = 3, JOIN = 4, ASK = 8 }; /* of CONSUME: JOIN those in a group, ASK those that ask for a topic's end again and again */
 
 struct property {
     const char *name;
@@ -30,6 +30,7 @@ static const struct property defaults[] = {
     {"fetch.message.max.bytes", "131072", CONSUME}, /* of each partition at a time: small compressed records take many times that in the queue */
     {"queued.max.messages.kbytes", "4096", JOIN}, /* a group's records are worked on one by one and held by their owner: more here is only memory */
     {"fetch.message.max.bytes", "262144", JOIN},
+    {"fetch.wait.max.ms", "100", ASK}, /* the broker answers a connection's requests in turn: a question waits for the fetch before it */
     {"max.poll.interval.ms", "300000", CONSUME},
 };
 
@@ -309,7 +310,7 @@ enum rc kafka_conf_create(const struct config *c, enum kafka_role role, const ch
         (void)snprintf(never_joined, sizeof never_joined, "%s-read", config_text(c, "topics.prefix"));
         group_id = never_joined;
     }
-    unsigned direction = role == KAFKA_PRODUCE ? PRODUCE : role == KAFKA_GROUP ? CONSUME | JOIN : CONSUME;
+    unsigned direction = role == KAFKA_PRODUCE ? PRODUCE : role == KAFKA_GROUP ? CONSUME | JOIN : role == KAFKA_READ ? CONSUME | ASK : CONSUME;
     enum rc rc = build(c, direction, group_id, NULL, conf, e);
     if (rc != RC_OK) {
         rd_kafka_conf_destroy(conf);

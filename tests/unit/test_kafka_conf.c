@@ -87,6 +87,29 @@ static void sets_what_the_bridge_needs(void **state)
     rd_kafka_conf_destroy(conf);
 }
 
+static void fetch_wait_is(enum kafka_role role, const char *wanted)
+{
+    const char *const overrides[] = {"kafka.bootstrap.servers=127.0.0.1:1"};
+    struct config_source source = {.overrides = overrides, .overrides_n = 1};
+    struct config_problems problems = {.count = 0};
+    struct config *c = NULL;
+    rd_kafka_conf_t *conf = NULL;
+    buf_init(&problems.text, 65536);
+    assert_int_equal(config_load(&source, &c, &problems), RC_OK);
+    assert_int_equal(kafka_conf_create(c, role, "g", &conf, NULL), RC_OK);
+    value_is(conf, "fetch.wait.max.ms", wanted);
+    rd_kafka_conf_destroy(conf);
+    config_destroy(c);
+    buf_release(&problems.text);
+}
+
+static void lets_no_question_for_the_end_wait_long_behind_a_fetch(void **state)
+{
+    (void)state;
+    fetch_wait_is(KAFKA_GROUP, "500"); /* librdkafka's own */
+    fetch_wait_is(KAFKA_READ, "100");
+}
+
 static void lets_one_direction_override_both(void **state)
 {
     (void)state;
@@ -144,7 +167,7 @@ static void finds_contradictions_of_properties_that_are_fine_alone(void **state)
 {
     (void)state;
     char text[4096];
-    problems_of("kafka.consumer.max.poll.interval.ms=5000", text, sizeof text);
+    problems_of("kafka.consumer.max.poll.interval.ms=2000", text, sizeof text);
     assert_non_null(strstr(text, "max.poll.interval.ms"));
 }
 
@@ -181,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_what_the_bridge_needs),
+        cmocka_unit_test(lets_no_question_for_the_end_wait_long_behind_a_fetch),
         cmocka_unit_test(lets_one_direction_override_both),
         cmocka_unit_test(names_every_wrong_property),
         cmocka_unit_test(finds_nothing_wrong_with_good_properties),
