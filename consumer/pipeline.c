@@ -489,6 +489,11 @@ const char *pipeline_group_of(const struct pipeline *p, uint16_t warehouse)
     return g != NULL ? pipeline_name(p, g->group) : pipeline_name(p, p->names[warehouse]->group);
 }
 
+bool pipeline_restored_between(const struct pipeline *p, const struct pipeline_offer *before, const struct pipeline_offer *after)
+{
+    return before->at < p->restored && after->at >= p->restored;
+}
+
 bool pipeline_passed(const struct pipeline *p, const struct pipeline_publication *pub, const struct pipeline_offer *f)
 {
     const struct passed *g = pub->at >= 0 && pub->partition >= 0 && (size_t)pub->partition < p->bounds_n ? serving(p, f->warehouse) : NULL;

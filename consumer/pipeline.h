@@ -84,6 +84,8 @@ const char *pipeline_name(const struct pipeline *p, uint16_t name);
 /* Did its record come in the span? One without a record: was it told of in the span, and would its record have been seen? */
 bool pipeline_in_span(const struct pipeline *p, const struct pipeline_publication *pub);
 bool pipeline_record_lost(const struct pipeline *p, const struct pipeline_publication *pub);
+/* Was the ERP restored from a backup after the one verdict was noted and before the other? Then their documents may differ. */
+bool pipeline_restored_between(const struct pipeline *p, const struct pipeline_offer *before, const struct pipeline_offer *after);
 /* Has the warehouse's group passed the record? When the pass began. false too where no group is known. */
 bool pipeline_passed(const struct pipeline *p, const struct pipeline_publication *pub, const struct pipeline_offer *offer);
 /* The group that serves a warehouse; "" : none is known. */

@@ -200,7 +200,7 @@ static void judge_documents(struct work *w, const struct pipeline_publication *p
                     g = pipeline_offer_at(w->p, old->offers + m);
             if (g == NULL || (g->answer != ANSWER_WITHDRAWN && (g->answer != ANSWER_IMPORTED || g->document == 0)))
                 continue;
-            if (g->answer == ANSWER_IMPORTED && g->document != f->document)
+            if (g->answer == ANSWER_IMPORTED && g->document != f->document && !pipeline_restored_between(w->p, g, f))
                 fault(w, pub, f->warehouse, FAULT_SECOND, "publication %" PRId64 " was imported into another document", old->publication);
             break;
         }

@@ -213,6 +213,23 @@ static void an_answer_after_a_restored_backup_replaces_the_one_before(void **sta
     pipeline_destroy(p);
 }
 
+static void after_a_restored_backup_only_the_newest_publication_needs_its_new_document(void **state)
+{
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        struct pipeline *p = pipeline_create(0, INT64_MAX, known ? 500000 : INT64_MIN);
+        assert_int_equal(pipeline_bounds(p, 0, 0, 0), RC_OK);
+        whole(p, 1, 1000); /* a newer one stands behind it, so it is not loaded again */
+        published(p, "acme/1", "600000", "W1", 2);
+        answered(p, 1, 600000, "W1", OUTCOME_IMPORTED, "AGAIN");
+        settled(p, 1, 600000, "W1", OUTCOME_IMPORTED, LEDGER_IMPORTED, true);
+        struct reconcile found = made(p);
+        assert_int_equal(found.faults_total, known ? 0 : 1);
+        reconcile_release(&found);
+        pipeline_destroy(p);
+    }
+}
+
 static void what_was_deleted_before_the_span_is_not_missed(void **state)
 {
     (void)state;
@@ -290,6 +307,7 @@ int main(void)
         cmocka_unit_test(each_fault_is_found),
         cmocka_unit_test(what_is_young_may_be_under_way),
         cmocka_unit_test(an_answer_after_a_restored_backup_replaces_the_one_before),
+        cmocka_unit_test(after_a_restored_backup_only_the_newest_publication_needs_its_new_document),
         cmocka_unit_test(what_was_deleted_before_the_span_is_not_missed),
         cmocka_unit_test(what_waits_is_told_with_the_programs_reason),
     };
