@@ -50,7 +50,8 @@ enum rc load_take_off(struct load *l, bool own_lines, size_t max, struct err *e)
     }
     buf_init(&f->document, max);
     l->flight = f;
-    enum rc rc = order_view_json(r->view, r->avro, r->avro_n, own_lines ? l->warehouse : NULL, &f->document, e);
+    bool whole = r->undivided && !l->takes_back; /* what has nothing for the warehouse is taken back */
+    enum rc rc = order_view_json(r->view, r->avro, r->avro_n, own_lines && !whole ? l->warehouse : NULL, &f->document, e);
     if (rc != RC_OK || buf_failed(&f->document)) {
         if (rc == RC_OK)
             err_set(e, "the document would be larger than %zu bytes", max);

@@ -150,6 +150,7 @@ enum rc order_record_decode(struct order_record *o, struct order_views *views, s
     if ((rc = head_take(o, head, e)) != RC_OK)
         goto out;
     *delivering = head->delivering;
+    o->undivided = head->undivided;
     o->view = view;
 out:
     free(head);

@@ -30,6 +30,7 @@ struct order_record {
     const struct order_view *view; /* NULL: not readable (yet) */
     const unsigned char *avro;     /* avro_n bytes inside source.value */
     size_t avro_n;
+    bool undivided;                /* it is for one warehouse alone, whose document is the whole order */
     char organization_text[256];
 };
 

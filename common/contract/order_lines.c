@@ -75,11 +75,14 @@ struct item_facts {
     size_t articles; /* all of them */
     size_t wanted;   /* those of the wanted warehouse */
     bool bad_name;   /* of a warehouse */
+    bool nobodys;    /* something in it is issued by no warehouse */
 };
 
 static void deliver(struct warehouse_set *delivering, struct avro_text warehouse, struct item_facts *facts)
 {
-    if (delivering != NULL && warehouse.p != NULL && !warehouse_set_add(delivering, (const char *)warehouse.p, warehouse.n))
+    if (warehouse.p == NULL)
+        facts->nobodys = true;
+    else if (delivering != NULL && !warehouse_set_add(delivering, (const char *)warehouse.p, warehouse.n))
         facts->bad_name = true;
 }
 
@@ -111,18 +114,28 @@ static bool scan_item(const struct order_lines *l, struct avro_cursor *c, struct
     return true;
 }
 
-enum rc order_lines_deliver(const struct order_lines *l, struct avro_cursor c, struct avro_text own, struct warehouse_set *out, struct err *e)
+/* Its part has empty lists in the place of those that are null. */
+static bool may_lack_a_list(const struct order_lines *l)
 {
+    return l->items->type->kind == SCHEMA_UNION || l->articles->type->kind == SCHEMA_UNION;
+}
+
+enum rc order_lines_deliver(const struct order_lines *l, const struct order_lines_at *at, struct warehouse_set *out, bool *undivided, struct err *e)
+{
+    struct avro_cursor c = at->items;
+    bool nobodys = false;
     struct avro_list items;
     struct item_facts facts;
     for (avro_list_begin(&items, l->items->type, &c); avro_list_more(&items, &c);) {
-        if (!scan_item(l, &c, own, (struct avro_text){0}, out, &facts))
+        if (!scan_item(l, &c, at->own, (struct avro_text){0}, out, &facts))
             return unchecked(e);
         if (facts.bad_name) {
             err_set(e, "field items: name what is no warehouse, or too many");
             return RC_REJECT;
         }
+        nobodys = nobodys || facts.nobodys;
     }
+    *undivided = out->n == 1 && !nobodys && !may_lack_a_list(l);
     return items.broken ? unchecked(e) : RC_OK;
 }
 

@@ -21,8 +21,15 @@ enum rc order_lines_field(const struct schema_node *record, const char *name, en
                           const struct schema_field **out, struct err *e);
 /* order: the record of the order. RC_REJECT: a field is missing or of another type; words name it. */
 enum rc order_lines_find(struct order_lines *l, const struct schema_node *order, struct err *e);
-/* Adds every warehouse that has something to issue. c: at the field items; own: the order's warehouse. RC_REJECT: words name the fault. */
-enum rc order_lines_deliver(const struct order_lines *l, struct avro_cursor c, struct avro_text own, struct warehouse_set *out, struct err *e);
+/* Of one order. */
+struct order_lines_at {
+    struct avro_cursor items; /* at the field */
+    struct avro_text own;     /* the order's warehouse */
+};
+
+/* Adds every warehouse that has something to issue to the empty set. *undivided: it is one, and its part, as order_lines_part would make it, is the order as it
+ * is. RC_REJECT: words name the fault. */
+enum rc order_lines_deliver(const struct order_lines *l, const struct order_lines_at *at, struct warehouse_set *out, bool *undivided, struct err *e);
 /* Appends the order again, by the same schema, with only this warehouse's articles and the items they belong to. RC_REJECT: bytes that do not fit. */
 enum rc order_lines_part(const struct order_lines *l, const unsigned char *avro, size_t n, const char *warehouse, struct buf *out, struct err *e);
 

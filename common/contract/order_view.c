@@ -217,7 +217,7 @@ static void clear_head(struct order_head *h) /* not the sets' 8 KB of names */
 {
     h->organization[0] = h->revision[0] = '\0';
     h->order_id = h->publication = h->round = 0;
-    h->withdrawn = false;
+    h->withdrawn = h->undivided = false;
     h->warehouses.n = h->delivering.n = h->raw_n = 0;
     h->raw = NULL;
 }
@@ -226,25 +226,25 @@ enum rc order_view_head(const struct order_view *v, const unsigned char *avro, s
 {
     static const unsigned char nothing;
     const unsigned char *begin = avro == NULL ? &nothing : avro;
-    struct avro_cursor c = {begin, begin + (avro == NULL ? 0 : n)}, items = {0};
-    struct avro_text warehouse = {0};
+    struct avro_cursor c = {begin, begin + (avro == NULL ? 0 : n)};
+    struct order_lines_at lines = {0};
     enum rc rc = RC_OK;
     clear_head(out);
     for (size_t i = 0; rc == RC_OK && i < v->root->count; i++) {
         const struct schema_field *f = &v->root->fields[i];
         struct avro_cursor at = c;
         if (v->roles[i] == ITEMS)
-            items = c;
+            lines.items = c;
         rc = avro_walk_field(f, begin, &c, e);
         if (rc == RC_OK)
-            rc = read_field((enum role)v->roles[i], f->type, &at, out, &warehouse, e);
+            rc = read_field((enum role)v->roles[i], f->type, &at, out, &lines.own, e);
     }
     if (rc == RC_OK && c.p != c.end) {
         err_set(e, "bytes are left over at byte %zu", (size_t)(c.p - begin));
         rc = RC_REJECT;
     }
     if (rc == RC_OK)
-        rc = order_lines_deliver(&v->lines, items, warehouse, &out->delivering, e);
+        rc = order_lines_deliver(&v->lines, &lines, &out->delivering, &out->undivided, e);
     if (rc != RC_OK)
         err_prefix(e, "order");
     return rc;

@@ -20,6 +20,7 @@ struct order_head {
     bool withdrawn;
     struct warehouse_set warehouses;  /* all that the publication names */
     struct warehouse_set delivering;  /* those that have an article in it (one that names none is the order's own), or a line without articles */
+    bool undivided;                   /* one, whose part is the whole order: its document is the same with and without `only_warehouse` */
     const unsigned char *raw;         /* exact bytes as xSale sent them, raw_n, borrowed; NULL: none */
     size_t raw_n;
 };

@@ -83,6 +83,7 @@ static void the_head_tells_what_decides_about_an_order(void **state)
     assert_int_equal(f.head.delivering.n, 3);
     assert_true(warehouse_set_has(&f.head.delivering, "MAG-1") && warehouse_set_has(&f.head.delivering, "MAG-2") &&
                 warehouse_set_has(&f.head.delivering, "MAG-3"));
+    assert_false(f.head.undivided);
     assert_int_equal(f.head.raw_n, 2);
     assert_memory_equal(f.head.raw, "{}", 2);
     end(&f);
@@ -167,7 +168,24 @@ static void a_warehouse_is_handed_its_own_articles_only(void **state)
           "{\"itemId\":2,\"quantity\":\"1\",\"articles\":[{\"code\":\"X\",\"quantity\":\"1\",\"warehouse\":\"B\"}]}]}");
     read_head(&f);
     assert_true(f.head.delivering.n == 1 && warehouse_set_has(&f.head.delivering, "B"));
+    assert_false(f.head.undivided);
     expect_part(&f, "B", "2:X"); /* item 1 has no warehouse at all: an order that the producer refuses */
+    end(&f);
+}
+
+static void an_order_of_one_warehouse_alone_is_its_part(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char whole[4000];
+    begin(&f, schema_builtin("Order"),
+          "{" HEAD ",\"warehouse\":\"B\",\"warehouses\":[\"A\",\"B\"],\"items\":[{\"itemId\":1,\"quantity\":\"1\"},"
+          "{\"itemId\":2,\"quantity\":\"1\",\"articles\":[{\"code\":\"X\",\"quantity\":\"1\",\"warehouse\":\"B\"},{\"code\":\"Y\",\"quantity\":\"1\"}]}]}");
+    read_head(&f);
+    assert_true(f.head.undivided && f.head.delivering.n == 1);
+    (void)snprintf(whole, sizeof whole, "%s", json_for(&f, NULL));
+    assert_string_equal(json_for(&f, "B"), whole);
+    expect_part(&f, "B", "1 2:X:Y");
     end(&f);
 }
 
@@ -205,6 +223,10 @@ static void another_writers_order_is_read_by_name(void **state)
     assert_string_equal(json_for(&f, "W"), wanted);
     (void)snprintf(wanted, sizeof wanted, "{\"items\":[{\"articles\":[{\"warehouse\":\"V\",\"n\":2}],\"n\":3}]%s", tail);
     assert_string_equal(json_for(&f, "V"), wanted);
+    end(&f);
+    begin(&f, OTHER, "{" OTHER_HEAD ",\"items\":[{\"articles\":null,\"n\":1}]}");
+    read_head(&f);
+    assert_true(f.head.delivering.n == 1 && !f.head.undivided); /* the part has a list where the order has none */
     end(&f);
     begin(&f, OTHER, "{" OTHER_HEAD ",\"items\":null}");
     read_head(&f);
@@ -503,6 +525,7 @@ int main(void)
         cmocka_unit_test(a_withdrawal_of_a_vanished_order_delivers_nothing),
         cmocka_unit_test(the_document_is_compact_exact_and_in_the_schemas_order),
         cmocka_unit_test(a_warehouse_is_handed_its_own_articles_only),
+        cmocka_unit_test(an_order_of_one_warehouse_alone_is_its_part),
         cmocka_unit_test(another_writers_order_is_read_by_name),
         cmocka_unit_test(a_head_that_cannot_be_used_is_rejected_by_name),
         cmocka_unit_test(bytes_that_are_no_order_are_rejected_with_path_and_byte),
