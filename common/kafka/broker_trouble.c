@@ -30,6 +30,8 @@ struct sign {
 };
 
 static const struct sign signs[] = {
+    {"SASL mechanism SCRAM", {"the broker refuses the name or the password: ", "reads the file of sasl.password again and tries; see sasl.username and sasl.password; Kafka 4 refuses "
+                              "SCRAM of librdkafka before 2.6.1, however right: use a newer one, PLAIN or client certificates"}},
     {"SASL authentication error", {"the broker refuses the name or the password: ", "reads the file of sasl.password again and tries; see sasl.username, sasl.password and sasl.mechanism"}},
     {"certificate required", {"the broker wants a client certificate: ", CLIENT}},
     {"alert certificate expired", {"the broker says that the client certificate has expired: ", CLIENT}},

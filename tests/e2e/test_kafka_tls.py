@@ -1,4 +1,4 @@
-"""A real Kafka that speaks TLS with client certificates, and SASL (SCRAM-SHA-512) over TLS: every program works through both. A wrong password, an authority that nobody
+"""A real Kafka that speaks TLS with client certificates, and SASL over TLS (PLAIN; with the newest librdkafka SCRAM-SHA-512, which Kafka 4 refuses from Debian's): every program works through both. A wrong password, an authority that nobody
 knows, a certificate that has expired or is another host's are refused, and /readyz and the log say what is wrong and what can be done, never the password; with the right
 password in its file the program goes on by itself."""
 import os
@@ -8,15 +8,17 @@ from harness import check, equal, main, services, wait
 import certificates
 
 PASSWORD, WRONG = "canary-scram-password-3e8d", "canary-wrong-password-77aa"
+PLAIN = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_bridge="{PASSWORD}";'
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 
 
 class Secure:
     """One broker, a listener for each case. PLAINTEXT stays for the harness."""
-    listeners = ("MUTUAL", "SCRAM", "EXPIRED", "ELSEWHERE", "HOLLOW")
+    listeners = ("MUTUAL", "SCRAM", "EXPIRED", "ELSEWHERE")
 
     def __init__(self, s):
         self.directory = s.directory
+        self.mechanism = "SCRAM-SHA-512" if s.build.endswith("newest") else "PLAIN"
         self.authority = certificates.Authority(s.directory)
         self.stranger = certificates.Authority(s.directory, "Another CA")
         self.ports = {n: services.free_port() for n in self.listeners}
@@ -24,14 +26,14 @@ class Secure:
         good = self.authority.issue("localhost")
         at = ",".join(f"{n}://localhost:{p}" for n, p in self.ports.items())
         more = {"listeners": at, "advertised.listeners": at, "inter.broker.listener.name": "PLAINTEXT",
-                "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,MUTUAL:SSL,SCRAM:SASL_SSL,EXPIRED:SSL,ELSEWHERE:SSL,HOLLOW:SASL_SSL",
+                "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,MUTUAL:SSL,SCRAM:SASL_SSL,EXPIRED:SSL,ELSEWHERE:SSL",
                 "listener.name.mutual.ssl.client.auth": "required"}
         for n in self.listeners:
             at = f"listener.name.{n.lower()}."
             more.update({at + "ssl.keystore.type": "PEM", at + "ssl.keystore.location": servers.get(n, good)[2],
                          at + "ssl.truststore.type": "PEM", at + "ssl.truststore.location": self.authority.file})
-            if n in ("SCRAM", "HOLLOW"):
-                more.update({at + "sasl.enabled.mechanisms": "SCRAM-SHA-512", at + "scram-sha-512.sasl.jaas.config": SCRAM})
+            if n == "SCRAM":
+                more.update({at + "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN", at + "plain.sasl.jaas.config": PLAIN, at + "scram-sha-512.sasl.jaas.config": SCRAM})
         s.kafka = s.part(services.Kafka(more=more, scram=[f"SCRAM-SHA-512=[name=bridge,password={PASSWORD}]"]))
         self.password_file = self.write("password", PASSWORD)
         self.client = self.authority.issue("bridge")
@@ -51,7 +53,7 @@ class Secure:
 
     def scram(self, password_file=None):
         return {"bootstrap.servers": f"localhost:{self.ports['SCRAM']}", "security.protocol": "SASL_SSL", "ssl.ca.location": self.authority.file,
-                "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "bridge", "sasl.password_file": password_file or self.password_file}
+                "sasl.mechanism": self.mechanism, "sasl.username": "bridge", "sasl.password_file": password_file or self.password_file}
 
 
 def replay(s, *words):
@@ -107,7 +109,7 @@ def test(s):
     ids = s.generate(12)
     works(s, broker.mutual(), ids, "client certificates")
     more = s.generate(12, first=100013)
-    works(s, broker.scram(), ids, "SCRAM")
+    works(s, broker.scram(), ids, broker.mechanism)
     s.verify(ids + more)
     started = refused(s, broker)
     p, _ = started["a wrong password"]
