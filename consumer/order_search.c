@@ -99,7 +99,15 @@ static void give_up_life(struct order_search *s)
     s->result.life = NULL;
 }
 
-/* No record has that id as its key: it may still be the shop's own number. */
+static bool partitions_known(const struct order_search *s)
+{
+    bool any = false;
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        any = any || s->partitions[i] > 0;
+    return any;
+}
+
+/* No record has that id as its key: it may stand elsewhere, since the topics got more partitions or another program put it there, or be the shop's own number. */
 static void on_end(void *arg)
 {
     struct order_search *s = arg;
@@ -110,6 +118,9 @@ static void on_end(void *arg)
         finish(s, RC_RETRY, s->fault.text);
     } else if (s->order > 0 && s->result.keys_n == 1) {
         finish(s, RC_OK, "");
+    } else if (s->order > 0 && s->result.keys_n == 0 && partitions_known(s)) {
+        memset(s->partitions, 0, sizeof s->partitions);
+        begin_again(s, s->order);
     } else if (s->order > 0 && s->result.keys_n == 0 && !s->tried) {
         s->tried = true;
         begin_again(s, 0);

@@ -87,6 +87,10 @@ def test(s):
     check("no record of order NO-SUCH-NUMBER" in err, f"it says {err}")
     equal([explain(s, *a)[0] for a in ([], ["1", "2"], ["1", "--from", "x"])], [2, 2, 2], "codes of wrong usage")
     s.stop()
+    value = s.records("orders", decode=False)[0].bytes
+    for order in range(900001, 900005):     # one partition cannot be the right one for all of them
+        s.produce("orders", f"acme/{order}", value, partition=0)
+    equal([explain(s, str(order))[0] for order in range(900001, 900005)], [0] * 4, "orders that stand in another partition than their keys say")
 
 
 def tail_orders(s):
