@@ -3,6 +3,7 @@ implementation (confluent-kafka and fastavro), and waits that end. Everything li
 import argparse
 import atexit
 import collections
+import contextlib
 import io
 import json
 import os
@@ -24,6 +25,7 @@ import services     # noqa: E402
 from simulator import Simulator, call       # noqa: E402
 
 KEEP = bool(os.environ.pop("BRIDGE_KEEP", ""))      # the programs would take it for a setting
+ORDERLY = bool(os.environ.pop("BRIDGE_ORDERLY", ""))     # programs are asked to end where they would be killed: their coverage is written then
 NEW, IMPORTED, MANUAL, CANCELLED = "Nowe", "Zaimportowano do ERP", "Do obsługi ręcznej", "Anulowane"
 MIXES = [["MAG-1"], ["MAG-2"], ["MAG-1", "MAG-2"]]
 BAD_ARTICLE = "ZAKAZANY-01"
@@ -260,6 +262,10 @@ class Stack:
 
     def close(self):
         for p in self.programs.values():
+            if ORDERLY and p.alive():
+                p.process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    p.process.wait(15)
             p.kill()
         for p in self.parts:
             p.close()
