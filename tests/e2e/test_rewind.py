@@ -56,7 +56,8 @@ def joined_meanwhile(s, consumer, group):
     at = committed(s, group)
     p, terminal = asked(s, "--warehouse", "MAG-1", "--to", "beginning")
     consumer.start()
-    wait("the consumer is in its group", 60, lambda: replay(s, "--warehouse", "MAG-1", "--to", "beginning", "--yes")[0] == 1)
+    wait("the consumer is in its group", 60, lambda: consumer.dependencies().get("kafka-group") == "up" and consumer.ready())
+    equal(replay(s, "--warehouse", "MAG-1", "--to", "beginning", "--yes")[0], 1, "code while it is there")
     os.write(terminal, b"y\n")
     words = b""
     try:
