@@ -66,7 +66,7 @@ def doubled(h):
 
 
 def out_of_order(h):
-    """Publications of an order rise; each warehouse takes them up in that order."""
+    """Publications of an order rise; each warehouse takes them up in that order. That one is superseded may be told while an older one is still being loaded."""
     for order, rows in by_order(h.orders).items():
         p = [v["publication"] for v in rows]
         if p != sorted(set(p)):
@@ -74,7 +74,7 @@ def out_of_order(h):
     first = collections.defaultdict(list)
     for v in h.outcomes:
         seen = first[v["orderId"], v["warehouse"]]
-        if v["publication"] not in seen:
+        if v["publication"] not in seen and v["result"] != "SUPERSEDED":
             seen.append(v["publication"])
     for (order, warehouse), p in first.items():
         if p != sorted(p):

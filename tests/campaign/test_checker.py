@@ -23,15 +23,15 @@ def change(number, before, after, by="api", at=1000, looked=900):
 
 
 def good():
-    """1: imported. 2: edited, then imported. 3: rejected by one, corrected, retried, imported. 4: cancelled in time. 5: no record can be made of it.
+    """1: imported. 2: edited, then imported (the first offer was superseded). 3: rejected by one, corrected, retried, imported. 4: cancelled in time. 5: no record can be made of it.
     6: the same, corrected while the manual status was being set."""
     both = {"MAG_1": "IMPORTED", "MAG_2": "IMPORTED"}
     documents = {(n, w): {"revision": r, "publication": p, "live": True} for n, r, p in ((1, "r1", 10), (2, "r2", 20), (3, "r3", 30), (6, "r1", 20)) for w in ("MAG-1", "MAG-2")}
     documents[4, "MAG-1"] = {"revision": "r1", "publication": 21, "live": False}
     return History(
         orders=[order(1, 10), order(2, 10), order(2, 20, "r2", of=10), order(3, 10), order(3, 30, "r3"), order(4, 10), order(4, 21, withdrawn=True, of=10), order(6, 20, of=10)],
-        outcomes=[outcome(1, 10, "MAG-1"), outcome(1, 10, "MAG-2"), outcome(1, 10, "MAG-2"), outcome(2, 10, "MAG-1", "SUPERSEDED"), outcome(2, 10, "MAG-2"),
-                  outcome(2, 20, "MAG-1"), outcome(2, 20, "MAG-2"), outcome(3, 10, "MAG-1", "REJECTED"), outcome(3, 10, "MAG-2"), outcome(3, 30, "MAG-1"),
+        outcomes=[outcome(1, 10, "MAG-1"), outcome(1, 10, "MAG-2"), outcome(1, 10, "MAG-2"), outcome(2, 20, "MAG-1"), outcome(2, 10, "MAG-2"),
+                  outcome(2, 10, "MAG-1", "SUPERSEDED"), outcome(2, 20, "MAG-2"), outcome(3, 10, "MAG-1", "REJECTED"), outcome(3, 10, "MAG-2"), outcome(3, 30, "MAG-1"),
                   outcome(3, 30, "MAG-2"), outcome(4, 10, "MAG-1"), outcome(4, 10, "MAG-2", "SUPERSEDED"), outcome(4, 21, "MAG-1", "WITHDRAWN"),
                   outcome(4, 21, "MAG-2", "WITHDRAWN"), outcome(5, 10, "", "REJECTED"), outcome(6, 10, "", "REJECTED"), outcome(6, 20, "MAG-1"), outcome(6, 20, "MAG-2")],
         rows=[row(1, 10, **both), row(2, 20, **both), row(3, 30, **both), row(4, 21, MAG_1="WITHDRAWN", MAG_2="WITHDRAWN"), row(5, 10), row(6, 20, **both)],
