@@ -173,6 +173,7 @@ def wrong(m):
 
 
 def purged(m):
+    m.run("systemctl", "enable", *UNITS)
     m.run("apt-get", "purge", "-y", *PACKAGES)
     left = [p for pattern in ("etc/xsale-bridge*", "usr/share/xsale-bridge*", "usr/share/doc/xsale-bridge*", "usr/bin/*xsale*", "usr/bin/erp-consumer", "usr/lib/systemd/system/*erp-consumer*")
             for p in glob.glob(os.path.join(m.root, pattern))]
@@ -180,6 +181,7 @@ def purged(m):
         if p.endswith("etc/xsale-bridge") and set(os.listdir(p)) <= {"MAG-1.env", "MAG-2.env"}:
             left.remove(p)
     equal(left, [], "files left behind")
+    equal(glob.glob(os.path.join(m.root, "etc/systemd/system/*.wants/*erp-consumer*")), [], "units that are still enabled")
     for unit in UNITS:
         check(m.property(unit, "ActiveState") in ("inactive", "failed"), f"{unit} still runs")
 
