@@ -340,7 +340,7 @@ static bool row_complete(const struct ledger_row *r)
 /* Nothing is left of the order, but xSale may show it as imported, because we said so. */
 static bool withdrawn_from_under_us(const struct ledger_row *r)
 {
-    return r->complete && r->withdrawn && r->status_set == LEDGER_IMPORTED;
+    return r->withdrawn && r->status_set == LEDGER_IMPORTED;
 }
 
 /* The join: which status the verdicts ask for. */
@@ -351,13 +351,12 @@ static void join(struct ledger_row *r, int64_t now_ms)
         got[r->results[i].result] = true;
     r->complete = row_complete(r);
     enum ledger_wanted want = got[OUTCOME_REJECTED] ? LEDGER_MANUAL : LEDGER_NONE;
-    if (r->complete && want == LEDGER_NONE && !got[OUTCOME_SUPERSEDED]) {
-        if (got[OUTCOME_IMPORTED])
-            want = LEDGER_IMPORTED;
-    }
-    if (want == LEDGER_NONE && withdrawn_from_under_us(r))
+    bool last = r->complete && !got[OUTCOME_SUPERSEDED]; /* else a newer publication stands behind it, whose row will say what becomes of the order */
+    if (last && want == LEDGER_NONE && got[OUTCOME_IMPORTED])
+        want = LEDGER_IMPORTED;
+    if (last && want == LEDGER_NONE && withdrawn_from_under_us(r))
         want = LEDGER_MANUAL;
-    if (r->complete && want == LEDGER_NONE && r->wanted == LEDGER_NONE && !got[OUTCOME_SUPERSEDED] && r->settled_at == 0) {
+    if (last && want == LEDGER_NONE && r->wanted == LEDGER_NONE && r->settled_at == 0) {
         r->settled_at = now_ms;
         r->closed = true;
     }

@@ -124,6 +124,33 @@ static void withdrawn_from_under_our_imported_status_wants_the_manual_one(void *
     ledger_destroy(l);
 }
 
+/* Taken out and put back before the withdrawal was carried out: the offer behind it is what counts, and the imported status may stand. */
+static void a_superseded_withdrawal_takes_nothing_back(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    note(l, says(7, 100, 100, "MAG-1", OUTCOME_IMPORTED));
+    note(l, says(7, 100, 100, "MAG-2", OUTCOME_IMPORTED));
+    ledger_note_set(l, 7, 100, LEDGER_IMPORTED);
+    struct outcome w = says(7, 200, 100, "MAG-1", OUTCOME_SUPERSEDED), v = says(7, 200, 100, "MAG-2", OUTCOME_WITHDRAWN);
+    w.withdrawn = v.withdrawn = true;
+    note(l, w);
+    assert_int_equal(note(l, v), LEDGER_CHANGED);
+    assert_true(row_of(l, 7)->complete);
+    assert_false(row_of(l, 7)->closed);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_NONE);
+    assert_int_equal(take(l, 0), 0);
+    note(l, says(7, 300, 100, "MAG-1", OUTCOME_IMPORTED));
+    note(l, says(7, 300, 100, "MAG-2", OUTCOME_IMPORTED));
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_IMPORTED);
+    struct outcome x = says(7, 400, 100, "MAG-1", OUTCOME_WITHDRAWN), y = says(7, 400, 100, "MAG-2", OUTCOME_WITHDRAWN);
+    x.withdrawn = y.withdrawn = true;
+    note(l, x);
+    note(l, y);
+    assert_int_equal(row_of(l, 7)->wanted, LEDGER_MANUAL); /* what was set before it is not forgotten */
+    ledger_destroy(l);
+}
+
 static void a_superseded_publication_is_neither_settled_nor_closed(void **state)
 {
     (void)state;
@@ -605,6 +632,7 @@ int main(void)
         cmocka_unit_test(the_imported_status_is_wanted_when_every_warehouse_has_it),
         cmocka_unit_test(withdrawn_everywhere_closes_without_a_status),
         cmocka_unit_test(withdrawn_from_under_our_imported_status_wants_the_manual_one),
+        cmocka_unit_test(a_superseded_withdrawal_takes_nothing_back),
         cmocka_unit_test(a_superseded_publication_is_neither_settled_nor_closed),
         cmocka_unit_test(an_older_publication_never_touches_the_row_again),
         cmocka_unit_test(a_newer_publication_of_the_round_takes_over_what_was_set_or_may_have_been),
