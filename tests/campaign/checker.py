@@ -109,11 +109,23 @@ def wrong_documents(h):
             yield f"document {name} of an order that was never published"
 
 
-def offered_anew(h, order):
-    """Was it offered more than once in a round? Then a change of the first offer may be on its way while the second one's verdict comes. An offer that could not become a
-    record (an outcome of no warehouse) is one too."""
-    offers = {(v["round"], v["publication"]) for v in h.orders + [v for v in h.outcomes if v["warehouse"] == ""] if v["orderId"] == order}
-    return any(n > 1 for n in collections.Counter(r for r, _ in offers).values())
+def asked_for(h, order):
+    """[the statuses that the verdicts of one round ask for, one publication after the other]. One that was superseded asks for none; a withdrawal takes back what was set."""
+    told = collections.defaultdict(set)
+    rounds = {v["publication"]: v["round"] for v in [*h.outcomes, *h.orders] if v["orderId"] == order}
+    for v in h.outcomes:
+        if v["orderId"] == order and v["result"] != "SUPERSEDED":
+            told[v["publication"]].add(v["result"])
+    found = collections.defaultdict(list)
+    for p in sorted(told):
+        found[rounds[p]].append(MANUAL if "REJECTED" in told[p] or "IMPORTED" not in told[p] else IMPORTED)
+    return list(found.values())
+
+
+def follows(changes, wanted):
+    """Does each of the changes stand in wanted, in this order?"""
+    left = iter(wanted)
+    return all(c in left for c in changes)
 
 
 def statuses(h):
@@ -136,7 +148,7 @@ def statuses(h):
                 if before is not None and before["toName"] not in (NEW, c["toName"]) and c["fromName"] == before["toName"] and (c["lookedAt"] or 0) > before["at"]:
                     yield f"order {order}: {c['toName']} was set over {before['toName']}, which a person had set {c['lookedAt'] - before['at']} ms before the look"
                 before = None
-            if len(mine) > 1 and mine != [IMPORTED, MANUAL] and not (mine == [MANUAL, IMPORTED] and offered_anew(h, order)):
+            if len(mine) > 1 and mine != [IMPORTED, MANUAL] and not any(follows(mine, wanted) for wanted in asked_for(h, order)):
                 yield f"order {order}: the bridge set {mine} in one round"
     last = newest(h)
     for order, changes in log.items():
