@@ -40,6 +40,7 @@ static const struct sign signs[] = {
     {"alert bad certificate", {"the broker refuses the client certificate, or gets none: ", CLIENT}},
     {"alert handshake failure", {"the broker refuses the connection's encryption, or the client certificate: ", CLIENT}},
     {"SSL handshake failed", {"no TLS with this port: ", PROTOCOL}},
+    {"Invalid response size", {"not Kafka's protocol, perhaps TLS: ", PROTOCOL}}, /* a TLS alert, taken for a length */
     {"security.protocol", {"", PROTOCOL}},
 };
 

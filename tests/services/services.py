@@ -6,6 +6,7 @@ import fcntl
 import glob
 import http.client
 import os
+import random
 import shutil
 import signal
 import socket
@@ -24,9 +25,16 @@ CLUSTER = "MkU3OEVBNTcwNTJENDM2Qg"      # any id will do: each broker lives in a
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port below those that the kernel gives to outgoing connections: nobody takes it before whoever asked for it has started."""
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(10240, 32768)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise RuntimeError("no free port")
 
 
 def die_with_parent():
