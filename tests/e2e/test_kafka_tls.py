@@ -85,7 +85,7 @@ def refusals(s, broker):
         "a certificate of another host": (broker.mutual("ELSEWHERE"), ["another name", "bootstrap.servers"]),
         "a client certificate that has expired": (broker.mutual(client=expired), ["ssl.certificate.location"]),
         "a client without a certificate": ({k: v for k, v in broker.mutual().items() if "key" not in k and "certificate" not in k}, ["ssl.certificate.location"]),
-        "a client that does not speak TLS": ({"bootstrap.servers": f"localhost:{broker.ports['MUTUAL']}"}, ["security.protocol"]),
+        "a client that does not speak TLS": ({"bootstrap.servers": f"localhost:{broker.ports['MUTUAL']}", "security.protocol": "plaintext"}, ["security.protocol"]),
         "a client that speaks TLS to a port that does not": ({**broker.mutual(), "bootstrap.servers": s.kafka.bootstrap}, ["security.protocol"]),
     }
 
