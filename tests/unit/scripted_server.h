@@ -16,6 +16,7 @@
 
 enum { SCRIPT_ROWS = 32, SCRIPT_CONNECTIONS = 64, SCRIPT_REQUEST = 65536 };
 
+/* SCRIPT_CLOSE says so in an HTTP answer: a client that asks at once would else take a connection that is just being closed. */
 enum script_then { SCRIPT_KEEP, SCRIPT_CLOSE, SCRIPT_DELAY /* reply after 100 ms, keep */ };
 
 struct script_row {
@@ -68,9 +69,8 @@ static inline void script_drop(struct scripted_server *s, size_t at)
     s->open--;
 }
 
-static inline void script_send(int fd, const char *text)
+static inline void script_send(int fd, const char *text, size_t n)
 {
-    size_t n = strlen(text);
     while (n > 0) {
         ssize_t sent = send(fd, text, n, MSG_NOSIGNAL);
         if (sent <= 0)
@@ -78,6 +78,16 @@ static inline void script_send(int fd, const char *text)
         text += sent;
         n -= (size_t)sent;
     }
+}
+
+static inline void script_answer(int fd, const struct script_row *row)
+{
+    static const char told[] = "Connection: close\r\n";
+    const char *headers = strncmp(row->reply, "HTTP/1.1 ", 9) == 0 ? strstr(row->reply, "\r\n") : NULL;
+    size_t line = row->then == SCRIPT_CLOSE && headers != NULL ? (size_t)(headers - row->reply) + 2 : 0;
+    script_send(fd, row->reply, line);
+    script_send(fd, told, line > 0 ? sizeof told - 1 : 0);
+    script_send(fd, row->reply + line, strlen(row->reply) - line);
 }
 
 static inline void script_play(struct scripted_server *s, size_t at, size_t length)
@@ -95,7 +105,7 @@ static inline void script_play(struct scripted_server *s, size_t at, size_t leng
     (void)pthread_mutex_unlock(&s->mutex);
     if (row.then == SCRIPT_DELAY)
         (void)usleep(100000);
-    script_send(c->fd, row.reply);
+    script_answer(c->fd, &row);
     (void)pthread_mutex_lock(&s->mutex);
     if (row.then == SCRIPT_CLOSE)
         script_drop(s, at);
