@@ -69,7 +69,7 @@ static inline void script_drop(struct scripted_server *s, size_t at)
     s->open--;
 }
 
-static inline void script_send(int fd, const char *text, size_t n)
+static inline void script_send_part(int fd, const char *text, size_t n)
 {
     while (n > 0) {
         ssize_t sent = send(fd, text, n, MSG_NOSIGNAL);
@@ -80,14 +80,19 @@ static inline void script_send(int fd, const char *text, size_t n)
     }
 }
 
+static inline void script_send(int fd, const char *text)
+{
+    script_send_part(fd, text, strlen(text));
+}
+
 static inline void script_answer(int fd, const struct script_row *row)
 {
     static const char told[] = "Connection: close\r\n";
     const char *headers = strncmp(row->reply, "HTTP/1.1 ", 9) == 0 ? strstr(row->reply, "\r\n") : NULL;
     size_t line = row->then == SCRIPT_CLOSE && headers != NULL ? (size_t)(headers - row->reply) + 2 : 0;
-    script_send(fd, row->reply, line);
-    script_send(fd, told, line > 0 ? sizeof told - 1 : 0);
-    script_send(fd, row->reply + line, strlen(row->reply) - line);
+    script_send_part(fd, row->reply, line);
+    script_send_part(fd, told, line > 0 ? sizeof told - 1 : 0);
+    script_send_part(fd, row->reply + line, strlen(row->reply) - line);
 }
 
 static inline void script_play(struct scripted_server *s, size_t at, size_t length)

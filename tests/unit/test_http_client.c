@@ -256,7 +256,7 @@ static void a_server_that_speaks_no_tls_was_not_sent(void **state)
     while (loop_now(w->loop) < end)
         loop_turn(w->loop, 20);
     int fd = accept(listener, NULL, NULL);
-    script_answer(fd, &(struct script_row){"HTTP/1.1 400 Bad Request\r\n\r\n", SCRIPT_CLOSE});
+    script_send(fd, "HTTP/1.1 400 Bad Request\r\n\r\n");
     wait_all(w);
     assert_int_equal(w->got[0].end, HTTP_NOT_SENT);
     (void)close(fd);
