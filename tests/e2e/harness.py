@@ -25,7 +25,7 @@ import services     # noqa: E402
 from simulator import Simulator, call       # noqa: E402
 
 KEEP = bool(os.environ.pop("BRIDGE_KEEP", ""))      # the programs would take it for a setting
-ORDERLY = bool(os.environ.pop("BRIDGE_ORDERLY", ""))     # programs are asked to end where they would be killed: their coverage is written then
+ORDERLY = bool(os.environ.get("ORDERLY"))     # programs are asked to end where a test's end would kill them: what they leaked and which lines they ran is told then
 NEW, IMPORTED, MANUAL, CANCELLED = "Nowe", "Zaimportowano do ERP", "Do obsługi ręcznej", "Anulowane"
 MIXES = [["MAG-1"], ["MAG-2"], ["MAG-1", "MAG-2"]]
 BAD_ARTICLE = "ZAKAZANY-01"
@@ -261,17 +261,35 @@ class Stack:
         return True
 
     def close(self):
+        asked = [p for p in self.programs.values() if ORDERLY and p.alive()]
+        for p in asked:
+            p.process.terminate()
+        end = time.monotonic() + 15
+        for p in asked:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                p.process.wait(max(0, end - time.monotonic()))
         for p in self.programs.values():
-            if ORDERLY and p.alive():
-                p.process.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    p.process.wait(15)
             p.kill()
         for p in self.parts:
             p.close()
         self.parts = []
+        memory = self.memory_faults()
         if not self.kept:
             shutil.rmtree(self.directory, ignore_errors=True)
+        if memory:
+            print(*memory[:60], "FAILED: a sanitizer found this in a program", sep="\n", flush=True)
+            os._exit(1)     # whatever the test itself said, and also while Python ends
+
+    def memory_faults(self):
+        """The sanitizers' reports in the programs' logs, from their first line on."""
+        for name in sorted(os.listdir(self.directory)) if os.path.isdir(self.directory) else ():
+            if name.endswith(".log"):
+                with open(os.path.join(self.directory, name), encoding="utf-8", errors="replace") as f:
+                    rows = f.read().splitlines()
+                for n, row in enumerate(rows):
+                    if "Sanitizer: " in row or ": runtime error: " in row:
+                        return [f"--- {name}", *rows[n:]]
+        return []
 
     def tails(self, lines=25):
         for name in sorted(os.listdir(self.directory)):

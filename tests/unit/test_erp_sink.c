@@ -25,6 +25,7 @@ static int open_http(void **state)
     simulator_start(b);
     set(b, "erp.http.url", "%s/orders", b->url);
     set(b, "erp.http.withdraw_url", "%s/orders/{organization}/{order_id}/{warehouse}", b->url);
+    set(b, "erp.http.timeout", "%s", "20s"); /* nothing here is about time */
     b->refusal = "Nieznany towar";
     open_sink(b, "http");
     *state = b;
