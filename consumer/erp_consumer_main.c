@@ -45,6 +45,12 @@ static void check(const struct config *c, struct config_problems *problems)
         ops->check(c, problems);
 }
 
+static size_t connections(const struct config *c)
+{
+    const struct erp_sink_ops *ops = erp_sink_find(config_text(c, "erp.sink"));
+    return ops != NULL && ops->connections != NULL ? ops->connections(c) : 0;
+}
+
 static void finished(void *arg, int code, const char *words)
 {
     struct state *s = arg;
@@ -127,6 +133,7 @@ static const struct program_desc desc = {
                    "idempotency key.",
     .config_bit = CONFIG_CONSUMER,
     .port_key = "http.consumer_port",
+    .connections = connections,
     .quiet_option = "--check-erp",
     .options = options,
     .options_n = sizeof options / sizeof *options,

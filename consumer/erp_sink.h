@@ -45,6 +45,8 @@ struct erp_sink_ops {
     const char *name; /* value of erp.sink */
     /* Checks the sink's own keys without network: config_problem for each. */
     void (*check)(const struct config *c, struct config_problems *problems);
+    /* The most files and connections that it has open at once; NULL: none. */
+    size_t (*connections)(const struct config *c);
     /* RC_OK: *out owned by the caller until close. RC_REJECT: wrong configuration. An ERP that is absent is no fault here:
      * the sink looks whether it is there, with something that cannot be taken for a load, and tells env->reached (erp_reach.h). */
     enum rc (*open)(const struct erp_sink_env *env, struct erp_sink **out, struct err *e);

@@ -61,6 +61,12 @@ static void check(const struct config *c, struct config_problems *problems)
         config_problem(c, problems, "consumer.concurrency", "at most %d with erp.sink = file, whose files are written one after another", AT_ONCE);
 }
 
+static size_t connections(const struct config *c)
+{
+    (void)c;
+    return 4; /* the directory twice, a document, its other half */
+}
+
 static bool withdraws(const struct erp_sink *sink)
 {
     (void)sink;
@@ -450,4 +456,4 @@ static void sink_close(struct erp_sink *sink)
 }
 
 const struct erp_sink_ops sink_file_ops = {
-    .name = "file", .check = check, .open = sink_open, .withdraws = withdraws, .submit = submit, .close = sink_close};
+    .name = "file", .check = check, .connections = connections, .open = sink_open, .withdraws = withdraws, .submit = submit, .close = sink_close};

@@ -15,7 +15,7 @@
 #include "consumer/fate_rules.h"
 #include "consumer/url_template.h"
 
-enum { HEADERS_MAX = 40, OWN_HEADERS = 9, HEADER_BYTES = 65536, URL_BYTES = 8192 };
+enum { HEADERS_MAX = 40, OWN_HEADERS = 9, HEADER_BYTES = 65536, URL_BYTES = 8192, SPARE_CONNECTIONS = 8 };
 
 struct try {
     struct try *prev, *next;
@@ -86,6 +86,11 @@ static void check_headers(const struct config *c, struct config_problems *proble
 }
 
 static const char header_name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static size_t connections(const struct config *c)
+{
+    return (size_t)config_int(c, "consumer.concurrency") + SPARE_CONNECTIONS;
+}
 
 static void check(const struct config *c, struct config_problems *problems)
 {
@@ -171,7 +176,7 @@ static enum rc sink_open(const struct erp_sink_env *env, struct erp_sink **out, 
         .connect_timeout_ms = config_ms(env->config, "erp.connect_timeout"),
         .timeout_ms = config_ms(env->config, "erp.http.timeout"),
         .max_body = (size_t)config_int(env->config, "erp.max_body"),
-        .keep_connections = (long)config_int(env->config, "consumer.concurrency") + 8,
+        .keep_connections = (long)connections(env->config),
     };
     s->client = http_client_create(env->loop, &settings, e);
     if (s->client == NULL) {
@@ -538,4 +543,4 @@ static void sink_close(struct erp_sink *sink)
 }
 
 const struct erp_sink_ops sink_http_ops = {
-    .name = "http", .check = check, .open = sink_open, .withdraws = withdraws, .submit = submit, .close = sink_close};
+    .name = "http", .check = check, .connections = connections, .open = sink_open, .withdraws = withdraws, .submit = submit, .close = sink_close};

@@ -66,6 +66,11 @@ static const char *text_of(const struct sink_sql *s, const char *key)
     return config_text(s->env.config, key);
 }
 
+static size_t connections(const struct config *c)
+{
+    return 2 * (size_t)config_int(c, "erp.sql.sessions"); /* SQLite has a journal beside each; a session that hangs is replaced */
+}
+
 static bool withdraws(const struct erp_sink *sink)
 {
     return ((const struct sink_sql *)sink)->statements[WITHDRAW] != NULL;
@@ -519,4 +524,4 @@ static void sink_close(struct erp_sink *sink)
 }
 
 const struct erp_sink_ops sink_sql_ops = {
-    .name = "sql", .check = sql_check, .open = sink_open, .withdraws = withdraws, .submit = submit, .close = sink_close};
+    .name = "sql", .check = sql_check, .connections = connections, .open = sink_open, .withdraws = withdraws, .submit = submit, .close = sink_close};

@@ -27,6 +27,7 @@ struct entry {
     unsigned failures; /* in a row */
     int64_t doubted_at; /* monotonic */
     bool busy, lost, doubted;
+    bool unproven; /* began to fail after the last change that succeeded: whose fault it is nobody knows */
 };
 TAILQ_HEAD(entry_list, entry);
 
@@ -34,7 +35,7 @@ struct ledger {
     struct entry *rows;
     struct entry_list ready, delayed;
     int64_t delayed_first; /* earliest next_at among the delayed */
-    size_t waiting, failing;
+    size_t waiting, failing, unproven;
     uint64_t takes;
     struct ledger_digest digest;
     bool *open; /* open_n, by partition: read back to its end */
@@ -108,9 +109,22 @@ static void entry_failures(struct ledger *l, struct entry *e, unsigned n)
     e->failures = n;
 }
 
-static void entry_remove(struct ledger *l, struct entry *e)
+static void entry_unproven(struct ledger *l, struct entry *e, bool unproven)
+{
+    l->unproven -= e->unproven;
+    l->unproven += unproven;
+    e->unproven = unproven;
+}
+
+static void entry_begin_anew(struct ledger *l, struct entry *e)
 {
     entry_failures(l, e, 0);
+    entry_unproven(l, e, false);
+}
+
+static void entry_remove(struct ledger *l, struct entry *e)
+{
+    entry_begin_anew(l, e);
     entry_unlist(l, e);
     HASH_DEL(l->rows, e);
     kept_row_destroy(e->row);
@@ -425,7 +439,7 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
         entry_unlist(l, e); /* a delay was the older publication's, or the other verdict's */
         e->next_at = 0;
         e->doubted = false;
-        entry_failures(l, e, 0);
+        entry_begin_anew(l, e);
     }
     e->partition = partition;
     e->version++;
@@ -533,8 +547,40 @@ unsigned ledger_note_failure(struct ledger *l, int64_t order_id, uint64_t take)
     struct entry *e = held(l, order_id, take);
     if (e == NULL)
         return 0;
-    entry_failures(l, e, e->failures + 1);
-    return e->failures;
+    if (e->failures == 0)
+        entry_unproven(l, e, true);
+    if (!e->unproven || !ledger_outage(l))
+        entry_failures(l, e, e->failures + 1);
+    return e->failures > 0 ? e->failures : 1;
+}
+
+bool ledger_outage(const struct ledger *l)
+{
+    return l->unproven >= LEDGER_OUTAGE_FROM;
+}
+
+/* Small and different for neighbours (Knuth's multiplicative hash). */
+static int64_t moment_of(const struct entry *e, int64_t spread_ms)
+{
+    return spread_ms > 0 ? (int64_t)(((uint64_t)e->id * 2654435761U >> 16) % (uint64_t)spread_ms) : 0;
+}
+
+void ledger_note_success(struct ledger *l, int64_t mono_ms, int64_t spread_ms)
+{
+    struct entry *e, *next;
+    if (l->unproven == 0)
+        return;
+    HASH_ITER(hh, l->rows, e, next) {
+        if (!e->unproven)
+            continue;
+        entry_unproven(l, e, false);
+        entry_failures(l, e, 1); /* not none: what fails once more did so after a success */
+        int64_t soon = mono_ms + 1 + moment_of(e, spread_ms);
+        if (e->listed != DELAYED || e->next_at <= soon)
+            continue;
+        e->next_at = soon;
+        l->delayed_first = soon < l->delayed_first ? soon : l->delayed_first;
+    }
 }
 
 bool ledger_doubt(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms)
@@ -617,7 +663,7 @@ bool ledger_settle(struct ledger *l, int64_t order_id, int64_t publication, enum
     row->closed = true;
     if (!keep(l, e))
         return false; /* no memory: looked at again */
-    entry_failures(l, e, 0);
+    entry_begin_anew(l, e);
     e->version++;
     entry_list(l, e);
     return true;

@@ -44,6 +44,7 @@ struct status_setter {
     int unchanged; /* PUTs that were accepted and changed nothing, one after another */
     char words[600];
     char failing[600]; /* the last change that xSale fails at again and again; "": none is known */
+    bool outage;       /* told as down */
 };
 
 enum rc setter_create(const struct setter_parts *parts, const struct setter_ops *ops, void *arg, struct status_setter **out, struct err *e)
@@ -131,7 +132,7 @@ static void tell_failing(struct status_setter *s)
     ledger_count(s->p.ledger, &c);
     if (c.failing == 0)
         s->failing[0] = '\0';
-    if (s->words[0] == '\0')
+    if (s->words[0] == '\0' && !s->outage)
         health_set(s->p.health, "status-change", HEALTH_UP, c.failing > 0 ? s->failing : NULL, c.failing > 0 ? "tries each again, every 10 minutes in the end" : NULL);
 }
 
@@ -178,7 +179,21 @@ static void refused(struct work *w, const char *words)
     delay(w, words, REFUSED_MS);
 }
 
-/* The longer the same change fails, the longer it waits: a fault of one order must not cost the quota of the others. */
+static void tell_outage(struct status_setter *s, const char *words)
+{
+    char text[600];
+    s->outage = true;
+    (void)snprintf(text, sizeof text, "xSale changes no status at the moment, whichever order is tried: %s", words); /* cut on purpose */
+    health_set(s->p.health, "status-change", HEALTH_DOWN, text, "keeps the orders, tries each again within a minute, and all of them as soon as one succeeds");
+}
+
+static void end_outage(struct status_setter *s)
+{
+    s->outage = false;
+    tell_failing(s);
+}
+
+/* The longer the same change fails, the longer it waits: a fault of one order must not cost the quota of the others. What fails for all makes none of them wait longer. */
 static void failed(struct work *w, const char *words)
 {
     struct status_setter *s = w->setter;
@@ -191,6 +206,8 @@ static void failed(struct work *w, const char *words)
         (void)snprintf(s->failing, sizeof s->failing, "the status of order %s cannot be set, tried %u times: %s", order, n, words); /* cut on purpose */
         tell_failing(s);
     }
+    if (ledger_outage(s->p.ledger))
+        tell_outage(s, words);
     own = own < REFUSED_MS ? own : REFUSED_MS;
     delay(w, words, ms > own ? ms : own);
 }
@@ -371,6 +388,7 @@ static void on_put(void *arg, const struct xsale_reply *reply)
     switch (reply->end) {
     case XSALE_OK:
         backoff_reset(&s->again);
+        ledger_note_success(s->p.ledger, loop_now(s->p.loop), AGAIN_LOW_MS);
         note_set(w);
         if (!s->verified) {
             look(w, VERIFYING);
@@ -433,6 +451,8 @@ void setter_run(struct status_setter *s)
     int64_t order_id = 0;
     uint64_t take = 0;
     /* One alone until a PUT was verified: the others would have looked in vain. */
+    if (s->outage && !ledger_outage(s->p.ledger)) /* one succeeded, or nothing of it waits any more */
+        end_outage(s);
     size_t most = s->verified ? (size_t)config_int(s->p.config, "updater.concurrency") : 1;
     while (!s->stuck && s->busy < most && (order_id = ledger_take(s->p.ledger, loop_now(s->p.loop), &take)) != 0)
         take_up(s, order_id, take);

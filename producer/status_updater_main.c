@@ -1,4 +1,5 @@
 #include "producer/updater.h"
+#include "producer/xsale_client.h"
 
 int main(int argc, char **argv)
 {
@@ -14,6 +15,7 @@ int main(int argc, char **argv)
                        "still to be done, so it can be killed at any moment.",
         .config_bit = CONFIG_UPDATER,
         .port_key = "http.updater_port",
+        .connections = xsale_client_connections,
         .options = options,
         .options_n = sizeof options / sizeof options[0],
         .metrics = updater_metrics,

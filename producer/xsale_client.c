@@ -10,6 +10,7 @@
 #include "producer/xsale_names.h"
 #include "producer/xsale_url.h"
 
+enum { CONNECTIONS = 4 };
 enum { LOOK_MS = 120 * 1000 }; /* an order that xSale fails to show for so long is left to another time */
 enum { SEND_MS = 30 * 1000, SEND_TURNS = 8 }; /* a change goes out within so long, and so many turns of the quota, after the look before it */
 enum { REOPEN_MS = 30 * 1000, REOPEN_MOST_MS = 300 * 1000, REVIEW_MS = 600 * 1000, REVIEW_DOUBT_MS = 60 * 1000, IDLE_MS = 300 * 1000 };
@@ -262,12 +263,18 @@ void xsale_client_open(struct xsale_client *x, xsale_opened_fn *done, void *arg)
 
 /* ---- life */
 
+size_t xsale_client_connections(const struct config *c)
+{
+    (void)c;
+    return 2 * CONNECTIONS; /* those that xSale has closed are still open here for a moment */
+}
+
 static struct http_client *new_http(struct loop *l, const struct config *c, struct err *e)
 {
     struct http_settings s = {.user_agent = "xsale-bridge/" BRIDGE_VERSION, .ca_file = config_text(c, "xsale.ca_file"),
                               .insecure = config_bool(c, "xsale.insecure"), .connect_timeout_ms = config_ms(c, "xsale.connect_timeout"),
                               .timeout_ms = config_ms(c, "xsale.timeout"), .max_body = (size_t)config_int(c, "xsale.max_body"),
-                              .max_connections = 4};
+                              .max_connections = CONNECTIONS};
     return http_client_create(l, &s, e);
 }
 

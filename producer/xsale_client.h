@@ -70,6 +70,8 @@ struct xsale_status {
 /* Checks what the table cannot: new, imported and manual statuses must differ, order_path and query must be usable. Adds a line per problem; no network. */
 void xsale_client_check(const struct config *c, struct config_problems *problems);
 
+/* The most connections to xSale that a client has open at once. */
+size_t xsale_client_connections(const struct config *c);
 /* c is borrowed while the client lives. RC_FATAL: words. */
 enum rc xsale_client_create(struct loop *l, const struct config *c, struct log *log, struct health *h, int64_t requests_per_minute,
                             struct xsale_client **out, struct err *e);

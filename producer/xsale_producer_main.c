@@ -1,4 +1,5 @@
 #include "producer/producer.h"
+#include "producer/xsale_client.h"
 
 int main(int argc, char **argv)
 {
@@ -17,6 +18,7 @@ int main(int argc, char **argv)
                        "in the dead-letter topic.",
         .config_bit = CONFIG_PRODUCER,
         .port_key = "http.producer_port",
+        .connections = xsale_client_connections,
         .options = options,
         .options_n = sizeof options / sizeof *options,
         .metrics = producer_metrics,

@@ -12,8 +12,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/net/acceptor.h"
+
 enum {
     CONNECTIONS_MAX = 32,
+    HANDED_MAX = 2 * CONNECTIONS_MAX, /* what was handed over and is not counted yet comes on top */
     QUESTIONS_MAX = 16, /* of the connections: a loop that stands must not keep /livez from answering */
     IDLE_S = 5,
     MEMORY_PER_CONNECTION = 16 * 1024,
@@ -40,9 +43,9 @@ struct http_server {
     const struct health *health;
     const struct metrics *metrics;
     struct MHD_Daemon *daemon; /* with a thread of its own */
+    struct acceptor *acceptor;
     struct loop_watch watch;
     int fd; /* an eventfd: rung by the server's thread */
-    int port;
     const char *resource_path; /* NULL: none; set under the lock */
     http_resource_fn *resource; /* the loop's */
     void *resource_arg;
@@ -320,9 +323,23 @@ static enum rc resolve(const char *address, int port, struct addrinfo **out, str
     return RC_OK;
 }
 
+static bool has_room(void *arg)
+{
+    const struct http_server *s = arg;
+    const union MHD_DaemonInfo *open = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return open != NULL && open->num_connections < CONNECTIONS_MAX;
+}
+
+static void take_connection(void *arg, int fd, const struct sockaddr *from, socklen_t from_n)
+{
+    const struct http_server *s = arg;
+    (void)MHD_add_connection(s->daemon, fd, from, from_n); /* closes it when it cannot */
+}
+
+static const struct acceptor_ops acceptor_ops = {has_room, take_connection};
+
 static enum rc start(struct http_server *s, const struct addrinfo *at, struct err *e)
 {
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (at->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0);
     if ((s->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) {
         err_set(e, "%s", strerror(errno));
         return RC_FATAL;
@@ -330,20 +347,14 @@ static enum rc start(struct http_server *s, const struct addrinfo *at, struct er
     loop_watch_add(s->loop, &s->watch, s->fd, on_ready, s);
     errno = 0;
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HANDED_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_END);
     if (s->daemon == NULL) {
-        err_set(e, "%s", errno != 0 ? strerror(errno) : "cannot listen");
+        err_set(e, "%s", errno != 0 ? strerror(errno) : "libmicrohttpd does not start");
         return RC_FATAL;
     }
-    const union MHD_DaemonInfo *port = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
-    if (port == NULL) {
-        err_set(e, "libmicrohttpd does not tell the port");
-        return RC_FATAL;
-    }
-    s->port = port->port;
-    return RC_OK;
+    return acceptor_create(at, &acceptor_ops, s, &s->acceptor, e);
 }
 
 enum rc http_server_create(struct loop *l, const char *address, int port, const struct health *h,
@@ -390,6 +401,7 @@ void http_server_destroy(struct http_server *s)
         q->status = MHD_HTTP_SERVICE_UNAVAILABLE;
         MHD_resume_connection(q->connection);
     }
+    acceptor_destroy(s->acceptor); /* before the daemon that it hands to */
     if (s->daemon != NULL)
         MHD_stop_daemon(s->daemon);
     if (s->fd >= 0)
@@ -409,5 +421,5 @@ void http_server_resource(struct http_server *s, const char *path, http_resource
 
 int http_server_port(const struct http_server *s)
 {
-    return s->port;
+    return acceptor_port(s->acceptor);
 }

@@ -14,7 +14,7 @@
 struct http_server;
 
 /* address: an IPv4 or IPv6 address; port 0: a free one, see http_server_port. h and m are borrowed while the server lives. RC_FATAL with
- * words: the port is taken, ... /livez is 503 when the loop's turn has lasted over 30 s; /readyz is 503 unless every dependency is up. */
+ * words: the port is taken, ... Where the process may open no more files one connection at a time is served all the same. /livez is 503 when the loop's turn has lasted over 30 s; /readyz is 503 unless every dependency is up. */
 enum rc http_server_create(struct loop *l, const char *address, int port, const struct health *h, const struct metrics *m,
                            struct http_server **out, struct err *e);
 void http_server_destroy(struct http_server *s);

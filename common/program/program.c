@@ -9,6 +9,7 @@
 
 #include "common/net/service_manager.h"
 #include "common/program/concealment.h"
+#include "common/program/descriptors.h"
 #include "common/program/program_document.h"
 #include "common/program/program_options.h"
 
@@ -27,6 +28,7 @@ struct program {
     struct worker *worker;
     struct http_server *server;
     struct service_manager *manager;
+    struct descriptor_watch *descriptors;
     void *state;
     bool stopping, finished;
     int code;
@@ -304,6 +306,10 @@ static enum rc open_shared(struct program *p, struct err *e)
     health_publish(p->health, p->metrics);
     if ((p->worker = worker_create(p->loop, e)) == NULL || service_manager_create(p->loop, p->health, &p->manager, e) != RC_OK)
         return RC_FATAL;
+    if ((p->descriptors = descriptor_watch_create(p->loop, p->health)) == NULL) {
+        err_set(e, "out of memory");
+        return RC_FATAL;
+    }
     return port_key(p) != NULL ? open_server(p, e) : RC_OK;
 }
 
@@ -314,7 +320,9 @@ static enum rc open_all(struct program *p, struct err *e)
         return rc;
     log_fact(p->log, LOG_INFO, "program", NULL, "started", LOG_S("program", p->desc->name), LOG_S("version", BRIDGE_VERSION),
              LOG_I("pid", getpid()));
-    if ((rc = open_loop(p, e)) == RC_OK)
+    if (port_key(p) != NULL && p->desc->connections != NULL) /* a command at a terminal ends when it cannot go on */
+        rc = descriptors_claim(descriptors_needed(p->config, p->desc->connections(p->config)), e);
+    if (rc == RC_OK && (rc = open_loop(p, e)) == RC_OK)
         rc = open_shared(p, e);
     return rc;
 }
@@ -324,6 +332,7 @@ static void close_all(struct program *p)
     const struct program_command *command = p->options.command;
     (command != NULL ? command->release : p->desc->release)(p->state);
     service_manager_destroy(p->manager);
+    descriptor_watch_destroy(p->descriptors);
     http_server_destroy(p->server);
     if (p->worker != NULL)
         worker_destroy(p->worker);

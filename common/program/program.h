@@ -46,6 +46,7 @@ struct program_desc {
     const char *description; /* for --help and the man page: paragraphs separated by an empty line */
     unsigned config_bit;   /* CONFIG_CONSUMER ... */
     const char *port_key;  /* "http.consumer_port" */
+    size_t (*connections)(const struct config *c); /* the most to xSale or the ERP at once; may be NULL where port_key is */
     const char *quiet_option; /* given, it serves no HTTP and logs as a command without port_key does; NULL: none does so */
     const struct program_option *options; /* own options, options_n, besides the common ones */
     size_t options_n;

@@ -91,7 +91,7 @@ static void close_sink(struct erp_sink *sink)
 
 const struct erp_sink_ops *erp_sink_find(const char *name)
 {
-    static const struct erp_sink_ops ops = {"null", check, open_sink, withdraws, submit, close_sink};
+    static const struct erp_sink_ops ops = {"null", check, NULL, open_sink, withdraws, submit, close_sink};
     (void)name;
     return &ops;
 }

@@ -1,5 +1,5 @@
 """Status changes that come to nothing: topics that do not fit are refused, a change that xSale accepts without making it stops all changes until a restart, and one order that xSale
-always fails at waits longer and longer, visible, while the others get their statuses."""
+always fails at waits longer and longer, visible, while the others get their statuses. What fails for all is told as that, and all go on as soon as one succeeds."""
 import json
 
 from harness import IMPORTED, NEW, check, equal, main, wait
@@ -60,10 +60,25 @@ def always_fails(s):
     wait("nothing is failing", 30, lambda: s.updater.metrics().get(metric) == 0 and "error" not in dependency(s.updater, "status-change"), 0.3)
 
 
+def fails_for_all(s):
+    s.xsale.fault("status", CHANGE, status=500)
+    ids = s.generate(12, first=300001)
+    told = wait("the outage to be told", 60, lambda: (d := dependency(s.updater, "status-change")).get("state") == "down" and d, 0.2)
+    check("whichever order is tried" in told["error"] and "500" in told["error"], f"what /readyz says: {told}")
+    wait("18 changes to fail, so that most orders wait up to a minute", 120, lambda: s.all_alive() and sum(f["taken"] for f in s.xsale.get("faults")) >= 18, 0.2)
+    equal(s.updater.metrics()["xsale_bridge_statuses_failing"], 0, "orders that are blamed for it")
+    s.xsale.clear_faults()
+    s.generate(1, first=300101)     # one that has not waited yet
+    wait("the first status", 90, lambda: any(s.statuses()[i] == IMPORTED for i in ids + [300101]))
+    wait("all the others", 30, lambda: {s.statuses()[i] for i in ids} == {IMPORTED}, 0.2)
+    wait("the outage to be over", 30, s.updater.ready, 0.2)
+
+
 def test(s):
     uneven(s)
     not_made(s)
     always_fails(s)
+    fails_for_all(s)
     s.stop()
 
 

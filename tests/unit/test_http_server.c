@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/resource.h>
 
 #include "common/net/http_client.h"
 #include "common/net/http_server.h"
@@ -273,6 +274,54 @@ static void more_than_32_connections_wait_and_do_not_block(void **state)
     assert_int_equal(ask(w, "GET", "/livez"), 200);
 }
 
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6 + (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
+}
+
+/* Leaves none free; returns how many it took. */
+static size_t take_descriptors(int *taken, size_t most)
+{
+    size_t n = 0;
+    while (n < most && (taken[n] = dup(0)) >= 0)
+        n++;
+    assert_in_range(n, 1, most - 1);
+    return n;
+}
+
+static void a_process_without_free_descriptors_answers_one_probe_at_a_time_and_does_not_spin(void **state)
+{
+    struct world *w = *state;
+    struct rlimit before, low;
+    char reply[2000];
+    int taken[100], fds[2] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0)};
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)http_server_port(w->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval patience = {.tv_sec = 20};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    size_t n = take_descriptors(taken, 100);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    script_send(fds[1], "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); /* has to wait: the first one asks nothing and stays */
+    double used = cpu_seconds();
+    (void)usleep(1000000);
+    assert_true(cpu_seconds() - used < 0.1);
+    assert_int_equal(shutdown(fds[0], SHUT_RDWR), 0); /* not closed: that would give a descriptor to this process */
+    assert_true(recv(fds[1], reply, sizeof reply, 0) > 0);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    while (n > 0)
+        (void)close(taken[--n]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void a_taken_port_is_told(void **state)
 {
     struct world *w = *state;
@@ -322,6 +371,7 @@ int main(void)
         TEST(every_answer_forbids_storing_and_guessing),
         TEST(nonsense_harms_nobody),
         TEST(more_than_32_connections_wait_and_do_not_block),
+        TEST(a_process_without_free_descriptors_answers_one_probe_at_a_time_and_does_not_spin),
         TEST(a_taken_port_is_told),
         TEST(an_address_that_is_none_is_told),
         TEST(an_ipv6_address_works_too),

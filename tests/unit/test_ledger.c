@@ -266,6 +266,90 @@ static void failures_in_a_row_are_counted_until_the_order_is_settled_or_moves_on
     ledger_destroy(l);
 }
 
+static unsigned fails(struct ledger *l, int64_t order, int64_t now, int64_t delay)
+{
+    uint64_t number = 0;
+    assert_int_equal(ledger_take(l, now, &number), order);
+    unsigned n = ledger_note_failure(l, order, number);
+    ledger_give_back(l, order, number, now, delay);
+    return n;
+}
+
+static void reject(struct ledger *l, int64_t order)
+{
+    note(l, says(order, 100, 100, "MAG-1", OUTCOME_REJECTED));
+}
+
+static void what_fails_for_all_makes_no_order_wait_longer_and_ends_for_all_with_the_first_success(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    for (int64_t order = 1; order <= 5; order++)
+        reject(l, order);
+    for (int64_t now = 0; now < 10; now++)
+        for (int64_t order = 1; order <= 5; order++)
+            assert_in_range(fails(l, order, now, now < 9 ? 0 : 60000), 1, LEDGER_FAILING_FROM - 1);
+    assert_int_equal(failing(l), 0);
+    assert_true(ledger_outage(l));
+    assert_int_equal(ledger_due_in(l, 100), 60000 + 9 - 100);
+    ledger_note_success(l, 100, 2000);
+    assert_false(ledger_outage(l));
+    bool moments[2] = {false, false};
+    int64_t now = 100;
+    for (int n = 0; n < 5; n++) {
+        int64_t wait = ledger_due_in(l, now);
+        assert_in_range(wait, 0, 2001);
+        moments[now + wait < 1100] = true;
+        now += wait;
+        assert_int_not_equal(take(l, now), 0);
+    }
+    assert_in_range(now, 100, 2101);
+    assert_true(moments[0] && moments[1]); /* not all at once */
+    ledger_destroy(l);
+}
+
+static void an_order_that_fails_while_others_succeed_waits_longer_and_longer(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    for (int64_t order = 1; order <= 4; order++)
+        reject(l, order);
+    for (unsigned n = 1; n <= 4; n++) {
+        for (int64_t order = 1; order <= 4; order++)
+            assert_int_equal(fails(l, order, n, 0), n);
+        ledger_note_success(l, n, 0);
+        assert_false(ledger_outage(l)); /* the same four all the time */
+        for (int i = 0; i < 4 && n == 1; i++)
+            assert_int_equal(failing(l), 0);
+    }
+    assert_int_equal(failing(l), 4);
+    assert_int_equal(fails(l, 1, 10, 60000), 5);
+    ledger_note_success(l, 10, 2000);
+    for (int64_t order = 2; order <= 4; order++)
+        (void)fails(l, order, 10, 60000);
+    assert_int_equal(ledger_due_in(l, 10), 60000); /* nobody hurries them */
+    assert_true(ledger_settle(l, 1, 100, LEDGER_MANUAL, NULL, NULL, NOW));
+    assert_int_equal(failing(l), 3);
+    ledger_destroy(l);
+}
+
+static void an_outage_is_over_too_when_nothing_of_it_waits_any_more(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    for (int64_t order = 1; order <= 3; order++)
+        reject(l, order);
+    for (int64_t order = 1; order <= 3; order++)
+        (void)fails(l, order, 0, 0);
+    assert_true(ledger_outage(l));
+    assert_true(ledger_settle(l, 1, 100, LEDGER_MANUAL, NULL, NULL, NOW)); /* a person did it */
+    assert_false(ledger_outage(l));
+    (void)fails(l, 2, 0, 0);
+    ledger_drop_partition(l, 3);
+    ledger_note_success(l, 0, 2000);
+    ledger_destroy(l);
+}
+
 static void an_order_is_gone_by_doubtful_words_only_when_they_come_again_later_and_nothing_else_in_between(void **state)
 {
     (void)state;
@@ -639,6 +723,9 @@ int main(void)
         cmocka_unit_test(only_what_nobody_decided_is_overwritten),
         cmocka_unit_test(a_changed_verdict_reopens_the_row),
         cmocka_unit_test(failures_in_a_row_are_counted_until_the_order_is_settled_or_moves_on),
+        cmocka_unit_test(what_fails_for_all_makes_no_order_wait_longer_and_ends_for_all_with_the_first_success),
+        cmocka_unit_test(an_order_that_fails_while_others_succeed_waits_longer_and_longer),
+        cmocka_unit_test(an_outage_is_over_too_when_nothing_of_it_waits_any_more),
         cmocka_unit_test(an_order_is_gone_by_doubtful_words_only_when_they_come_again_later_and_nothing_else_in_between),
         cmocka_unit_test(a_verdict_that_says_nothing_new_leaves_the_order_finished),
         cmocka_unit_test(a_row_read_again_never_replaces_a_newer_one),
