@@ -285,13 +285,13 @@ static void begin_scan(struct rewind *w)
     free(starts);
 }
 
-static void refuse_active(struct rewind *w, const struct group_sight *sight)
+static void refuse_active(struct rewind *w, const struct group_members *m)
 {
     struct buf words;
     buf_init(&words, 8192);
-    buf_printf(&words, "group %s is %s with %zu members:", w->group, sight->state, sight->members_n);
-    for (size_t i = 0; i < sight->members_n && i < GROUP_MEMBERS_SHOWN; i++)
-        buf_printf(&words, " %s at %s%s", sight->members[i].client, sight->members[i].host, i + 1 < sight->members_n ? "," : "");
+    buf_printf(&words, "group %s is %s with %zu members:", w->group, m->state, m->n);
+    for (size_t i = 0; i < m->n && i < GROUP_MEMBERS_SHOWN; i++)
+        buf_printf(&words, " %s at %s%s", m->shown[i].client, m->shown[i].host, i + 1 < m->n ? "," : "");
     buf_put_text(&words, ". Stop its erp-consumers first (nothing is lost while they stand still)");
     const char *text = buf_text(&words);
     if (w->wait && !w->waiting)
@@ -336,9 +336,9 @@ static void on_look(void *arg, enum rc rc, const struct group_sight *sight, cons
         loop_timer_in(w->loop, &w->timer, AGAIN_MS, look, w);
     } else if (rc != RC_OK) {
         finish(w, 1, words);
-    } else if (sight->active && !w->dry) {
-        refuse_active(w, sight);
-    } else if (!w->new_group && strcmp(sight->state, "Dead") == 0 && nothing_committed(sight)) {
+    } else if (sight->members.active && !w->dry) {
+        refuse_active(w, &sight->members);
+    } else if (!w->new_group && strcmp(sight->members.state, "Dead") == 0 && nothing_committed(sight)) {
         refuse_unknown(w);
     } else if (!partition_there(w, sight)) {
         finish(w, 2, "the topic has no such partition");

@@ -42,6 +42,7 @@ static const struct sign signs[] = {
     {"SSL handshake failed", {"no TLS with this port: ", PROTOCOL}},
     {"Invalid response size", {"not Kafka's protocol, perhaps TLS: ", PROTOCOL}}, /* a TLS alert, taken for a length */
     {"security.protocol", {"", PROTOCOL}},
+    {"in state APIVERSION_QUERY", {"the broker hangs up before it has said anything, perhaps it wants TLS: ", PROTOCOL}},
 };
 
 struct broker_trouble broker_trouble_find(const char *words, int x509_error)

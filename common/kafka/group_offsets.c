@@ -86,33 +86,12 @@ static enum rc trouble(struct question *q, rd_kafka_resp_err_t err, const char *
     return never ? RC_REJECT : RC_RETRY;
 }
 
-static void note_members(struct question *q, const struct rd_kafka_group_info *info)
-{
-    struct group_sight *s = &q->sight;
-    (void)snprintf(s->state, sizeof s->state, "%s", info->state != NULL ? info->state : "");
-    s->members_n = (size_t)(info->member_cnt > 0 ? info->member_cnt : 0);
-    s->active = s->members_n > 0 || (strcmp(s->state, "Empty") != 0 && strcmp(s->state, "Dead") != 0);
-    for (size_t i = 0; i < s->members_n && i < GROUP_MEMBERS_SHOWN; i++) {
-        (void)snprintf(s->members[i].client, sizeof s->members[i].client, "%s", info->members[i].client_id);
-        (void)snprintf(s->members[i].host, sizeof s->members[i].host, "%s", info->members[i].client_host);
-    }
-}
-
 static enum rc ask_members(struct question *q)
 {
-    const struct rd_kafka_group_list *list = NULL;
-    rd_kafka_resp_err_t err = rd_kafka_list_groups(q->rk, q->group, &list, WAITS_MS);
-    (void)snprintf(q->sight.state, sizeof q->sight.state, "Dead");
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR__PARTIAL)
-        return trouble(q, err, "its members cannot be asked for");
-    bool partial = err == RD_KAFKA_RESP_ERR__PARTIAL;
-    for (int i = 0; i < list->group_cnt; i++)
-        if (strcmp(list->groups[i].group, q->group) == 0)
-            note_members(q, &list->groups[i]);
-    /* A broker that did not answer may be the one that knows the group. */
-    partial = partial && strcmp(q->sight.state, "Dead") == 0;
-    rd_kafka_group_list_destroy(list);
-    return partial ? trouble(q, RD_KAFKA_RESP_ERR__PARTIAL, "not every broker answered") : RC_OK;
+    rd_kafka_resp_err_t err = group_members_ask(q->rk, q->group, WAITS_MS, &q->sight.members);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return RC_OK;
+    return trouble(q, err, err == RD_KAFKA_RESP_ERR__PARTIAL ? "not every broker answered" : "its members cannot be asked for");
 }
 
 static int64_t within(int64_t offset, int64_t low, int64_t high)
@@ -194,7 +173,7 @@ static void run(void *arg)
 {
     struct question *q = arg;
     q->rc = ask_members(q);
-    if (q->rc == RC_OK && q->set && q->sight.active)
+    if (q->rc == RC_OK && q->set && q->sight.members.active)
         q->rc = members_again(q);
     if (q->rc == RC_OK)
         q->rc = q->set ? commit(q) : ask_targets(q);

@@ -1,5 +1,5 @@
 /* A consumer group seen from outside, for an operator: who is in it, what it has committed in one topic, and committing other offsets while nobody is.
- * The questions block and run in the worker. Source: Kafka protocol, DescribeGroups, OffsetFetch, OffsetCommit with generation -1 ("simple consumer"),
+ * The questions block and run in the worker. Source: Kafka protocol, OffsetFetch, OffsetCommit with generation -1 ("simple consumer"),
  * which the broker refuses while the group has members. Thread rule: the loop's thread. */
 #ifndef BRIDGE_KAFKA_GROUP_OFFSETS_H
 #define BRIDGE_KAFKA_GROUP_OFFSETS_H
@@ -8,12 +8,13 @@
 
 #include "common/base/config.h"
 #include "common/base/log.h"
+#include "common/kafka/group_members.h"
 #include "common/kafka/reader.h"
 #include "common/net/health.h"
 #include "common/net/loop.h"
 #include "common/net/worker.h"
 
-enum { GROUP_MEMBERS_SHOWN = 16, GROUP_PARTITIONS_MAX = 10000 };
+enum { GROUP_PARTITIONS_MAX = 10000 };
 
 struct group_offset {
     int32_t partition;
@@ -23,15 +24,8 @@ struct group_offset {
     int64_t target;    /* where the asked-for start lies */
 };
 
-struct group_member {
-    char client[128], host[128];
-};
-
 struct group_sight {
-    char state[32]; /* "Empty", "Stable", ...; "Dead": the broker knows no such group */
-    bool active;    /* has members */
-    struct group_member members[GROUP_MEMBERS_SHOWN];
-    size_t members_n;  /* of all; the first GROUP_MEMBERS_SHOWN are there */
+    struct group_members members;
     const struct group_offset *offsets; /* offsets_n, by partition */
     size_t offsets_n;
 };

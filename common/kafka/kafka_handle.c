@@ -130,11 +130,24 @@ static void on_failure(struct kafka_handle *h, rd_kafka_resp_err_t err, const ch
     h->unauthenticated = err == RD_KAFKA_RESP_ERR__AUTHENTICATION;
 }
 
+/* Newer versions of librdkafka tell of a broker that hangs up at the first question in a log line alone. */
+static void on_log(struct kafka_handle *h, rd_kafka_event_t *event)
+{
+    const char *facility = NULL, *text = NULL;
+    int level = 0;
+    if (h->up || rd_kafka_event_log(event, &facility, &text, &level) != 0 || strcmp(facility, "FAIL") != 0 || strstr(text, "in state APIVERSION_QUERY") == NULL)
+        return;
+    const char *words = strstr(text, "]: "); /* behind the thread's name */
+    on_failure(h, RD_KAFKA_RESP_ERR__TRANSPORT, words != NULL ? words + 3 : text);
+}
+
 /* true: dealt with here. */
 static bool own_event(struct kafka_handle *h, rd_kafka_event_t *event)
 {
-    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG)
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG) {
+        on_log(h, event);
         return kafka_conf_event(h->d.log, event);
+    }
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_STATS)
         on_stats(h, event);
     if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_ERROR)
