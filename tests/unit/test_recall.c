@@ -1,0 +1,214 @@
+/* Over librdkafka's mock cluster and without a registry: what a producer that starts knows afterwards. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/kafka/frame.h"
+#include "common/kafka/publisher.h"
+#include "common/kafka/registry_local.h"
+#include "producer/recall.h"
+#include "tests/mock/kafka_rig.h"
+#include "tests/unit/avro_bytes.h"
+
+struct bench {
+    struct kafka_rig rig;
+    struct publisher *publisher;
+    struct registry *registry;
+    struct writer_schemas *schemas;
+    struct order_book *book;
+    struct buf bytes;
+    struct schema *order;
+    int sent, acks, done, failed;
+};
+
+static void on_ack(void *arg, const struct publisher_ack *ack)
+{
+    assert_int_equal(ack->rc, RC_OK);
+    ++*(int *)arg;
+}
+
+static void on_done(void *arg)
+{
+    ((struct bench *)arg)->done++;
+}
+
+static void on_failed(void *arg, const char *words)
+{
+    print_error("%s\n", words);
+    ((struct bench *)arg)->failed++;
+}
+
+static int open_bench(void **state)
+{
+    static struct bench b;
+    const char *const settings[] = {"registry.url=", NULL};
+    struct err e = {""};
+    memset(&b, 0, sizeof b);
+    kafka_rig_open(&b.rig, "xsale.order-state:1,xsale.orders:2", settings);
+    assert_int_equal(publisher_create(b.rig.loop, b.rig.config, b.rig.log, NULL, &b.publisher, &e), RC_OK);
+    assert_int_equal(registry_create(b.rig.loop, b.rig.config, b.rig.log, NULL, &b.registry, &e), RC_OK);
+    b.schemas = writer_schemas_create(b.rig.loop, b.rig.log, b.registry);
+    b.book = order_book_create(3 * 24 * 3600 * 1000);
+    assert_true(b.schemas != NULL && b.book != NULL);
+    buf_init(&b.bytes, 65536);
+    b.order = schema_of(schema_builtin("Order"));
+    *state = &b;
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    struct bench *b = *state;
+    schema_destroy(b->order);
+    buf_release(&b->bytes);
+    order_book_destroy(b->book);
+    publisher_destroy(b->publisher);
+    registry_destroy(b->registry);
+    writer_schemas_destroy(b->schemas);
+    kafka_rig_close(&b->rig);
+    return 0;
+}
+
+struct written { /* headers: NULL is left out */
+    const char *topic, *key;
+    const void *value; /* value_n; NULL: a tombstone */
+    size_t value_n;
+    const char *publication, *revision, *warehouses, *replayed;
+};
+
+static void put(struct bench *b, const struct written *w)
+{
+    struct kafka_header headers[4];
+    size_t n = 0;
+    struct err e = {""};
+    const char *const names[] = {"publication", "revision", "warehouses", "replayed"}, *const values[] = {w->publication, w->revision, w->warehouses, w->replayed};
+    for (size_t i = 0; i < 4; i++)
+        if (values[i] != NULL)
+            headers[n++] = (struct kafka_header){names[i], values[i], strlen(values[i])};
+    struct kafka_record r = {.topic = w->topic, .partition = 0, .key = w->key, .key_n = strlen(w->key), .value = w->value, .value_n = w->value_n, .headers = headers,
+                             .headers_n = n};
+    assert_int_equal(publisher_send(b->publisher, &r, on_ack, &b->acks, &e), RC_OK);
+    kafka_rig_until(&b->rig, &b->acks, ++b->sent, 20000);
+}
+
+static void put_note(struct bench *b, const char *key, int64_t id, int64_t publication, size_t cut)
+{
+    struct order_state s = {.organization = "acme", .order_id = id, .revision = "0123456789abcdef", .publication = publication, .round = publication, .at = publication};
+    struct err e = {""};
+    buf_reset(&b->bytes);
+    frame_put(&b->bytes, registry_local_id("xsale.order-state"));
+    assert_true(warehouse_set_add(&s.warehouses, "MAG-1", 5));
+    assert_int_equal(order_state_encode(&s, &b->bytes, &e), RC_OK);
+    put(b, &(struct written){.topic = "xsale.order-state", .key = key, .value = b->bytes.p, .value_n = b->bytes.n - cut});
+}
+
+static void put_order(struct bench *b, const char *key, int64_t id, int64_t publication, const char *replayed)
+{
+    char text[500], number[24];
+    (void)snprintf(number, sizeof number, "%lld", (long long)publication);
+    (void)snprintf(text, sizeof text,
+                   "{\"organization\":\"acme\",\"orderId\":%lld,\"revision\":\"fedcba9876543210\",\"publication\":%lld,\"round\":7,\"fetchedAt\":1,"
+                   "\"warehouses\":[\"MAG-2\"],\"items\":[]}",
+                   (long long)id, (long long)publication);
+    buf_reset(&b->bytes);
+    frame_put(&b->bytes, registry_local_id("xsale.orders"));
+    bytes_json(&b->bytes, b->order, text);
+    put(b, &(struct written){.topic = "xsale.orders", .key = key, .value = b->bytes.p, .value_n = b->bytes.n, .publication = number, .replayed = replayed});
+}
+
+static void recall_all(struct bench *b)
+{
+    static const struct recall_ops ops = {.done = on_done, .failed = on_failed};
+    struct recall_needs needs = {.reader = {.loop = b->rig.loop, .worker = b->rig.worker, .config = b->rig.config, .log = b->rig.log, .schemas = b->schemas},
+                                 .organization = "acme", .state_partitions = 1, .order_partitions = 2};
+    struct recall *r = recall_create(&needs, b->book, &ops, b);
+    assert_non_null(r);
+    kafka_rig_until(&b->rig, &b->done, 1, 30000);
+    assert_int_equal(b->failed, 0);
+    recall_destroy(r);
+    order_book_restored(b->book);
+}
+
+static void what_was_published_after_the_last_note_is_open(void **state)
+{
+    struct bench *b = *state;
+    struct order_state s;
+    put_note(b, "acme/1", 1, 100, 0);
+    put_note(b, "acme/2", 2, 100, 0);
+    put_note(b, "other/3", 3, 100, 0);
+    put_order(b, "acme/1", 1, 100, NULL); /* as noted */
+    put_order(b, "acme/2", 2, 110, NULL); /* the producer stopped between this and its note */
+    put_order(b, "other/3", 3, 120, NULL);
+    put_order(b, "acme/4", 4, 120, NULL);
+    put_order(b, "acme/1", 1, 130, "1");  /* put back by hand: the ledger's row will tell */
+    recall_all(b);
+    assert_true(order_book_get(b->book, 1, &s) && s.publication == 100 && warehouse_set_has(&s.warehouses, "MAG-1"));
+    assert_true(order_book_get(b->book, 2, &s) && s.publication == 110 && s.round == 7 && !s.closed);
+    assert_string_equal(s.revision, "fedcba9876543210");
+    assert_true(warehouse_set_has(&s.warehouses, "MAG-2"));
+    assert_false(order_book_get(b->book, 3, &s));
+    assert_true(order_book_get(b->book, 4, &s) && s.publication == 120);
+    assert_true(order_book_poll(b->book, 1) > 120); /* above everything ever heard of */
+}
+
+static void what_was_forgotten_stays_forgotten(void **state)
+{
+    struct bench *b = *state;
+    struct order_state s;
+    put_order(b, "acme/1", 1, 100, NULL);
+    put_note(b, "acme/1", 1, 100, 0);
+    put(b, &(struct written){.topic = "xsale.order-state", .key = "acme/1", .publication = "100"});
+    put_order(b, "acme/2", 2, 100, NULL);
+    put(b, &(struct written){.topic = "xsale.order-state", .key = "acme/2", .publication = "100"});
+    put_order(b, "acme/2", 2, 105, NULL); /* and published anew since */
+    recall_all(b);
+    assert_false(order_book_get(b->book, 1, &s));
+    assert_true(order_book_get(b->book, 2, &s) && s.publication == 105);
+}
+
+static void a_record_that_cannot_be_read_counts_by_its_headers_or_not_at_all(void **state)
+{
+    struct bench *b = *state;
+    struct order_state s;
+    put_note(b, "acme/1", 1, 100, 3);
+    put(b, &(struct written){.topic = "xsale.order-state", .key = "acme/2", .value = "x", .value_n = 1});
+    put(b, &(struct written){.topic = "xsale.orders", .key = "acme/3", .value = "x", .value_n = 1, .publication = "120", .revision = "00112233445566aa",
+                             .warehouses = "MAG-1,MAG-2"});
+    put(b, &(struct written){.topic = "xsale.orders", .key = "acme/4", .value = "x", .value_n = 1, .publication = "120", .revision = "short", .warehouses = "MAG-1"});
+    put(b, &(struct written){.topic = "xsale.orders", .key = "acme/5", .value = "x", .value_n = 1, .publication = "a120", .revision = "00112233445566aa",
+                             .warehouses = "MAG-1"});
+    put(b, &(struct written){.topic = "xsale.orders", .key = "acme/6", .publication = "120"}); /* a tombstone is nobody's order */
+    put(b, &(struct written){.topic = "xsale.orders", .key = "acme/x", .value = "x", .value_n = 1, .publication = "120"});
+    recall_all(b);
+    assert_false(order_book_get(b->book, 1, &s));
+    assert_false(order_book_get(b->book, 2, &s));
+    assert_true(order_book_get(b->book, 3, &s) && s.publication == 120 && s.warehouses.n == 2 && !s.withdrawn);
+    assert_string_equal(s.revision, "00112233445566aa");
+    for (int64_t id = 4; id < 7; id++)
+        assert_false(order_book_get(b->book, id, &s));
+}
+
+static void nothing_at_all_is_remembered_of_empty_topics(void **state)
+{
+    struct bench *b = *state;
+    struct order_book_counts counts;
+    recall_all(b);
+    order_book_count(b->book, &counts);
+    assert_int_equal(counts.open + counts.closed, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_was_published_after_the_last_note_is_open, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(what_was_forgotten_stays_forgotten, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(a_record_that_cannot_be_read_counts_by_its_headers_or_not_at_all, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(nothing_at_all_is_remembered_of_empty_topics, open_bench, close_bench),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
