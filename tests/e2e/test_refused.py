@@ -10,6 +10,19 @@ def refuse_next(s):
     s.kafka.command(f"error {PRODUCE} {TOO_LARGE} 2")
 
 
+def notes(s):
+    """What order-state says last of each order; None: forgotten."""
+    return {r.key: r.value for r in s.records("order-state")}
+
+
+def nothing_left(s, orders):
+    """Every order is forgotten: no program has anything more to publish, and the next record is what a test makes it."""
+    def forgotten():
+        last = notes(s)
+        return s.all_alive() and all(f"acme/{i}" in last and last[f"acme/{i}"] is None for i in orders)
+    wait("everything is forgotten", 60, forgotten, 0.3)
+
+
 def publications(s, order):
     return [r for r in s.records("orders") if r.key == f"acme/{order}"]
 
@@ -32,7 +45,7 @@ def an_order(s, order):
 def a_withdrawal(s, order):
     s.erp.down()
     s.generate(1, first=order, warehouses=[["MAG-1"]])
-    wait("it is published", 60, lambda: publications(s, order))
+    wait("it is published and noted", 60, lambda: notes(s).get(f"acme/{order}"))
     wait("the ERP is known to be down", 60, lambda: s.consumers[0].dependencies().get("erp") == "down")
     refuse_next(s)
     s.xsale.post(f"orders/{order}/status", {"status": CANCELLED})
@@ -49,7 +62,9 @@ def test(s):
     ids = s.generate(6)
     s.start()
     s.settled()
+    nothing_left(s, ids)
     an_order(s, 200001)
+    nothing_left(s, [200001])
     a_withdrawal(s, 200002)
     s.stop()
     equal(len(s.documents()), sum(len(s.mix(i)) for i in ids) + 2, "documents")
