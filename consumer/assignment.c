@@ -123,6 +123,8 @@ bool assignment_commit(struct assignment *a, struct group *g, void (*done)(void 
         offset_track_metadata(o->track, metadata[n]);
         parts[n] = (struct group_partition){a->topic, o->partition, offset_track_position(o->track), metadata[n]};
         o->changed = false;
+        o->loads_asked += o->loads_ended;
+        o->loads_ended = 0;
         n++;
     }
     if (n > 0)
@@ -134,8 +136,26 @@ bool assignment_commit(struct assignment *a, struct group *g, void (*done)(void 
 
 void assignment_commit_failed(struct assignment *a)
 {
+    for (size_t i = 0; i < a->n; i++) {
+        struct owned *o = a->owned[i];
+        o->changed = offset_track_position(o->track) >= 0;
+        o->loads_ended += o->loads_asked;
+        o->loads_asked = 0;
+    }
+}
+
+void assignment_committed(struct assignment *a)
+{
     for (size_t i = 0; i < a->n; i++)
-        a->owned[i]->changed = offset_track_position(a->owned[i]->track) >= 0;
+        a->owned[i]->loads_asked = 0;
+}
+
+size_t assignment_uncommitted(const struct assignment *a)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < a->n; i++)
+        n += a->owned[i]->loads_ended + a->owned[i]->loads_asked;
+    return n;
 }
 
 bool assignment_changed(const struct assignment *a)

@@ -12,6 +12,7 @@ struct owned {
     uint64_t generation;       /* > 0 */
     struct offset_track *track;
     size_t in_hand;            /* records */
+    size_t loads_ended, loads_asked; /* loads of finished records: in no commit yet, and in one that is not answered */
     bool leaving;              /* revoked; drained before it goes */
     bool ended;                /* its end was reached once */
     bool at_end;               /* and nothing came since */
@@ -42,6 +43,10 @@ void assignment_flow(struct assignment *a, struct group *g, bool stop);
  * assignment_commit_failed. */
 bool assignment_commit(struct assignment *a, struct group *g, void (*done)(void *arg, enum rc rc), void *arg);
 void assignment_commit_failed(struct assignment *a);
+/* It is stored. */
+void assignment_committed(struct assignment *a);
+/* Loads of finished records that the broker is not known to have. */
+size_t assignment_uncommitted(const struct assignment *a);
 bool assignment_changed(const struct assignment *a);
 /* The end of each partition was reached once; nothing came since. */
 bool assignment_ended(const struct assignment *a);

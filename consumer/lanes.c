@@ -32,6 +32,7 @@ struct lanes {
     struct backoff jitter;
     size_t items, parked;
     unsigned flying;
+    size_t owed, uncommitted; /* offered to the end, and SETTLING; left, and not committed */
     uint64_t answers;       /* verdicts so far */
     int64_t last_answer_at;
     unsigned round; /* of probing */
@@ -127,14 +128,24 @@ static void item_settle(struct lanes *l, struct lane_item *item)
     item->prev = item->next = NULL;
     l->items--;
     state_set(l, item, LANE_SETTLING);
-    item->sent = item->durable = false;
+    item->sent = item->durable = item->owed = false;
     LL_APPEND2(item->lane->settling, item, settling_next);
     lane_unready(l, item->lane); /* it is another item's turn */
     lane_tidy(l, item->lane);
 }
 
-static void settling_take(struct lane_item *item)
+/* The ERP was offered it to the end. */
+static void settle_owed(struct lanes *l, struct lane_item *item)
 {
+    item_settle(l, item);
+    item->owed = true;
+    l->owed++;
+}
+
+static void settling_take(struct lanes *l, struct lane_item *item)
+{
+    l->owed -= item->owed;
+    item->owed = false;
     LL_DELETE2(item->lane->settling, item, settling_next);
     item->lane = NULL;
     item->settling_next = NULL;
@@ -165,7 +176,7 @@ void lanes_done(struct lanes *l, struct lane_item *item, void (*left)(void *arg,
     struct lane_item *gone = NULL, *next;
     item->durable = true;
     while ((item = may_leave(lane)) != NULL) {
-        settling_take(item);
+        settling_take(l, item);
         LL_APPEND2(gone, item, settling_next);
     }
     lane_tidy(l, lane);
@@ -180,7 +191,7 @@ void lanes_done(struct lanes *l, struct lane_item *item, void (*left)(void *arg,
 static void settling_leave(struct lanes *l, struct lane_item *item)
 {
     struct lane *lane = item->lane;
-    settling_take(item);
+    settling_take(l, item);
     lane_tidy(l, lane);
 }
 
@@ -196,10 +207,10 @@ static void superseded_drop(struct lanes *l, struct lane_item *item, struct lane
     struct lane *lane = item->lane;
     struct lane_item *freed;
     DL_DELETE(l->superseded, item);
-    settling_take(item);
+    settling_take(l, item);
     DL_APPEND(*gone, item);
     while ((freed = may_leave(lane)) != NULL) {
-        settling_take(freed);
+        settling_take(l, freed);
         DL_APPEND(*gone, freed);
     }
     lane_tidy(l, lane);
@@ -331,11 +342,28 @@ static struct lane_item *begin(struct lanes *l, struct lane *lane, int64_t now)
     return item;
 }
 
+void lanes_uncommitted(struct lanes *l, size_t n)
+{
+    l->uncommitted = n;
+}
+
+/* Would a crash repeat no more than it may with one load more? */
+static bool room(const struct lanes *l)
+{
+    size_t most = l->settings.uncommitted_most;
+    return most == 0 || l->flying + l->owed + l->uncommitted < most;
+}
+
+static bool allowed(const struct lanes *l, int64_t now)
+{
+    return room(l) && gate_allows(&l->gate, l->flying, l->settings.concurrency, now);
+}
+
 /* The next one for the ERP; NULL: none now. *outdated: it is SETTLING instead. */
 static struct lane_item *choose(struct lanes *l, int64_t now, bool *outdated)
 {
     struct lane *lane = l->ready[LIST_TRIED] != NULL ? l->ready[LIST_TRIED] : l->ready[LIST_FRESH];
-    if (lane == NULL || !gate_allows(&l->gate, l->flying, l->settings.concurrency, now))
+    if (lane == NULL || !allowed(l, now))
         return NULL;
     if (l->gate.paused)
         lane = probe_choose(l);
@@ -387,7 +415,7 @@ static void wait_until(struct lanes *l, struct lane_item *item, int64_t at)
 static enum lanes_end park(struct lanes *l, struct lane_item *item, const struct lanes_result *r, bool strike, int64_t now)
 {
     if (strike && ++item->strikes >= l->settings.reject_after) {
-        item_settle(l, item);
+        settle_owed(l, item);
         return LANES_GIVEN_UP;
     }
     l->jitter.failures = item->parks++;
@@ -454,7 +482,7 @@ enum lanes_end lanes_end(struct lanes *l, struct lane_item *item, const struct l
     item->ambiguous = (item->ambiguous || r->ambiguous) && !verdict;
     if (!verdict)
         return failed(l, item, r, now);
-    item_settle(l, item);
+    settle_owed(l, item);
     return LANES_VERDICT;
 }
 
@@ -506,9 +534,9 @@ int64_t lanes_deadline(const struct lanes *l, int64_t now)
     bool ready = l->ready[LIST_TRIED] != NULL || l->ready[LIST_FRESH] != NULL;
     if (l->superseded != NULL || l->ready[LIST_NOTE] != NULL)
         return now;
-    if (!ready)
+    if (!ready || !room(l))
         return at;
-    if (gate_allows(&l->gate, l->flying, l->settings.concurrency, now))
+    if (allowed(l, now))
         return now;
     if (l->gate.paused && l->flying == 0 && l->gate.probe_at < at)
         at = l->gate.probe_at;

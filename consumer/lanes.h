@@ -20,6 +20,10 @@
  * tried yet. The first verdict opens again. A load whose tries keep ending in FATE_PAUSE while others get their verdicts is its own trouble and parks.
  * `reject_after` counts the failures that may be the order's own fault (FATE_PARK, and an ambiguous try that parks) with verdicts about others
  * since the load's previous failure, so that an ERP that answers nobody rejects nobody.
+ *
+ * What a crash repeats at the ERP are the loads FLYING, and those whose end is not committed yet: while there are `uncommitted_most` of both together, none goes.
+ * By Little's law an ERP that is to have `concurrency` loads before it all the time needs more than that, by the share that an outcome's and a commit's
+ * acknowledgement take of a load's time. (Rejected: to count them into `concurrency`. At 5 ms a load half of the speed is lost, at 50 ms a sixth.)
  * Thread rule: one owner. */
 #ifndef BRIDGE_CONSUMER_LANES_H
 #define BRIDGE_CONSUMER_LANES_H
@@ -55,6 +59,7 @@ struct lane_item {
     bool stale;       /* dropped while FLYING: its end is nobody's */
     unsigned strikes; /* failures that count for reject_after */
     bool sent, durable; /* SETTLING: its outcome is on its way, is acknowledged */
+    bool owed;          /* SETTLING, and the ERP was offered it to the end */
     /* The lanes' own. */
     struct lane *lane;
     struct lane_item *prev, *next;
@@ -69,6 +74,7 @@ struct lane_item {
 
 struct lanes_settings {
     unsigned concurrency;              /* >= 1 */
+    size_t uncommitted_most;           /* loads that a crash repeats; 0: any number */
     unsigned reject_after;             /* >= 1 */
     int64_t park_min_ms, park_max_ms;  /* back-off of a parked load */
     int64_t probe_min_ms, probe_max_ms;
@@ -123,6 +129,9 @@ void lanes_done(struct lanes *l, struct lane_item *item, void (*left)(void *arg,
 /* The partition is not ours any more: fn gets every item of it that is neither FLYING nor told to be settled, out of its lane and free to go. A FLYING one becomes
  * stale, one whose outcome is under way ends with lanes_done as ever. fn also gets those, `durable`, that waited only for what is dropped: they are done. */
 void lanes_drop(struct lanes *l, int32_t partition, void (*fn)(void *arg, struct lane_item *item), void *arg);
+
+/* So many loads that the ERP was offered have left and are not known to be committed. Of those that have not left the lanes know themselves. */
+void lanes_uncommitted(struct lanes *l, size_t n);
 
 /* Monotonic ms at which lanes_next may have something that it has not now; INT64_MAX: only after another call. */
 int64_t lanes_deadline(const struct lanes *l, int64_t now);

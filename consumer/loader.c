@@ -130,8 +130,10 @@ static void on_record_done(void *arg, const struct order_record *r)
     PROBE(record_finished);
     (void)offset_track_finish(o->track, r->source.offset);
     o->in_hand--;
+    o->loads_ended += r->tried;
     o->changed = true;
     l->uncommitted = true;
+    loading_uncommitted(l->loading, assignment_uncommitted(l->mine));
     commit_soon(l);
 }
 
@@ -151,10 +153,15 @@ static void committed(void *arg, enum rc rc)
 {
     struct loader *l = arg;
     l->committing = false;
-    if (rc != RC_OK && !l->finished)
+    if (l->finished)
+        return;
+    if (rc != RC_OK)
         assignment_commit_failed(l->mine);
-    else if (l->uncommitted)
+    else if (l->drain != DRAIN_COMMITS) /* then a later one is on its way */
+        assignment_committed(l->mine);
+    if (rc == RC_OK && l->uncommitted)
         commit_soon(l);
+    loading_uncommitted(l->loading, assignment_uncommitted(l->mine));
 }
 
 /* --until-end: every partition's end was reached once, nothing is in hand and the broker knows it. */
@@ -214,9 +221,14 @@ static void drain_over(struct loader *l)
         loading_drop(l->loading, partition);
     }
     l->drain = DRAIN_NONE;
+    if (assignment_uncommitted(l->mine) > 0) { /* of what stays: whether the last commit had it is not told here */
+        assignment_commit_failed(l->mine);
+        commit_soon(l);
+    }
     if (assignment_count(l->mine) == 0)
         l->assigned = false; /* --until-end waits for the next assignment */
     outlook_revoked(l->outlook);
+    loading_uncommitted(l->loading, assignment_uncommitted(l->mine));
     let_load(l);
     group_released(l->group);
 }

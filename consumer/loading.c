@@ -13,6 +13,7 @@
 #include "consumer/load.h"
 #include "consumer/load_lag.h"
 
+enum { UNCOMMITTED_TIMES = 4 }; /* so many times the concurrency: as fast as without a limit, even at 1 ms a load (measured) */
 enum { HELD_GLANCE_MS = 2000, STRANGERS_MAX = 250, DOCUMENT_MAX = 64 * 1024 * 1024 };
 
 struct loading {
@@ -31,7 +32,7 @@ struct loading {
     struct load_lag lag;
     struct load *turn; /* the first one held for which there was no room when what is held was looked at; the next look begins there. NULL: none */
     unsigned look;
-    size_t records, bytes, held;
+    size_t records, bytes, held, uncommitted;
     size_t strangers, stranger_bytes, strangers_most, stranger_bytes_most; /* held records that nothing says to be ours */
     struct loop_timer timer, glance;
     bool stopped, failed;
@@ -90,6 +91,7 @@ static void release(struct loading *l, struct load *load, bool done)
     struct order_record *r = load->record;
     if (load->item.held)
         held_over(l, load);
+    r->tried += load->item.tries > 0;
     if (l->turn == load)
         l->turn = load->next;
     DL_DELETE(l->all, load);
@@ -513,6 +515,15 @@ static void published(void *arg, struct outbox_entry *en)
     l->env.ops.progress(l->env.arg);
 }
 
+void loading_uncommitted(struct loading *l, size_t loads)
+{
+    bool fewer = loads < l->uncommitted;
+    l->uncommitted = loads;
+    lanes_uncommitted(l->lanes, loads);
+    if (fewer)
+        pump(l);
+}
+
 void loading_tell_lag(struct loading *l)
 {
     load_lag_tell(&l->lag, l->warehouse, l->all, clock_wall(loop_clock(l->loop)), l->env.metrics);
@@ -580,6 +591,7 @@ static struct lanes *lanes_configured(const struct config *c, struct loading *l)
 {
     struct lanes_settings s = {
         .concurrency = (unsigned)config_int(c, "consumer.concurrency"),
+        .uncommitted_most = (size_t)config_int(c, "consumer.uncommitted"),
         .reject_after = (unsigned)config_int(c, "consumer.reject_after"),
         .park_min_ms = config_ms(c, "erp.park_min"),
         .park_max_ms = config_ms(c, "erp.park_max"),
@@ -589,6 +601,8 @@ static struct lanes *lanes_configured(const struct config *c, struct loading *l)
         .outdated = l->env.ops.outdated != NULL ? outdated : NULL,
         .arg = l,
     };
+    if (s.uncommitted_most == 0)
+        s.uncommitted_most = UNCOMMITTED_TIMES * (size_t)s.concurrency;
     if (s.park_max_ms < s.park_min_ms)
         s.park_max_ms = s.park_min_ms;
     if (s.probe_max_ms < s.probe_min_ms)

@@ -57,6 +57,10 @@ size_t loading_busy(const struct loading *l, int32_t partition);
 /* The partition is not ours any more: its records are forgotten; what is under way ends unheard. */
 void loading_drop(struct loading *l, int32_t partition);
 
+/* So many loads of records that are done are not known to be committed (their `tried`): see lanes_uncommitted. A load that has ended while another one of its
+ * record has not, because another warehouse's ERP is down, is in neither number: its record is committed as a whole. */
+void loading_uncommitted(struct loading *l, size_t loads);
+
 /* Now and then: tells how far behind each warehouse is. */
 void loading_tell_lag(struct loading *l);
 

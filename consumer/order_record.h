@@ -13,6 +13,7 @@ struct order_record {
     struct kafka_record source; /* its own copy */
     uint64_t generation;        /* of the assignment that it came with */
     unsigned open;              /* loads without an acknowledged outcome; the owner counts */
+    unsigned tried;             /* loads that the ERP was offered and that are over; likewise */
     size_t bytes;               /* memory that it takes */
     /* The order, as far as known. */
     char key[ORDER_KEY_BYTES];  /* "<organization>/<orderId>", for logs too; "" when the key names no order */

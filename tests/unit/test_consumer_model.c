@@ -24,6 +24,7 @@ struct world {
     uint64_t random, seed;
     int64_t now;
     struct lanes *lanes;
+    size_t most; /* loads that a crash may make the ERP see again; 0: any number */
     /* what the broker has */
     struct part {
         struct row {
@@ -42,6 +43,7 @@ struct world {
         bool assigned;
         int64_t read_at;
         bool must_skip[RECORDS], done[RECORDS];
+        bool repeats[RECORDS]; /* loaded, and the broker's commit does not say so */
         struct hand *hand[RECORDS]; /* NULL: not in hand */
     } parts[PARTS];
     struct hand {
@@ -49,6 +51,7 @@ struct world {
         int part;
         int64_t offset;
         bool flying, settling, sent, durable, open_ambiguous, used;
+        bool owed;   /* the ERP has it, and its outcome is not told yet */
         bool orphan; /* of an assignment that is gone */
         unsigned ready_since, probed_at; /* turns; since when it could be a probe and was tried before, and when it was one; 0: not */
         unsigned acks;  /* still to come while settling: a rejection has the dead letter's first */
@@ -90,12 +93,22 @@ static bool outdated(void *arg, const struct lane_item *item)
 static void process_begins(struct world *w)
 {
     struct lanes_settings s = {.concurrency = 1 + (unsigned)dice(w, 4), .reject_after = 2 + (unsigned)dice(w, 3), .park_min_ms = 10,
-                               .park_max_ms = 80, .probe_min_ms = 10, .probe_max_ms = 40, .seed = w->random, .outdated = outdated, .arg = w};
+                               .uncommitted_most = dice(w, 10), .park_max_ms = 80, .probe_min_ms = 10, .probe_max_ms = 40, .seed = w->random, .outdated = outdated, .arg = w};
     w->ahead = dice(w, 2) == 0;
+    w->most = s.uncommitted_most;
     w->lanes = lanes_create(&s);
     assert_non_null(w->lanes);
     w->used = 0;
     memset(w->hands, 0, sizeof w->hands);
+}
+
+static size_t repeats(const struct world *w)
+{
+    size_t n = 0;
+    for (int p = 0; p < PARTS; p++)
+        for (int o = 0; o < RECORDS; o++)
+            n += w->parts[p].repeats[o];
+    return n;
 }
 
 static void assign(struct world *w, int p)
@@ -109,6 +122,7 @@ static void assign(struct world *w, int p)
     if (understood)
         memcpy(part->must_skip, part->known_done, sizeof part->must_skip);
     memset(part->done, 0, sizeof part->done);
+    memset(part->repeats, 0, sizeof part->repeats);
     memset(part->hand, 0, sizeof part->hand);
     part->read_at = part->committed;
     part->assigned = true;
@@ -119,7 +133,7 @@ static void dropped(void *arg, struct lane_item *item)
     struct hand *h = (struct hand *)item;
     struct world *w = arg;
     hold(w, !h->flying && h->durable == item->durable);
-    h->used = h->settling = false;
+    h->used = h->settling = h->owed = false;
 }
 
 static void unassign(struct world *w, int p)
@@ -134,6 +148,8 @@ static void unassign(struct world *w, int p)
     offset_track_destroy(part->track);
     part->track = NULL;
     part->assigned = false;
+    memset(part->repeats, 0, sizeof part->repeats);
+    lanes_uncommitted(w->lanes, repeats(w));
 }
 
 static void crash(struct world *w)
@@ -245,6 +261,14 @@ static void settle(struct world *w, struct hand *h, unsigned acks)
         lanes_sent(w->lanes, &h->item);
 }
 
+static void a_crash_repeats_no_more_than_it_may(const struct world *w)
+{
+    size_t n = repeats(w);
+    for (size_t i = 0; i < w->used; i++)
+        n += w->hands[i].flying || w->hands[i].owed;
+    hold(w, w->most == 0 || n <= w->most);
+}
+
 static void turn(struct world *w)
 {
     struct lane_item *item = NULL;
@@ -272,6 +296,7 @@ static void turn(struct world *w)
     for (size_t i = 0; i < w->used; i++) /* stale ones count too: they are under way at the ERP */
         hold(w, !w->hands[i].flying || strcmp(w->hands[i].item.key, item->key) != 0);
     h->flying = true;
+    a_crash_repeats_no_more_than_it_may(w);
 }
 
 static struct hand *pick(struct world *w, bool flying)
@@ -302,7 +327,8 @@ static void end_one(struct world *w)
     hold(w, h->orphan || (e == LANES_VERDICT) == (r.fate == FATE_LOADED || r.fate == FATE_REJECT));
     hold(w, e != LANES_GIVEN_UP || r.fate == FATE_PARK || r.ambiguous);
     h->open_ambiguous = (h->open_ambiguous || r.ambiguous) && e == LANES_STAYS;
-    if (e == LANES_VERDICT || e == LANES_GIVEN_UP)
+    h->owed = e == LANES_VERDICT || e == LANES_GIVEN_UP;
+    if (h->owed)
         settle(w, h, r.fate == FATE_LOADED ? 1 : 2);
     h->used = h->used && !h->orphan;
 }
@@ -313,9 +339,11 @@ static void left(void *arg, struct lane_item *item)
     struct hand *h = (struct hand *)item;
     struct part *part = &w->parts[h->part];
     hold(w, h->used && h->settling && h->durable);
-    h->used = h->settling = false;
+    h->used = h->settling = h->owed = false;
     if (h->orphan)
         return;
+    part->repeats[h->offset] = item->tries > 0;
+    lanes_uncommitted(w->lanes, repeats(w));
     hold(w, offset_track_finish(part->track, h->offset));
     hold(w, !offset_track_finish(part->track, h->offset));
     part->rows[h->offset].acknowledged = true;
@@ -381,6 +409,8 @@ static void commit(struct world *w, int p)
     memcpy(part->metadata, metadata, sizeof metadata);
     for (int64_t o = 0; o < RECORDS; o++) /* what was finished before and is not read yet is still known */
         part->known_done[o] = part->done[o] || (o >= part->read_at && part->must_skip[o]);
+    memset(part->repeats, 0, sizeof part->repeats);
+    lanes_uncommitted(w->lanes, repeats(w));
 }
 
 /* Another tool moves the group, with or without clearing the metadata: everything from there on is loaded again. */
@@ -474,6 +504,8 @@ static void finish_all(struct world *w)
         turn(w);
         end_one(w);
         acknowledge_one(w);
+        if (i % 16 == 0)
+            commit(w, i / 16 % PARTS);
         w->now += 10;
     }
     for (int p = 0; p < PARTS; p++) {

@@ -165,6 +165,44 @@ static void no_more_than_concurrency_fly(void **state)
     lanes_destroy(l);
 }
 
+static void no_more_go_than_a_crash_may_repeat(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"a/1", "a/2", "a/3", "a/4", "a/5"};
+    struct lane_item items[5];
+    struct lanes_settings s = settings;
+    s.uncommitted_most = 3;
+    struct lanes *l = lanes_create(&s);
+    assert_non_null(l);
+    for (size_t i = 0; i < 5; i++) {
+        items[i] = load(keys[i], 10);
+        assert_int_equal(lanes_push(l, &items[i]), RC_OK);
+    }
+    for (size_t i = 0; i < 3; i++)
+        assert_ptr_equal(try_next(l, 0), &items[i]);
+    assert_null(try_next(l, 0));
+    assert_int_equal(end(l, &items[0], FATE_LOADED, false, 0), LANES_VERDICT);
+    assert_null(try_next(l, 0)); /* its outcome is not acknowledged */
+    assert_int_equal(lanes_deadline(l, 0), INT64_MAX);
+    acked(l, &items[0]);
+    lanes_uncommitted(l, 1);
+    assert_null(try_next(l, 0)); /* it is not committed */
+    assert_int_equal(lanes_deadline(l, 0), INT64_MAX);
+    lanes_uncommitted(l, 0);
+    assert_int_equal(lanes_deadline(l, 0), 0);
+    assert_ptr_equal(try_next(l, 0), &items[3]);
+    lanes_uncommitted(l, 1);
+    assert_int_equal(end(l, &items[1], FATE_PAUSE, false, 0), LANES_STAYS); /* the ERP is down, and has two more before it */
+    assert_int_equal(end(l, &items[2], FATE_PAUSE, false, 0), LANES_STAYS);
+    assert_int_equal(end(l, &items[3], FATE_PAUSE, false, 0), LANES_STAYS);
+    lanes_uncommitted(l, 3);
+    assert_null(try_next(l, 60000)); /* a probe is a load too */
+    assert_int_equal(lanes_deadline(l, 60000), INT64_MAX);
+    lanes_uncommitted(l, 2);
+    assert_non_null(try_next(l, 60000));
+    lanes_destroy(l);
+}
+
 static void a_parked_order_blocks_its_key_and_nothing_else(void **state)
 {
     (void)state;
@@ -609,6 +647,7 @@ int main(void)
         cmocka_unit_test(a_load_goes_while_the_outcome_of_its_predecessor_is_on_its_way_and_is_done_after_it),
         cmocka_unit_test(what_only_needs_a_note_waits_for_its_predecessor_too),
         cmocka_unit_test(no_more_than_concurrency_fly),
+        cmocka_unit_test(no_more_go_than_a_crash_may_repeat),
         cmocka_unit_test(a_parked_order_blocks_its_key_and_nothing_else),
         cmocka_unit_test(an_older_untried_publication_is_superseded_by_a_newer_one),
         cmocka_unit_test(an_older_publication_that_comes_late_is_superseded),
