@@ -54,11 +54,12 @@ def a_withdrawal(s, order):
     equal([rows[1][k] for k in ("revision", "warehouses")], [rows[0][k] for k in ("revision", "warehouses")], "what it withdraws")
     s.erp.up()
     wait("the ledger closes it", 60, lambda: any(r.value["closed"] and r.value["complete"] for r in s.records("order-status") if r.key == f"acme/{order}"))
-    check(not any(i == order for i, _ in s.documents()), "no document of it")
+    check(not any(i == order for i, _ in s.documents()), "no document of it stands, also when a probe brought it just before its withdrawal came")
     equal(s.statuses()[order], CANCELLED, "its status")
 
 
 def test(s):
+    s.write_config(erp__http={"withdraw_url": s.erp.url + "/orders/{organization}/{order_id}/{warehouse}"})
     ids = s.generate(6)
     s.start()
     s.settled()
