@@ -94,7 +94,7 @@ static struct http_call *get(struct world *w, struct got *g)
 
 static void wait_all(struct world *w)
 {
-    int64_t end = loop_now(w->loop) + 4000;
+    int64_t end = loop_now(w->loop) + 30000;
     while (http_pending(w->client) > 0 && loop_now(w->loop) < end)
         loop_turn(w->loop, 100);
     assert_int_equal(http_pending(w->client), 0);
