@@ -75,7 +75,7 @@ static void on_failed(void *arg, const char *words)
 
 enum rc letter_count_create(struct program *p, int64_t from, letter_count_fn *done, void *arg, struct letter_count **out, struct err *e)
 {
-    static const struct topic_scan_ops ops = {NULL, on_record, on_end, on_failed};
+    static const struct topic_scan_ops ops = {NULL, on_record, on_end, on_failed, false};
     char topic[250];
     struct letter_count *c = calloc(1, sizeof *c);
     if (c == NULL) {

@@ -144,7 +144,7 @@ static int32_t partition_of(const struct order_search *s, int topic)
 
 static enum rc open_scan(struct order_search *s, struct err *e)
 {
-    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed};
+    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed, false};
     struct reader_start starts[TOPIC_COUNT];
     size_t n = 0;
     for (int i = 0; i < TOPIC_COUNT; i++)

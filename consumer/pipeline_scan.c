@@ -118,7 +118,7 @@ static void on_failed(void *arg, const char *words)
 
 static void begin_scan(struct pipeline_scan *s)
 {
-    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed};
+    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed, false};
     static const int topics[] = {TOPIC_ORDERS, TOPIC_OUTCOMES, TOPIC_STATUS, TOPIC_STATE};
     struct reader_start starts[sizeof topics / sizeof *topics];
     struct err e;

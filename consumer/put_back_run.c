@@ -162,7 +162,7 @@ static void on_end(void *arg)
 
 static void begin(void *arg)
 {
-    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed};
+    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed, false};
     struct put_back_run *r = arg;
     struct err e;
     const struct reader_start starts[] = {

@@ -128,7 +128,7 @@ static void on_failed(void *arg, const char *words)
 /* The next orders that stand in the same partition. */
 static void begin_chunk(void *arg)
 {
-    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed};
+    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed, false};
     struct put_back_send *s = arg;
     struct err e;
     struct put_back_order **chosen = s->list->chosen, *from = chosen[s->next];

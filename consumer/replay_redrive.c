@@ -148,7 +148,7 @@ static enum rc parse_options(struct redrive *x, struct err *e)
 
 static enum rc start_command(struct program *p, void **state, struct err *e)
 {
-    static const struct topic_scan_ops ops = {chosen, on_letter, on_end, failed};
+    static const struct topic_scan_ops ops = {chosen, on_letter, on_end, failed, false};
     struct redrive *x = calloc(1, sizeof *x);
     if (x == NULL) {
         err_set(e, "out of memory");

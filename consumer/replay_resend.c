@@ -148,7 +148,7 @@ static void on_end(void *arg)
 
 static void begin(void *arg)
 {
-    static const struct topic_scan_ops ops = {wanted, on_record, on_end, failed};
+    static const struct topic_scan_ops ops = {wanted, on_record, on_end, failed, false};
     struct resend *x = arg;
     struct err e;
     struct reader_start start = {x->run.list.topics[TOPIC_ORDERS], -1, READER_BEGINNING, 0};

@@ -266,7 +266,7 @@ static void on_failed(void *arg, const char *words)
 
 static void begin_scan(struct rewind *w)
 {
-    static const struct topic_scan_ops ops = {count, on_record, on_end, on_failed};
+    static const struct topic_scan_ops ops = {count, on_record, on_end, on_failed, false};
     struct err e;
     struct reader_start *starts = calloc(w->plan_n + 1, sizeof *starts);
     size_t n = 0;

@@ -173,7 +173,7 @@ static enum rc choose_topics(const struct tail *t, char names[TOPIC_COUNT][250],
 
 static enum rc start_command(struct program *p, void **state, struct err *e)
 {
-    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed};
+    static const struct topic_scan_ops ops = {wanted, on_record, on_end, on_failed, true};
     char names[TOPIC_COUNT][250];
     struct reader_start starts[TOPIC_COUNT];
     size_t n = 0;

@@ -91,11 +91,23 @@ static enum rc look_at(const struct topic_scan *s, struct scan_record *r, int32_
 
 static void ask(struct topic_scan *s);
 
+static void fail_unasked(struct topic_scan *s, const char *words)
+{
+    struct err e;
+    err_set(&e, "%s; without the schema registry the records cannot be read, and nothing can be said of any order: try again when it answers", words);
+    fail(s, e.text);
+}
+
 static void answered(void *arg, enum rc rc, const struct schema *schema, const char *words)
 {
     struct topic_scan *s = arg;
     (void)schema; /* in the registry client's cache now */
-    if (rc == RC_REJECT || (rc == RC_RETRY && loop_now(s->loop) - s->asked_since >= SCAN_SCHEMA_MS)) {
+    bool late = rc == RC_RETRY && loop_now(s->loop) - s->asked_since >= SCAN_SCHEMA_MS;
+    if (late && !s->ops.shows_unread && !registry_unknown(s->registry, s->asked)) {
+        fail_unasked(s, words);
+        return;
+    }
+    if (rc == RC_REJECT || late) {
         s->given_up = s->asked;
         err_set(&s->given_up_words, "schema id %d: %s", (int)s->asked, words);
         rc = RC_OK;

@@ -11,7 +11,7 @@
 
 enum {
     SCAN_HELD_BYTES = 64 * 1024 * 1024,
-    SCAN_SCHEMA_MS = 15000,  /* a registry that does not answer for so long is given up: its records come with that as their fault */
+    SCAN_SCHEMA_MS = 15000,  /* a registry that does not answer for so long is given up */
     SCAN_SILENCE_MS = 60000  /* a broker that gives neither a record nor the end for so long is given up */
 };
 
@@ -31,6 +31,9 @@ struct topic_scan_ops {
     void (*record)(void *arg, const struct scan_record *r); /* in order of offset within a partition */
     void (*end)(void *arg);                                 /* once; every partition was read to the end that it had at the start */
     void (*failed)(void *arg, const char *words);           /* once, instead of what would follow */
+    /* What a registry that cannot be asked leads to. false: failed, since whoever counts or judges what was not read would tell lies. true: its records come
+     * with that as their fault. An id that the registry does not know is a fault of its records, whatever stands here. */
+    bool shows_unread;
 };
 
 /* starts: starts_n, copied. RC_FATAL: configuration or memory. */

@@ -1,7 +1,8 @@
-"""The registry away: known ids go on, unknown ones wait. The registry behind TLS: with a CA of one's own it is reached, with user name and password or with a
-token; a certificate of somebody else, for another name or out of date is refused with the reason in /readyz, and not a byte of a request is sent."""
+"""The registry away: known ids go on, unknown ones wait, and order-replay judges nothing. The registry behind TLS: with a CA of one's own it is reached, with user name
+and password or with a token; a certificate of somebody else, for another name or out of date is refused with the reason in /readyz, and not a byte of a request is sent."""
 import io
 import json
+import os
 import pathlib
 import struct
 import subprocess
@@ -77,6 +78,20 @@ def accepted(s, name, certificate, options, settings, authority):
     return sim
 
 
+def nothing_is_judged(s, order):
+    """Whoever asks meanwhile is told that nothing can be said, never that orders wait, are lost or do not exist; tail shows what can be seen."""
+    commands = [("reconcile",), ("waiting",), ("explain", order), ("resend", "--dry-run", order), ("tail", "--order", order, "--topic", "orders")]
+    asked = [(c, subprocess.Popen([os.path.join(s.build, "consumer/order-replay"), c[0], "-c", s.config_file, *c[1:]], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", cwd=s.working)) for c in commands]
+    for command, process in asked:
+        out, err = process.communicate(timeout=120)
+        if command[0] == "tail":
+            check(process.returncode == 0 and order in out and "fault=" in out, f"{command}: code {process.returncode}: {err} {out}")
+        else:
+            check(process.returncode == 1 and out == "" and "without the schema registry the records cannot be read" in err,
+                  f"{command}: code {process.returncode}: {err} {out}")
+
+
 def away(s):
     """While the registry is away ids that are known go on; one that is not holds its order until it is back."""
     s.generate(6)
@@ -104,6 +119,7 @@ def away(s):
     wait("the order of an unknown id is held", 30, lambda: one.dependencies().get("schema") == "down" or one.dependencies().get("registry") == "down", 0.1)
     more = s.generate(6, first=200001)
     wait("orders of known ids go on", 60, lambda: s.all_alive() and {s.statuses()[i] for i in more} == {IMPORTED}, 0.2)
+    nothing_is_judged(s, order.key.rpartition("/")[2])
     held = lambda: [r for r in s.records("order-outcomes", decode=False) if r.key == order.key]
     before = len(held())
     s.registry.up()
