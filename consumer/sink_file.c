@@ -323,13 +323,20 @@ static void look_run(void *arg)
         (void)close(j->directory);
 }
 
+/* Which directory, what is wrong with it or in it, and the system's own words. */
+static const char *failure_words(const struct job *j, const char *what, struct err *words)
+{
+    err_set(words, "%s: %s (%s)", j->path, what, strerror(j->error));
+    return words->text;
+}
+
 static void look_done(void *arg, bool ran)
 {
     struct job *j = arg;
     struct err words;
-    err_set(&words, "%s (%s)", fate_of(j->cause, j->error)->words, strerror(j->error));
+    bool reached = j->error == 0;
     if (ran && !j->sink->closing)
-        erp_reach_ended(&j->sink->reach, j->error == 0, j->error == 0 ? "the directory can be written" : words.text);
+        erp_reach_ended(&j->sink->reach, reached, reached ? "the directory can be written" : failure_words(j, fate_of(j->cause, j->error)->words, &words));
     free(j);
 }
 
@@ -340,10 +347,9 @@ static void job_done(void *arg, bool ran)
     struct err words;
     if (j->error != 0) {
         const struct fate_row *row = fate_of(j->cause, j->error);
-        err_set(&words, "%s (%s)", row->words, strerror(j->error));
         enum fate fate = fate_rules_errno(j->sink->config, j->error, row->fate, row->ambiguous);
         v = (struct erp_verdict){.fate = fate, .ambiguous = row->ambiguous, .reason = fate == FATE_REJECT ? row->words : NULL,
-                                 .retry_after_ms = -1, .words = words.text};
+                                 .retry_after_ms = -1, .words = failure_words(j, row->words, &words)};
     }
     if (ran && !j->sink->closing) {
         if (j->error == 0)

@@ -351,7 +351,7 @@ static enum rc start(struct http_server *s, const struct addrinfo *at, struct er
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)HANDED_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_END);
     if (s->daemon == NULL) {
-        err_set(e, "%s", errno != 0 ? strerror(errno) : "libmicrohttpd does not start");
+        err_set(e, "%s", errno == EAGAIN || errno == ENOMEM ? "no memory for a thread, or too many of them" : errno != 0 ? strerror(errno) : "libmicrohttpd does not start");
         return RC_FATAL;
     }
     return acceptor_create(at, &acceptor_ops, s, &s->acceptor, e);

@@ -10,6 +10,7 @@
 #include "common/net/service_manager.h"
 #include "common/program/concealment.h"
 #include "common/program/descriptors.h"
+#include "common/program/last_words.h"
 #include "common/program/program_document.h"
 #include "common/program/program_options.h"
 
@@ -382,6 +383,8 @@ int program_main(const struct program_desc *d, int argc, char **argv)
         return program_document(d, argc, argv);
     bound_heaps();
     enum rc rc = conceal_memory(&e); /* passwords and people's addresses */
+    if (rc == RC_OK)
+        rc = last_words_prepare(&e);
     if (rc == RC_OK)
         rc = conceal_arguments(argc, argv, environ, &e);
     if (rc == RC_OK)

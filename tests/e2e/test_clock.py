@@ -10,15 +10,16 @@ DAY_MS = 86400 * 1000
 
 
 class Clock:
-    """Of the producer alone; changes while it runs. The monotonic clock stays right, as a machine's does."""
+    """Of these programs alone; changes while they run. The monotonic clock stays right, as a machine's does."""
 
-    def __init__(self, s):
+    def __init__(self, s, *programs):
         self.path = os.path.join(s.directory, "clock")
         self.off_by(0)
         library = os.path.join(s.build, "tests/mock/wrong-clock.so")
         check(os.path.exists(library), f"{library} is not built")
-        s.producer.environment = dict(os.environ, LD_PRELOAD=library, WRONG_CLOCK=self.path,
-                                      ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+        for p in programs:
+            p.environment = dict(os.environ, LD_PRELOAD=library, WRONG_CLOCK=self.path,
+                                 ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
 
     def off_by(self, seconds):
         with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as f:     # in place: it is mapped
@@ -103,7 +104,7 @@ def put_back(s, clock, ids, wanted):
 
 
 def test(s):
-    clock = Clock(s)
+    clock = Clock(s, s.producer)
     ids, wanted = a_day_ahead(s, clock)
     right_again(s, clock, ids, wanted)
     put_back(s, clock, ids, wanted)

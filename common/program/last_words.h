@@ -1,0 +1,10 @@
+/* What a process says when a library aborts it: librdkafka does so when it gets no memory or no thread, with nothing but a line of its own source. */
+#ifndef BRIDGE_PROGRAM_LAST_WORDS_H
+#define BRIDGE_PROGRAM_LAST_WORDS_H
+
+#include "common/base/err.h"
+
+/* From here on SIGABRT writes a line to standard error that says what to do, and then ends the process by that signal as without it. RC_FATAL with words. */
+enum rc last_words_prepare(struct err *e);
+
+#endif
