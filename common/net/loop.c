@@ -14,7 +14,7 @@
 
 #include "common/net/curl_drive.h"
 
-enum { SIGNALS_MAX = 8, EVENTS_AT_ONCE = 256, CONNECTIONS_KEPT = 128 };
+enum { SIGNALS_MAX = 8, EVENTS_AT_ONCE = 16, CONNECTIONS_KEPT = 128 };
 
 struct signal_row {
     int signo;
