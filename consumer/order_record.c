@@ -78,9 +78,10 @@ static void headers_read(struct order_record *o)
 struct order_record *order_record_create(const struct kafka_record *r, uint64_t generation)
 {
     size_t bytes = sizeof(struct order_record) + source_bytes(r);
-    struct order_record *o = calloc(1, bytes);
+    struct order_record *o = malloc(bytes);
     if (o == NULL)
         return NULL;
+    memset(o, 0, sizeof *o); /* what stands behind it is filled in */
     o->generation = generation;
     o->bytes = bytes;
     source_copy(o, r);
@@ -123,7 +124,7 @@ static enum rc head_take(struct order_record *o, const struct order_head *h, str
 
 enum rc order_record_decode(struct order_record *o, struct order_views *views, struct warehouse_set *delivering, struct err *e)
 {
-    struct order_head *head = NULL;
+    struct order_head *head;
     const struct order_view *view = NULL;
     enum rc rc = RC_REJECT;
     o->schema_id = -1;
@@ -135,26 +136,19 @@ enum rc order_record_decode(struct order_record *o, struct order_views *views, s
         return rc;
     if ((rc = order_views_get(views, o->schema_id, o->fingerprint, &view, e)) != RC_OK)
         return rc;
-    head = malloc(sizeof *head); /* 8 KB */
-    if (head == NULL) {
-        err_set(e, "out of memory");
-        return RC_FATAL;
-    }
+    head = order_views_head(views);
     if ((rc = order_view_head(view, o->avro, o->avro_n, head, e)) != RC_OK)
-        goto out;
-    rc = RC_REJECT;
+        return rc;
     if (o->key[0] == '\0' || head->order_id != o->order_id || strcmp(head->organization, o->organization) != 0) {
         err_set(e, "the record's key does not name the order in its value");
-        goto out;
+        return RC_REJECT;
     }
     if ((rc = head_take(o, head, e)) != RC_OK)
-        goto out;
-    *delivering = head->delivering;
+        return rc;
+    warehouse_set_copy(delivering, &head->delivering);
     o->undivided = head->undivided;
     o->view = view;
-out:
-    free(head);
-    return rc;
+    return RC_OK;
 }
 
 void order_record_warehouses(const struct order_record *o, struct warehouse_set *out)

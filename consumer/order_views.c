@@ -32,6 +32,7 @@ struct order_views {
     int64_t forgot_at; /* monotonic ms up to which the allowance is used */
     size_t n;
     struct entry *entries[ORDER_VIEWS_MAX];
+    struct order_head head;
 };
 
 struct order_views *order_views_create(struct loop *l, struct registry *r, loop_fn *changed, void *arg)
@@ -45,6 +46,11 @@ struct order_views *order_views_create(struct loop *l, struct registry *r, loop_
 void order_views_through(struct order_views *v, const struct schema *view)
 {
     v->through = view;
+}
+
+struct order_head *order_views_head(struct order_views *v)
+{
+    return &v->head;
 }
 
 static bool wanted(const struct entry *en, int64_t now)

@@ -25,6 +25,8 @@ void order_views_destroy(struct order_views *v);
  * RC_RETRY: not to be had now, or the registry gives the id to another schema (be it no Avro at all): words say which. RC_REJECT: no order schema. */
 enum rc order_views_get(struct order_views *v, int32_t id, uint64_t fingerprint, const struct order_view **out, struct err *e);
 
+/* Scratch for one order's head at a time. */
+struct order_head *order_views_head(struct order_views *v);
 /* What follows from the last RC_RETRY. */
 enum order_views_standing {
     VIEWS_UNANSWERED, /* nothing yet */

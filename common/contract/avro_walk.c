@@ -1,5 +1,8 @@
 #include "common/contract/avro_walk.h"
 
+#if defined(__SSE2__) && !defined(BRIDGE_PORTABLE)
+#include <emmintrin.h>
+#endif
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +52,7 @@ bool avro_read_long_longer(struct avro_cursor *c, int64_t *out)
     return false;
 }
 
-bool avro_read_bytes(struct avro_cursor *c, const unsigned char **p, size_t *n)
+bool avro_read_bytes_longer(struct avro_cursor *c, const unsigned char **p, size_t *n)
 {
     struct avro_cursor ahead = *c;
     int64_t length;
@@ -128,6 +131,17 @@ static bool decimal_fits(const struct schema_node *s, const unsigned char *p, si
     return decimal_from_bytes(p, n, s->precision, &number, NULL) == RC_OK;
 }
 
+/* For a short text with more behind it: is it ASCII? false: perhaps. */
+static inline bool short_ascii(const unsigned char *p, size_t n, const unsigned char *end)
+{
+#if defined(__SSE2__) && !defined(BRIDGE_PORTABLE)
+    return n <= 16 && end - p >= 16 && (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)p)) & ((1 << n) - 1)) == 0;
+#else
+    (void)p, (void)n, (void)end;
+    return false;
+#endif
+}
+
 static bool walk_bytes(struct walk *w, const struct schema_node *s, const struct step *at)
 {
     struct avro_cursor ahead = w->cursor;
@@ -135,7 +149,7 @@ static bool walk_bytes(struct walk *w, const struct schema_node *s, const struct
     size_t n;
     if (!avro_read_bytes(&ahead, &p, &n))
         return fault(w, at, "no length that fits");
-    if (w->texts && s->kind == SCHEMA_STRING) {
+    if (w->texts && s->kind == SCHEMA_STRING && !short_ascii(p, n, w->cursor.end)) {
         size_t good = utf8_check(p, n);
         w->cursor.p = p + good;
         if (good < n)
@@ -317,8 +331,29 @@ enum rc avro_walk_value(const struct schema_node *s, int depth, const unsigned c
     return avro_walk_part(s, depth, begin, c, &empty_left, e);
 }
 
+/* Steps over what nearly every field is: null, a text, bytes or a long. false: not that; the cursor stays. */
+static inline bool skip_short(const struct schema_node *s, struct avro_cursor *c)
+{
+    struct avro_cursor ahead = *c;
+    const unsigned char *p;
+    int64_t number;
+    size_t n;
+    if (s->kind == SCHEMA_UNION) {
+        if (ahead.p >= ahead.end || *ahead.p >= 0x80 || (*ahead.p & 1) != 0 || *ahead.p / 2 >= s->count)
+            return false;
+        s = s->branches[*ahead.p++ / 2];
+    }
+    bool done = s->kind == SCHEMA_NULL || ((s->kind == SCHEMA_STRING || s->kind == SCHEMA_BYTES) && avro_read_bytes(&ahead, &p, &n)) ||
+                (s->kind == SCHEMA_LONG && avro_read_long(&ahead, &number));
+    if (done)
+        *c = ahead;
+    return done;
+}
+
 bool avro_walk_skip(const struct schema_node *s, struct avro_cursor *c)
 {
+    if (skip_short(s, c))
+        return true;
     struct step root = {0};
     struct walk w = {.cursor = *c, .begin = c->p, .empty_left = AVRO_WALK_EMPTY};
     bool ok = walk_value(&w, s, &root, 0);

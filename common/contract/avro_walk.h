@@ -26,7 +26,16 @@ static inline bool avro_read_long(struct avro_cursor *c, int64_t *out)
     *out = (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
     return true;
 }
-bool avro_read_bytes(struct avro_cursor *c, const unsigned char **p, size_t *n);
+bool avro_read_bytes_longer(struct avro_cursor *c, const unsigned char **p, size_t *n); /* 64 bytes or more, or none */
+static inline bool avro_read_bytes(struct avro_cursor *c, const unsigned char **p, size_t *n)
+{
+    if (c->p >= c->end || *c->p >= 0x80 || (*c->p & 1) != 0 || (size_t)(*c->p >> 1) >= (size_t)(c->end - c->p))
+        return avro_read_bytes_longer(c, p, n);
+    *n = *c->p >> 1; /* nearly all of them */
+    *p = c->p + 1;
+    c->p += *n + 1;
+    return true;
+}
 /* Count of the next block of an array or map (0: end); a negative count's size is read and checked. min_item: smallest size of an item in bytes,
  * 0 allowed: then at most AVRO_WALK_EMPTY items. */
 bool avro_read_block(struct avro_cursor *c, size_t min_item, uint64_t *count);

@@ -78,11 +78,17 @@ struct item_facts {
     bool nobodys;    /* something in it is issued by no warehouse */
 };
 
+/* What most orders' articles are: all of one warehouse. */
+static bool is_the_only_one(const struct warehouse_set *s, struct avro_text name)
+{
+    return s->n == 1 && name.n < ORDER_WAREHOUSE_BYTES && memcmp(s->names[0], name.p, name.n) == 0 && s->names[0][name.n] == '\0';
+}
+
 static void deliver(struct warehouse_set *delivering, struct avro_text warehouse, struct item_facts *facts)
 {
     if (warehouse.p == NULL)
         facts->nobodys = true;
-    else if (delivering != NULL && !warehouse_set_add(delivering, (const char *)warehouse.p, warehouse.n))
+    else if (delivering != NULL && !is_the_only_one(delivering, warehouse) && !warehouse_set_add(delivering, (const char *)warehouse.p, warehouse.n))
         facts->bad_name = true;
 }
 

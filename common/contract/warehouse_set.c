@@ -59,6 +59,12 @@ bool warehouse_set_add(struct warehouse_set *s, const char *name, size_t n)
     return true;
 }
 
+void warehouse_set_copy(struct warehouse_set *to, const struct warehouse_set *from)
+{
+    to->n = from->n;
+    memcpy(to->names, from->names, from->n * sizeof from->names[0]);
+}
+
 bool warehouse_set_has(const struct warehouse_set *s, const char *name)
 {
     bool there;
@@ -99,7 +105,6 @@ enum rc warehouse_set_parse(struct warehouse_set *s, const char *list, size_t n,
             break;
         p = comma + 1;
     }
-    s->n = made.n;
-    memcpy(s->names, made.names, made.n * sizeof made.names[0]);
+    warehouse_set_copy(s, &made);
     return RC_OK;
 }

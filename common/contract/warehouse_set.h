@@ -19,6 +19,8 @@ struct warehouse_set {
 bool warehouse_name_valid(const char *name, size_t n);
 /* false: full or name too long, empty, or with ',' or '/' or a control character in it. */
 bool warehouse_set_add(struct warehouse_set *s, const char *name, size_t n);
+/* The names that are there, not the whole 4 KB. */
+void warehouse_set_copy(struct warehouse_set *to, const struct warehouse_set *from);
 bool warehouse_set_has(const struct warehouse_set *s, const char *name);
 /* Adds every name of `from`. */
 bool warehouse_set_join(struct warehouse_set *s, const struct warehouse_set *from);

@@ -172,6 +172,32 @@ static void the_fault_names_the_path(void **state)
     schema_destroy(s);
 }
 
+/* Short texts with more behind them are looked at sixteen bytes at once, the others not. */
+static void a_bad_byte_is_found_wherever_it_stands_in_a_text(void **state)
+{
+    (void)state;
+    struct schema *s = schema_of("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"s\",\"type\":[\"null\",\"string\"]},{\"name\":\"y\",\"type\":\"bytes\"}]}");
+    for (size_t n = 0; n <= 40; n++)
+        for (size_t behind = 0; behind <= 20; behind += 5)
+            for (size_t bad = 0; bad <= n; bad++) { /* n: none */
+                unsigned char bytes[80];
+                struct err e = {0};
+                memset(bytes, 'a', sizeof bytes);
+                bytes[0] = 2; /* the branch */
+                bytes[1] = (unsigned char)(2 * n);
+                bytes[2 + n] = (unsigned char)(2 * behind);
+                memset(bytes + 3 + n, 0xff, behind); /* none of the text's business */
+                if (bad < n)
+                    bytes[2 + bad] = 0xff;
+                size_t all = 3 + n + behind;
+                assert_int_equal(avro_walk_check(schema_root(s), bytes, all, &e), bad < n ? RC_REJECT : RC_OK);
+                struct avro_cursor c = {bytes, bytes + all};
+                assert_true(avro_walk_skip(schema_root(s)->fields[0].type, &c));
+                assert_ptr_equal(c.p, bytes + 2 + n);
+            }
+    schema_destroy(s);
+}
+
 /* Each level is a union branch or an item more; the stack must not grow with the bytes. */
 static void nesting_bombs_end_at_the_depth_limit(void **state)
 {
@@ -245,6 +271,7 @@ int main(void)
         cmocka_unit_test(hostile_lengths_and_counts_are_refused),
         cmocka_unit_test(wrong_values_are_refused_where_they_stand),
         cmocka_unit_test(the_fault_names_the_path),
+        cmocka_unit_test(a_bad_byte_is_found_wherever_it_stands_in_a_text),
         cmocka_unit_test(nesting_bombs_end_at_the_depth_limit),
         cmocka_unit_test(altered_bytes_never_do_harm),
     };
