@@ -40,7 +40,7 @@ void load_destroy(struct load *l)
     free(l);
 }
 
-enum rc load_take_off(struct load *l, bool own_lines, size_t max, struct err *e)
+enum rc load_take_off(struct load *l, bool own_lines, size_t max, size_t about, struct err *e)
 {
     struct order_record *r = l->record;
     struct flight *f = calloc(1, sizeof *f);
@@ -49,6 +49,7 @@ enum rc load_take_off(struct load *l, bool own_lines, size_t max, struct err *e)
         return RC_RETRY;
     }
     buf_init(&f->document, max);
+    (void)buf_reserve(&f->document, about < max ? about : max); /* without memory for it the document fails below */
     l->flight = f;
     bool whole = r->undivided && !l->takes_back; /* what has nothing for the warehouse is taken back */
     enum rc rc = order_view_json(r->view, r->avro, r->avro_n, own_lines && !whole ? l->warehouse : NULL, &f->document, e);

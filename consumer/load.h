@@ -43,8 +43,8 @@ void load_destroy(struct load *l);
 /* Fills in the item's part that the record decides (publication, warehouse) when it became known. */
 void load_describe(struct load *l);
 
-/* Prepares a try: the JSON document and the texts that the sink borrows. RC_RETRY: no memory now. RC_REJECT: the document cannot be made. */
-enum rc load_take_off(struct load *l, bool own_lines, size_t max, struct err *e);
+/* Prepares a try: the JSON document, of at most `max` bytes and likely `about`, and the texts that the sink borrows. RC_RETRY: no memory now. RC_REJECT: the document cannot be made. */
+enum rc load_take_off(struct load *l, bool own_lines, size_t max, size_t about, struct err *e);
 void load_land(struct load *l);
 
 /* How it ends; texts are copied (without memory: left out). */

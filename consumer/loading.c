@@ -14,7 +14,7 @@
 #include "consumer/load_lag.h"
 
 enum { UNCOMMITTED_TIMES = 4 }; /* so many times the concurrency: as fast as without a limit, even at 1 ms a load (measured) */
-enum { HELD_GLANCE_MS = 2000, STRANGERS_MAX = 250, DOCUMENT_MAX = 64 * 1024 * 1024 };
+enum { HELD_GLANCE_MS = 2000, STRANGERS_MAX = 250, DOCUMENT_MAX = 64 * 1024 * 1024, DOCUMENT_USUAL_MAX = 64 * 1024 };
 
 struct loading {
     struct loading_env env;
@@ -33,6 +33,7 @@ struct loading {
     struct load *turn; /* the first one held for which there was no room when what is held was looked at; the next look begins there. NULL: none */
     unsigned look;
     size_t records, bytes, held, uncommitted;
+    size_t document_about; /* bytes that the next document may be expected to take */
     size_t strangers, stranger_bytes, strangers_most, stranger_bytes_most; /* held records that nothing says to be ours */
     struct loop_timer timer, glance;
     bool stopped, failed;
@@ -282,8 +283,9 @@ static void still_held(struct loading *l, struct order_record *r, const char *wo
 /* place: NULL for a new record, or the load that is held for it. */
 static void read_record(struct loading *l, struct order_record *r, struct load *place)
 {
-    struct warehouse_set delivering = {.n = 0};
+    struct warehouse_set delivering; /* 4 KB: not cleared for each record */
     struct err e = {{0}};
+    delivering.n = 0;
     enum rc rc = order_record_decode(r, l->views, &delivering, &e);
     if (rc == RC_OK)
         make_loads(l, r, &delivering, place);
@@ -445,10 +447,18 @@ static void tried(void *arg, const struct erp_verdict *v)
     l->env.ops.progress(l->env.arg);
 }
 
+/* The next document is likely about as long as the last one. */
+static size_t expected(size_t n)
+{
+    return n < DOCUMENT_USUAL_MAX ? n + n / 8 : DOCUMENT_USUAL_MAX;
+}
+
 static void begin(struct loading *l, struct load *load)
 {
     struct err e = {{0}};
-    enum rc rc = load_take_off(load, l->own_lines, DOCUMENT_MAX, &e);
+    enum rc rc = load_take_off(load, l->own_lines, DOCUMENT_MAX, l->document_about, &e);
+    if (rc == RC_OK)
+        l->document_about = expected(load->flight->document.n);
     PROBE(load_submitting);
     if (rc == RC_OK && (rc = l->sink->ops->submit(l->sink, &load->flight->erp, tried, load, &e)) == RC_OK)
         return;

@@ -1,6 +1,7 @@
 #include "consumer/sink_http.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,7 +16,7 @@
 #include "consumer/fate_rules.h"
 #include "consumer/url_template.h"
 
-enum { HEADERS_MAX = 40, OWN_HEADERS = 9, HEADER_BYTES = 65536, URL_BYTES = 8192, SPARE_CONNECTIONS = 8 };
+enum { HEADERS_MAX = 40, OWN_HEADERS = 9, HEADER_BYTES = 65536, HEADERS_ABOUT = 1000, URL_BYTES = 8192, SPARE_CONNECTIONS = 8 };
 
 struct try {
     struct try *prev, *next;
@@ -207,12 +208,14 @@ static bool withdraws(const struct erp_sink *sink)
 /* Visible ASCII as it is, anything else and '%' percent-encoded. */
 static void put_value(struct buf *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c > 0x20 && c < 0x7F && c != '%')
-            buf_put_byte(out, c);
-        else
-            buf_printf(out, "%%%02X", c);
+    while (*text != '\0') {
+        size_t n = 0;
+        while (text[n] > 0x20 && text[n] < 0x7F && text[n] != '%')
+            n++;
+        buf_put(out, text, n);
+        text += n;
+        if (*text != '\0')
+            buf_printf(out, "%%%02X", (unsigned char)*text++);
     }
 }
 
@@ -222,6 +225,13 @@ static void put_header(struct buf *out, const char *name, const char *value)
     buf_put_text(out, ": ");
     put_value(out, value);
     buf_put_byte(out, '\0');
+}
+
+static void put_number(struct buf *out, const char *name, int64_t v)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRId64, v); /* fits */
+    put_header(out, name, text);
 }
 
 /* All headers one behind the other, each with its zero; returns how many. */
@@ -234,12 +244,10 @@ static size_t headers_put(struct sink_http *s, const struct erp_load *l, bool bo
         authorization = erp_token_value(s->token, &number); /* nothing is sent without */
     put_header(out, "Idempotency-Key", l->key);
     put_header(out, "X-Xsale-Organization", l->organization);
-    buf_printf(out, "X-Xsale-Order: %" PRId64, l->order_id);
-    buf_put_byte(out, '\0');
+    put_number(out, "X-Xsale-Order", l->order_id);
     put_header(out, "X-Xsale-Warehouse", l->warehouse);
     put_header(out, "X-Xsale-Revision", l->revision);
-    buf_printf(out, "X-Xsale-Publication: %" PRId64, l->publication);
-    buf_put_byte(out, '\0');
+    put_number(out, "X-Xsale-Publication", l->publication);
     if (l->traceparent != NULL && ++count > 0)
         put_header(out, "traceparent", l->traceparent);
     if (body && ++count > 0)
@@ -266,6 +274,7 @@ static struct http_call *send_request(struct sink_http *s, const struct erp_load
     bool body = strcmp(method, "GET") != 0 && strcmp(method, "DELETE") != 0;
     buf_init(&url, URL_BYTES);
     buf_init(&headers, HEADER_BYTES);
+    (void)buf_reserve(&headers, HEADERS_ABOUT); /* at once what they nearly always are */
     url_template_fill(template, l, &url);
     size_t count = headers_put(s, l, body, &headers);
     const char *address = buf_text(&url);
@@ -277,7 +286,7 @@ static struct http_call *send_request(struct sink_http *s, const struct erp_load
     for (size_t i = 0; i < count; i++, line += strlen(line) + 1)
         lines[i] = line;
     struct http_request r = {.method = method, .url = address, .headers = lines, .headers_n = count, .body = body ? l->document : NULL,
-                             .body_n = body ? l->document_n : 0};
+                             .body_n = body ? l->document_n : 0, .body_stays = true};
     call = http_submit(s->client, &r, done, t, e);
 out:
     buf_release(&headers);

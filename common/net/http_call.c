@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LARGE_CHUNK = 64 * 1024 };
+enum { CHUNK = 1024, LARGE_CHUNK = 64 * 1024 };
 
 static const char *or_null(const char *text)
 {
@@ -34,8 +34,8 @@ CURL *http_easy_create(const struct http_settings *s, enum http_easy kind)
     SET(CURLOPT_SSLKEY, or_null(s->client_key));
     if (or_null(s->ca_file) != NULL)
         SET(CURLOPT_CAINFO, s->ca_file);
-    if (kind == HTTP_EASY_LARGE)
-        SET(CURLOPT_BUFFERSIZE, (long)LARGE_CHUNK);
+    /* made anew for each request: the small one is of a size that malloc keeps at hand, and answers are short */
+    SET(CURLOPT_BUFFERSIZE, kind == HTTP_EASY_LARGE ? (long)LARGE_CHUNK : (long)CHUNK);
     if (kind == HTTP_EASY_REACH) {
         SET(CURLOPT_CONNECT_ONLY, 1L); /* closed when the handle leaves the multi handle */
         SET(CURLOPT_FRESH_CONNECT, 1L);
@@ -136,7 +136,8 @@ static void link_header(struct http_call *call, size_t i, const char *text)
 struct http_call *http_call_create(const struct http_request *r, struct err *e)
 {
     bool typed;
-    size_t texts, body = r->body != NULL ? r->body_n : 0;
+    bool stays = r->body_stays && r->body != NULL;
+    size_t texts, body = r->body != NULL && !stays ? r->body_n : 0;
     if (!check_headers(r, &typed, &texts, e))
         return NULL;
     size_t count = r->headers_n + 1 + !typed, list = count * sizeof(struct curl_slist);
@@ -152,7 +153,7 @@ struct http_call *http_call_create(const struct http_request *r, struct err *e)
     link_header(call, r->headers_n, no_expect);
     if (!typed)
         link_header(call, r->headers_n + 1, no_type);
-    call->sends = keep(&at, r->body, body);
+    call->sends = stays ? r->body : keep(&at, r->body, body);
     call->safe = strcmp(r->method, "GET") == 0;
     return call;
 }

@@ -30,8 +30,8 @@ struct http_call {
     http_done_fn *done;
     void *arg;
     char error[CURL_ERROR_SIZE];
-    const char *sends; /* its body; behind the list */
-    struct curl_slist headers[]; /* one allocation with their texts and the body */
+    const char *sends; /* its body; behind the list, or the caller's */
+    struct curl_slist headers[]; /* one allocation with their texts and the body that is not the caller's */
 };
 
 enum { HTTP_WORDS = CURL_ERROR_SIZE + 64 };

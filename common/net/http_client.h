@@ -28,13 +28,14 @@ struct http_settings {        /* texts borrowed while the client lives; "" or NU
     long max_connections;     /* requests of this client at once; further ones wait in order, their time-out not yet running. 0: no limit */
 };
 
-struct http_request {         /* all borrowed during http_submit only: everything is copied, the body too */
+struct http_request {         /* all borrowed during http_submit only: everything is copied, the body too unless body_stays */
     const char *method;       /* GET, POST, PUT, DELETE, PATCH */
     const char *url;
     const char *const *headers; /* headers_n of "Name: value" */
     size_t headers_n;
     const void *body;         /* body_n bytes; NULL: none */
     size_t body_n;
+    bool body_stays;          /* it is there and does not change until done or http_cancel: not copied */
     const char *username, *password; /* basic authentication; NULL: none */
     struct buf *into;         /* the reply's body goes there, its max instead of max_body; borrowed until done or http_cancel, emptied now. NULL: a buffer of the call's own */
 };

@@ -190,6 +190,24 @@ static void nothing_of_a_request_stays_for_the_next_one(void **state)
     assert_int_equal(w->server->accepted, 1); /* the connection was reused */
 }
 
+static void a_body_is_copied_unless_it_stays(void **state)
+{
+    struct world *w = *state;
+    begin(w, settings(), &(struct script_row){OK_REPLY, SCRIPT_KEEP}, 1);
+    char body[] = "12345678";
+    struct http_request r = {.method = "POST", .url = w->url, .body = body, .body_n = sizeof body - 1};
+    assert_non_null(http_submit(w->client, &r, on_done, &w->got[0], &w->e));
+    body[0] = 'X'; /* no caller that says "it stays" may do this */
+    wait_all(w);
+    r.body_stays = true;
+    assert_non_null(http_submit(w->client, &r, on_done, &w->got[1], &w->e));
+    body[0] = 'Y';
+    wait_all(w);
+    assert_non_null(strstr(w->server->requests[0], "\r\n\r\n12345678"));
+    assert_non_null(strstr(w->server->requests[1], "\r\n\r\nY2345678"));
+    assert_non_null(strstr(w->server->requests[1], "Content-Length: 8\r\n"));
+}
+
 static void a_post_without_body_says_so_and_is_no_form(void **state)
 {
     struct world *w = *state;
@@ -698,6 +716,7 @@ int main(void)
         TEST(a_reply_without_body_has_an_empty_text),
         TEST(a_request_arrives_as_it_was_given),
         TEST(nothing_of_a_request_stays_for_the_next_one),
+        TEST(a_body_is_copied_unless_it_stays),
         TEST(a_post_without_body_says_so_and_is_no_form),
         TEST(a_refused_connection_was_not_sent),
         TEST(an_unknown_host_was_not_sent),
