@@ -93,7 +93,11 @@ static struct connection *heap_take(void)
 
 static void arm(void)
 {
+    static int64_t armed;
     int64_t at = heap_n > 0 ? heap[0]->due : 0;
+    if (at == armed)
+        return;
+    armed = at;
     struct itimerspec t = {.it_value = {at / 1000000, at % 1000000 * 1000}};
     (void)timerfd_settime(timer, TFD_TIMER_ABSTIME, &t, NULL);
 }
@@ -222,10 +226,11 @@ int main(int argc, char **argv)
             else if (p == fixed[2]) {
                 if (say() == 0)
                     return 0;
-            } else if (p != fixed[1])
+            } else if (p == fixed[1])
+                (void)!read(timer, &ticks, sizeof ticks);
+            else
                 readable(p);
         }
-        (void)!read(timer, &ticks, sizeof ticks);
         while (heap_n > 0 && heap[0]->due <= now_us())
             answer(heap_take());
         arm();

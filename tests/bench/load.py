@@ -18,6 +18,13 @@ PAD = 0
 ABOUT_PEERS = "Redpanda Connect (199-447 us) / Connect's HTTP sink (770-2,500 us) / Python, 16 threads (no order)"
 
 
+def cpu_of(pid, thread=None):
+    """CPU seconds of a process, or of one of its threads."""
+    with open(f"/proc/{pid}/stat" if thread is None else f"/proc/{pid}/task/{thread}/stat", encoding="ascii") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Erp:
     def __init__(self, build, low_us, high_us):
         self.process = subprocess.Popen([os.path.join(build, "tests/bench/bench-erp"), str(low_us), str(high_us)], stdin=subprocess.PIPE,
@@ -78,27 +85,45 @@ class Orders:
             raise Failed("records could not be produced")
 
 
+class Costs:
+    """CPU microseconds an order: of the consumer, of its loop's thread, and of everything that the way of an order needs on this machine."""
+
+    def __init__(self, s, erp, consumer):
+        self.others, self.consumer = (s.kafka.process.pid, erp.process.pid), consumer.process.pid
+        self.before = sum(map(cpu_of, self.others))
+
+    def take(self, wanted):
+        us = lambda seconds: seconds / wanted * 1e6
+        self.own, self.loop = us(cpu_of(self.consumer)), us(cpu_of(self.consumer, self.consumer))
+        self.all = self.own + us(sum(map(cpu_of, self.others)) - self.before)
+
+    def limit(self):
+        """Orders a second that the CPU allows: the loop has one core at the most, and all share the machine's."""
+        return min(1e6 / self.loop, len(os.sched_getaffinity(0)) * 1e6 / self.all)
+
+
 def consume(s, erp, wanted, name, *settings, timeout=300):
-    """A consumer with a group of its own from start to the last outcome: -> (what the ERP saw, CPU us an order, RSS and most RSS in MiB)."""
+    """A consumer with a group of its own from start to the last outcome: -> (what the ERP saw, Costs, RSS and most RSS in MiB)."""
     c = s.program("erp-consumer", name, "-X", "consumer.group=" + name, "-X", "consumer.warehouse=MAG-1", "-X", "erp.http.url=" + erp.url, *settings)
     c.start()
+    costs = Costs(s, erp, c)
     done = lambda: sum(v for k, v in c.metrics().items() if k.startswith("xsale_bridge_outcomes_total")) >= wanted
     wait(f"{wanted} outcomes", timeout, lambda: c.alive() and done(), 0.2)
-    cpu, rss, most = c.usage()
+    costs.take(wanted)
+    _, rss, most = c.usage()
     c.stop()
     seen = erp.seen()
     if seen["violations"] or seen["loads"] < wanted:
         raise Failed(f"{name}: the ERP saw {seen}")
-    return seen, cpu / wanted * 1e6, rss / 2 ** 20, most / 2 ** 20
+    return seen, costs, rss / 2 ** 20, most / 2 ** 20
 
 
-def few_keys(s, orders, build):
-    """(a): 10,000 records of 20 keys, 0 to 5 ms each."""
-    numbers = [200000 + i % 20 for i in range(10000)]
+def by_keys(s, orders, build, keys, concurrencies):
+    """(a): 10,000 records of so many keys, 0 to 5 ms each."""
+    numbers = [200000 + i % keys for i in range(10000)]
     random.Random(1).shuffle(numbers)
     orders.fill(numbers)
-    rows = []
-    for concurrency in (1, 20, 256):
+    for concurrency in concurrencies:
         wanted = 10001 if concurrency > 1 else 1000
         erp = Erp(build, 0, 5000)
         c = s.program("erp-consumer", f"a-{concurrency}", "-X", f"consumer.group=a-{concurrency}", "-X", f"consumer.concurrency={concurrency}",
@@ -108,25 +133,25 @@ def few_keys(s, orders, build):
         c.stop()
         erp.close()
         per = collections.Counter(numbers).most_common(1)[0][1]
-        ideal = seen["work"] / seen["loads"] * 10001 / min(concurrency, 20)
+        ideal = seen["work"] / seen["loads"] * 10001 / min(concurrency, keys)
         seconds = seen["seconds"] * 10001 / seen["loads"]
-        rows.append((concurrency, seconds, ideal))
-        print(f"(a) 10,000 records, 20 keys (at most {per} of one), 0-5 ms, {concurrency} in flight: {seconds:.2f} s"
-              f"{' (from the first 1,000)' if wanted == 1000 else ''}, work / parallelism {ideal:.2f} s", flush=True)
-    return rows
+        print(f"(a) 10,000 records, {keys:,} keys (at most {per} of one), 0-5 ms, {concurrency} in flight: {seconds:.2f} s"
+              f"{' (from the first 1,000)' if wanted == 1000 else ''}, work / parallelism {ideal:.2f} s, {ideal / seconds:.0%} of that speed", flush=True)
 
 
 def latencies(s, n, cases, build):
     print(f"\n(b) {n} records of as many orders in order per key, outcome events written. CPU of the consumer alone")
-    print(f"| ERP ms | in flight | orders/s | ideal | of it | CPU us/order | CPU busy | RSS MiB | most | peers: {ABOUT_PEERS} |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("The CPU's limit: one core for the loop's thread, and this machine's cores for consumer, ERP and broker together, by what an order took of each")
+    print(f"| ERP ms | in flight | orders/s | ideal | CPU's limit | of the lower | CPU us/order | of a core | all three | RSS MiB | most | peers: {ABOUT_PEERS} | most at once |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for case in cases.split(","):
         ms, concurrency = map(int, case.split(":"))
         erp = Erp(build, ms * 1000, ms * 1000)
-        seen, cpu, rss, most = consume(s, erp, n, f"b-{ms}-{concurrency}", "-X", f"consumer.concurrency={concurrency}")
+        seen, costs, rss, most = consume(s, erp, n, f"b-{ms}-{concurrency}", "-X", f"consumer.concurrency={concurrency}")
         erp.close()
-        rate, ideal = seen["loads"] / seen["seconds"], concurrency / (ms / 1000)
-        print(f"| {ms} | {concurrency} | {rate:,.0f} | {ideal:,.0f} | {rate / ideal:.0%} | {cpu:.0f} | {cpu * rate / 1e6:.0%} | {rss:.1f} | {most:.1f} | {PEERS.get(ms, '')} | {seen['most']}", flush=True)
+        rate, ideal, limit = seen["loads"] / seen["seconds"], concurrency / (ms / 1000), costs.limit()
+        print(f"| {ms} | {concurrency} | {rate:,.0f} | {ideal:,.0f} | {limit:,.0f} | {rate / min(ideal, limit):.0%} | {costs.own:.0f} | {costs.own * rate / 1e6:.0%} | "
+              f"{costs.all:.0f} | {rss:.1f} | {most:.1f} | {PEERS.get(ms, '')} | {seen['most']} |", flush=True)
 
 
 def waiting(s, orders, n, build):
@@ -155,7 +180,7 @@ def main():
     p.add_argument("--cases", default="1:32,1:256,5:32,5:256,50:32,50:256", help="of (b): ERP milliseconds : in flight, ...")
     p.add_argument("--build")
     args = p.parse_args()
-    for part in args.only:      # each on a broker of its own: a group starts with everything that is there
+    for part in args.only.replace("a", "af"):      # each on a broker of its own: a group starts with everything that is there
         s = Stack("real", args.build, warehouses=())
         try:
             s.settings["warehouses"]["known"] = "MAG-1"
@@ -163,7 +188,9 @@ def main():
             orders = Orders(s)
             print(f"\nA record: {len(orders.record.bytes)} bytes of Avro")
             if part == "a":
-                few_keys(s, orders, s.build)
+                by_keys(s, orders, s.build, 20, (1, 20, 256))
+            elif part == "f":
+                by_keys(s, orders, s.build, 10000, (20, 32))
             elif part == "b":
                 orders.fill(range(300000, 300000 + args.orders))
                 latencies(s, args.orders + 1, args.cases, s.build)
