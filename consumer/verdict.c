@@ -16,10 +16,10 @@ static const struct advice {
     {"erp", "the ERP is down", "Repair the ERP or the way to it. Nothing is lost and nobody needs to be told: the orders wait in Kafka and go on by themselves. "
             "Only if the ERP comes back from a backup: load again what came since."},
     {"kafka", "Kafka is down", "Look after the brokers. Nothing is lost: every program goes on where it stood."},
-    {"registry", "the schema registry is down", "Look after the schema registry. Orders whose schema is not known yet wait for it."},
+    {"registry", "the schema registry is down", "Start the schema registry. What runs goes on with the schemas that it knows; what starts waits."},
     {"xsale-quota", "xSale's quota is used up", "Wait, or raise requests_per_minute if the account allows it."},
     {"xsale-statuses", "status names are wrong", "Correct the status names in the configuration before the next start."},
-    {"xsale", "xSale is down", "Look whether xSale can be reached and whether its login in the configuration is right."},
+    {"xsale", "xSale is down", "Look whether xSale can be reached. Is the login refused, put the right one into its file and, under systemd, restart the program. New orders wait in xSale."},
     {"polling", "it does not poll as it should", "Read what the producer says beside this; no order is lost meanwhile, it stays in xSale."},
     {"looks", "xSale shows no single orders", "Look whether xSale shows single orders (xsale.order_path)."},
     {"status-change", "xSale refuses status changes", "Look in xSale why it refuses the change, or whether the setting of the status is right."},
@@ -127,9 +127,15 @@ static void look_at_dependency(const struct board_facts *f, const struct program
 
 static void look_at_dependencies(const struct board_facts *f, const struct program_sight *p, struct verdict *v)
 {
-    for (size_t i = 0; i < p->dependencies_n; i++)
-        if (strcmp(p->dependencies[i].state, "up") != 0)
-            look_at_dependency(f, p, &p->dependencies[i], v);
+    bool kafka = false; /* its connections are told apart by /readyz; here one of them is enough */
+    for (size_t i = 0; i < p->dependencies_n; i++) {
+        const struct program_dependency *d = &p->dependencies[i];
+        bool down = strcmp(d->state, "down") == 0, of_kafka = strncmp(d->name, "kafka", 5) == 0;
+        if (strcmp(d->state, "up") == 0 || (of_kafka && kafka))
+            continue;
+        kafka = kafka || (of_kafka && down);
+        look_at_dependency(f, p, d, v);
+    }
 }
 
 static bool answers(const struct board_facts *f, const char *program)

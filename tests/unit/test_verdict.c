@@ -141,6 +141,19 @@ static void advice_is_given_once(void **state)
     assert_string_equal(t[1].todo, "");
 }
 
+static void a_program_without_kafka_says_so_once(void **state)
+{
+    struct world *w = *state;
+    down(w, 0, "kafka-publish", "unknown");
+    down(w, 0, "kafka-topics", "down");
+    down(w, 0, "kafka-group", "down");
+    down(w, 0, "registry", "down");
+    const struct trouble *t = look(w, 3);
+    assert_string_equal(t[0].what, "xsale-producer: Kafka is down");
+    assert_string_equal(t[1].what, "xsale-producer: the schema registry is down");
+    assert_string_equal(t[2].what, "xsale-producer: kafka-publish is not known yet");
+}
+
 static void the_longest_name_decides_what_a_dependency_means(void **state)
 {
     struct world *w = *state;
@@ -221,6 +234,7 @@ int main(void)
         TEST(the_worst_comes_first),
         TEST(orders_that_wait_for_an_erp_are_told_once),
         TEST(advice_is_given_once),
+        TEST(a_program_without_kafka_says_so_once),
         TEST(the_longest_name_decides_what_a_dependency_means),
         TEST(what_is_not_known_yet_is_not_called_down),
         TEST(a_program_that_does_not_answer_is_missed_unless_another_does_its_work),
