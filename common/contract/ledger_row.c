@@ -6,25 +6,14 @@
 #include "common/contract/avro_peek.h"
 #include "common/contract/avro_put.h"
 #include "common/contract/avro_record.h"
+#include "common/contract/field_put.h"
+
+static const char record_name[] = "ledger row";
 
 static const char *const wanted[] = {"NONE", "IMPORTED", "MANUAL"};
 enum { WANTED = sizeof wanted / sizeof wanted[0] };
 
 enum { ABSENT, PRESENT }; /* branches of ["null", ...] */
-
-static bool put_text(struct buf *out, const char *name, const char *text, struct err *e)
-{
-    if (text != NULL && avro_put_text(out, text) == RC_OK)
-        return true;
-    err_set(e, "ledger row: field %s: %s", name, text == NULL ? "must not be null" : "no valid UTF-8");
-    return false;
-}
-
-static bool put_optional_text(struct buf *out, const char *name, const char *text, struct err *e)
-{
-    avro_put_long(out, text != NULL ? PRESENT : ABSENT);
-    return text == NULL || put_text(out, name, text, e);
-}
 
 /* The index among the enum's symbols is the value itself. */
 static bool put_symbol(struct buf *out, const char *name, size_t symbol, size_t symbols, struct err *e)
@@ -43,20 +32,10 @@ static void put_count(struct buf *out, size_t n)
         avro_put_long(out, (int64_t)n);
 }
 
-static bool put_warehouses(struct buf *out, const struct warehouse_set *set, struct err *e)
-{
-    put_count(out, set->n);
-    for (size_t i = 0; i < set->n; i++)
-        if (!put_text(out, "warehouses", set->names[i], e))
-            return false;
-    avro_put_long(out, 0);
-    return true;
-}
-
 static bool put_result(struct buf *out, const struct ledger_result *r, struct err *e)
 {
-    if (!put_text(out, "warehouse", r->warehouse, e) || !put_symbol(out, "result", (size_t)r->result, OUTCOME_RESULTS, e) ||
-        !put_optional_text(out, "documentId", r->document_id, e) || !put_optional_text(out, "reason", r->reason, e))
+    if (!field_put_text(out, record_name, "warehouse", r->warehouse, e) || !put_symbol(out, "result", (size_t)r->result, OUTCOME_RESULTS, e) ||
+        !field_put_optional_text(out, record_name, "documentId", r->document_id, e) || !field_put_optional_text(out, record_name, "reason", r->reason, e))
         return false;
     avro_put_long(out, r->attempts);
     avro_put_long(out, r->at);
@@ -75,13 +54,13 @@ static bool put_results(struct buf *out, const struct ledger_row *r, struct err 
 
 static bool put_status(struct buf *out, const struct ledger_row *r, struct err *e)
 {
-    if (!put_symbol(out, "wanted", (size_t)r->wanted, WANTED, e) || !put_optional_text(out, "statusFound", r->status_found, e) ||
+    if (!put_symbol(out, "wanted", (size_t)r->wanted, WANTED, e) || !field_put_optional_text(out, record_name, "statusFound", r->status_found, e) ||
         !put_symbol(out, "statusSet", (size_t)r->status_set, WANTED, e))
         return false;
     avro_put_long(out, r->settled_at != 0 ? PRESENT : ABSENT);
     if (r->settled_at != 0)
         avro_put_long(out, r->settled_at);
-    if (!put_optional_text(out, "note", r->note, e))
+    if (!field_put_optional_text(out, record_name, "note", r->note, e))
         return false;
     avro_put_bool(out, r->closed);
     avro_put_bool(out, r->complete);
@@ -91,15 +70,15 @@ static bool put_status(struct buf *out, const struct ledger_row *r, struct err *
 /* Field by field in the order of schemas/OrderStatus.avsc: two are written for every outcome, and avro-c takes many times as long. */
 static bool put_fields(struct buf *out, const struct ledger_row *r, struct err *e)
 {
-    if (!put_text(out, "organization", r->organization, e))
+    if (!field_put_text(out, record_name, "organization", r->organization, e))
         return false;
     avro_put_long(out, r->order_id);
-    if (!put_text(out, "revision", r->revision, e))
+    if (!field_put_text(out, record_name, "revision", r->revision, e))
         return false;
     avro_put_long(out, r->publication);
     avro_put_long(out, r->round);
     avro_put_bool(out, r->withdrawn);
-    if (!put_warehouses(out, &r->warehouses, e) || !put_results(out, r, e) || !put_status(out, r, e))
+    if (!field_put_warehouses(out, record_name, &r->warehouses, e) || !put_results(out, r, e) || !put_status(out, r, e))
         return false;
     if (buf_failed(out))
         err_set(e, "ledger row: more bytes than the buffer takes");

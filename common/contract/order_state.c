@@ -4,41 +4,25 @@
 
 #include "common/contract/avro_put.h"
 #include "common/contract/avro_record.h"
+#include "common/contract/field_put.h"
+
+static const char record_name[] = "order state";
 
 static const char *const states[] = {"OPEN", "CLOSED"};
-
-static bool put_text(struct buf *out, const char *name, const char *text, struct err *e)
-{
-    enum rc rc = avro_put_text(out, text);
-    if (rc != RC_OK)
-        err_set(e, "order state: field %s: no valid UTF-8", name);
-    return rc == RC_OK;
-}
-
-static bool put_warehouses(struct buf *out, const struct warehouse_set *set, struct err *e)
-{
-    if (set->n > 0)
-        avro_put_long(out, (int64_t)set->n);
-    for (size_t i = 0; i < set->n; i++)
-        if (!put_text(out, "warehouses", set->names[i], e))
-            return false;
-    avro_put_long(out, 0);
-    return true;
-}
 
 /* Field by field in the order of schemas/OrderState.avsc: one is written for every publication, and avro-c takes many times as long. */
 static bool put_fields(struct buf *out, const struct order_state *s, struct err *e)
 {
-    if (!put_text(out, "organization", s->organization, e))
+    if (!field_put_text(out, record_name, "organization", s->organization, e))
         return false;
     avro_put_long(out, s->order_id);
-    if (!put_text(out, "revision", s->revision, e))
+    if (!field_put_text(out, record_name, "revision", s->revision, e))
         return false;
     avro_put_long(out, s->publication);
     avro_put_long(out, s->round);
     avro_put_bool(out, s->withdrawn);
     avro_put_long(out, s->schema_id);
-    if (!put_warehouses(out, &s->warehouses, e))
+    if (!field_put_warehouses(out, record_name, &s->warehouses, e))
         return false;
     avro_put_long(out, s->closed); /* index into the enum's symbols, as in states */
     avro_put_long(out, s->at);

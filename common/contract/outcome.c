@@ -4,6 +4,9 @@
 
 #include "common/contract/avro_put.h"
 #include "common/contract/avro_record.h"
+#include "common/contract/field_put.h"
+
+static const char record_name[] = "outcome";
 
 static const char *const results[OUTCOME_RESULTS] = {"IMPORTED", "REJECTED", "SUPERSEDED", "WITHDRAWN"};
 
@@ -14,36 +17,11 @@ const char *outcome_result_name(enum outcome_result r)
 
 enum { ABSENT, PRESENT }; /* branches of ["null", ...] */
 
-static bool put_text(struct buf *out, const char *name, const char *text, struct err *e)
-{
-    if (text != NULL && avro_put_text(out, text) == RC_OK)
-        return true;
-    err_set(e, "outcome: field %s: %s", name, text == NULL ? "must not be null" : "no valid UTF-8");
-    return false;
-}
-
-static bool put_optional_text(struct buf *out, const char *name, const char *text, struct err *e)
-{
-    avro_put_long(out, text != NULL ? PRESENT : ABSENT);
-    return text == NULL || put_text(out, name, text, e);
-}
-
 static void put_optional(struct buf *out, int64_t v, int64_t none)
 {
     avro_put_long(out, v != none ? PRESENT : ABSENT);
     if (v != none)
         avro_put_long(out, v);
-}
-
-static bool put_warehouses(struct buf *out, const struct warehouse_set *set, struct err *e)
-{
-    if (set->n > 0)
-        avro_put_long(out, (int64_t)set->n);
-    for (size_t i = 0; i < set->n; i++)
-        if (!put_text(out, "warehouses", set->names[i], e))
-            return false;
-    avro_put_long(out, 0);
-    return true;
 }
 
 static bool put_verdict(struct buf *out, const struct outcome *o, struct err *e)
@@ -53,11 +31,11 @@ static bool put_verdict(struct buf *out, const struct outcome *o, struct err *e)
         return false;
     }
     avro_put_long(out, o->result); /* index into the enum's symbols, as in results */
-    if (!put_optional_text(out, "documentId", o->document_id, e) || !put_optional_text(out, "reason", o->reason, e))
+    if (!field_put_optional_text(out, record_name, "documentId", o->document_id, e) || !field_put_optional_text(out, record_name, "reason", o->reason, e))
         return false;
     avro_put_long(out, o->attempts);
     avro_put_long(out, o->at);
-    if (!put_optional_text(out, "group", o->group, e))
+    if (!field_put_optional_text(out, record_name, "group", o->group, e))
         return false;
     put_optional(out, o->partition, -1);
     put_optional(out, o->offset, -1);
@@ -67,15 +45,15 @@ static bool put_verdict(struct buf *out, const struct outcome *o, struct err *e)
 /* Field by field in the order of schemas/OrderOutcome.avsc: one is written for every load, and avro-c takes many times as long. */
 static bool put_fields(struct buf *out, const struct outcome *o, struct err *e)
 {
-    if (!put_text(out, "organization", o->organization, e))
+    if (!field_put_text(out, record_name, "organization", o->organization, e))
         return false;
     avro_put_long(out, o->order_id);
-    if (!put_text(out, "revision", o->revision, e))
+    if (!field_put_text(out, record_name, "revision", o->revision, e))
         return false;
     avro_put_long(out, o->publication);
     put_optional(out, o->round, 0);
     avro_put_bool(out, o->withdrawn);
-    if (!put_text(out, "warehouse", o->warehouse, e) || !put_warehouses(out, &o->warehouses, e) || !put_verdict(out, o, e))
+    if (!field_put_text(out, record_name, "warehouse", o->warehouse, e) || !field_put_warehouses(out, record_name, &o->warehouses, e) || !put_verdict(out, o, e))
         return false;
     if (buf_failed(out))
         err_set(e, "outcome: more bytes than the buffer takes");
