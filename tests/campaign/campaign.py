@@ -2,8 +2,8 @@
 ended in order, the broker dies, the registry is away, xSale, the ERP and the database fail in every way that they know, and the network is late, cut, half-open or slow. Then
 calm: everything comes to rest, and what stands on the topics (read by Java's client and fastavro), in both ERPs and in xSale's log of changes must keep the promise.
   --seed N        of all choices; a new one each time, and printed
-  --seconds S     of trouble (40)
-  --points a,b    kill at these named places only
+  --seconds S     of trouble (60)
+  --points a,b    kill at these named places only, and nowhere else (they are listed in tests/e2e/points.py)
   --without a,b   no such troubles (their names: class Trouble)"""
 import argparse
 import base64
@@ -157,7 +157,7 @@ class People:
 
 
 class Trouble:
-    """What goes wrong, each for a time. Names: kill, point, freeze, end, broker, freeze-broker, xsale, erp, tokens, database, freeze-database, network."""
+    """What goes wrong, each for a time. Names: kill, point, unwritten, freeze, end, broker, freeze-broker, xsale, erp, tokens, database, freeze-database, network."""
 
     def __init__(self, s, r, chosen, without):
         self.s, self.random, self.chosen, self.log = s, r, chosen, collections.Counter()
@@ -165,7 +165,9 @@ class Trouble:
         self.starts = {}    # program -> when it is started again
         self.armed, self.ended = {}, collections.Counter()      # ended: SIGTERMs since its start
         self.failures = []
-        weights = {"kill": 6, "point": 12, "freeze": 3, "end": 2, "broker": 1, "freeze-broker": 1, "xsale": 5, "erp": 5, "tokens": 1, "database": 1, "freeze-database": 1, "network": 6}
+        weights = {"kill": 6, "point": 12, "unwritten": 4, "freeze": 3, "end": 2, "broker": 1, "freeze-broker": 1, "xsale": 5, "erp": 5, "tokens": 1, "database": 1, "freeze-database": 1, "network": 6}
+        if chosen:      # they are what is tried
+            weights.update(kill=0, point=24)
         self.names = [n for n, w in weights.items() if n not in without for _ in range(w)]
 
     def later(self, seconds, action):
@@ -182,18 +184,35 @@ class Trouble:
     def kill(self):
         self.program().kill()
 
+    def places(self, p):
+        """Where it may be made to die: of what is chosen everything, otherwise what orders or a start bring about."""
+        return [n for n, kind in points.POINTS[p.program].items() if n in self.chosen or not self.chosen and kind in ("orders", "start")]
+
     def point(self):
-        p = self.program()
-        names = [n for n, kind in points.POINTS[p.program].items() if kind in ("orders", "start") and (not self.chosen or n in self.chosen)]
-        if not p.alive() or p in self.armed or not names:
+        candidates = [p for p in self.s.programs.values() if p.alive() and p not in self.armed and self.places(p)]
+        if not candidates:
             return
-        name = self.random.choice(names)
+        p = self.random.choice(candidates)
+        self.arm(p, self.random.choice(self.places(p)))
+
+    def arm(self, p, name):
+        if not p.alive() or p in self.armed:
+            return
         try:
             points.arm(p.process.pid, p.path, name)
             self.armed[p] = name
         except (OSError, RuntimeError):
             if not self.ended[p]:       # who was told to end may be gone meanwhile
                 raise
+
+    def unwritten(self):
+        """What one program writes does not reach the broker, and its commits do; it dies behind one of them. A commit that did not wait for what it stands for has lost it then."""
+        p, kafka = self.program(), self.s.links["kafka"]
+        if kafka.held is not None:
+            return
+        kafka.hold(p.program)
+        self.later(self.random.uniform(0.2, 1.5), lambda: self.arm(p, "offsets_committed"))
+        self.later(self.random.uniform(2.5, 5), lambda: kafka.hold(None))
 
     def freeze(self):
         p = self.program()
@@ -331,6 +350,7 @@ class Trouble:
         self.mend(all_of_it=True)
         for link in self.s.links.values():
             link.behave()
+            link.hold(None)
         self.s.xsale.clear_faults()
         self.s.erp.clear_faults()
         self.s.erp.up()
@@ -386,11 +406,14 @@ def main():
     names = lambda text: [x for x in text.split(",") if x]
     p.add_argument("--build", default=None)
     p.add_argument("--seed", type=int, default=None)
-    p.add_argument("--seconds", type=float, default=40)
+    p.add_argument("--seconds", type=float, default=60)
     p.add_argument("--patience", type=float, default=300, help="seconds that everything may take to come to rest")
     p.add_argument("--points", type=names, default=[])
     p.add_argument("--without", type=names, default=[])
     args = p.parse_args()
+    unknown = set(args.points) - {n for places in points.POINTS.values() for n in places}
+    if unknown:
+        p.error(f"--points: there is no {', '.join(sorted(unknown))}; tests/e2e/points.py lists them")
     seed = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "big")
     print(f"seed {seed}", flush=True)
     r = random.Random(seed)

@@ -1,15 +1,25 @@
 """A TCP proxy that behaves as networks do: late, cut, half-open (accepts, or goes on, and carries nothing), a slow drip, or nobody there. When one side goes, what was on
-its way to the other is dropped, as with a dead machine."""
+its way to the other is dropped, as with a dead machine. Before a Kafka it can also hold back what one program writes and let everything else pass."""
 import asyncio
+import struct
 import threading
 
 KINDS = ("latency", "cut", "half-open", "drip", "refused")
+PRODUCE = 0
+
+
+def writes(data, client):
+    """Do these bytes begin with a Produce request of that client.id? A request's header: length, API key, its version, correlation id, client.id."""
+    if len(data) < 14:
+        return False
+    _, key, _, _, n = struct.unpack_from(">ihhih", data)
+    return key == PRODUCE and data[14:14 + max(n, 0)] == client.encode()
 
 
 class Proxy:
     def __init__(self, target, port=0):
         """target: (host, port); may be set later."""
-        self.target, self.kind, self.seconds = target, None, 0
+        self.target, self.kind, self.seconds, self.held = target, None, 0, None
         self.pairs, self.loop, self.server = set(), asyncio.new_event_loop(), None
         started = threading.Event()
         self.thread = threading.Thread(target=self._run, args=(port, started), daemon=True)
@@ -28,6 +38,12 @@ class Proxy:
         self.seconds, self.kind = seconds, kind
         if kind in ("cut", "refused") or kind is None:
             self.loop.call_soon_threadsafe(self._cut, kind)
+
+    def hold(self, client):
+        """What this client.id writes to Kafka is held, its other requests pass. None: no more; what was held is dropped with its connection."""
+        self.held = client
+        if client is None:
+            self.loop.call_soon_threadsafe(self._cut, None)
 
     def _cut(self, kind):
         for pair in list(self.pairs):
@@ -58,7 +74,7 @@ class Proxy:
     async def _carry(self, source, sink, pair):
         try:
             while data := await source.read(1 << 16):
-                while self.kind == "half-open":
+                while self.kind == "half-open" or self.held is not None and writes(data, self.held):
                     pair[0].stuck = True
                     await asyncio.sleep(0.05)
                 if self.kind == "latency":
