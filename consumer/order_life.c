@@ -414,8 +414,8 @@ static void put_now(const struct order_life *l, int64_t now, struct buf *out)
     const char *names = buf_text(&list);
     bool row = l->row_publication >= l->publication && l->row_publication > 0;
     buf_put_text(out, "now: ");
-    if (l->publication == 0 && !row)
-        buf_put_text(out, "no publication is on the topics any more");
+    if (l->publication == 0) /* never a record, or older than the topic keeps */
+        buf_put_text(out, "no publication is on the topics");
     if (waiting > 0) {
         buf_printf(out, "waiting for %s since ", names != NULL ? names : "");
         put_age(out, now - l->published_at);
