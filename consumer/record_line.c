@@ -115,17 +115,37 @@ static const struct told *told_of(const char *topic)
     return NULL;
 }
 
-/* name=value; quoted where it is not one word. */
-static void put_pair(struct buf *out, const char *name, const char *p, size_t n)
+/* DEL, and U+0080 to U+009F, which JSON leaves as they are and a terminal may obey. */
+static bool steers_terminal(const unsigned char *p, size_t n)
 {
-    bool word = n > 0 && is_text(p, n);
     for (size_t i = 0; i < n; i++)
-        word = word && (unsigned char)p[i] > ' ' && p[i] != '"' && p[i] != '=' && p[i] != 0x7f;
-    buf_printf(out, " %s=", name);
+        if (p[i] == 0x7f || (p[i] == 0xC2 && i + 1 < n && p[i + 1] < 0xA0))
+            return true;
+    return false;
+}
+
+/* Quoted where it is not one word. Other writers' bytes come by here: nothing that a terminal would take for a command. */
+static void put_word(struct buf *out, const void *bytes, size_t n)
+{
+    const unsigned char *p = bytes;
+    bool shown = is_text(p, n) && !steers_terminal(p, n), word = shown && n > 0;
+    for (size_t i = 0; word && i < n; i++)
+        word = p[i] > ' ' && p[i] != '"' && p[i] != '=';
     if (word)
         buf_put(out, p, n);
-    else
+    else if (shown || p == NULL)
         put_bytes(out, p, n);
+    else {
+        buf_put_text(out, "{\"bytes\":");
+        avro_json_base64(out, p, n);
+        buf_put_byte(out, '}');
+    }
+}
+
+static void put_pair(struct buf *out, const char *name, const char *p, size_t n)
+{
+    buf_printf(out, " %s=", name);
+    put_word(out, p, n);
 }
 
 static void put_json_pair(struct buf *out, const char *name, const json_t *value)
@@ -166,7 +186,7 @@ void record_line_text(const struct scan_record *r, struct buf *out)
     record_line_time(k->timestamp, out);
     buf_printf(out, " %s[%d]@%lld ", k->topic, (int)k->partition, (long long)k->offset);
     if (is_text(k->key, k->key_n))
-        buf_put(out, k->key, k->key_n);
+        put_word(out, k->key, k->key_n);
     else
         buf_put_text(out, "?");
     for (size_t i = 0; told != NULL && told->headers[i] != NULL; i++) {

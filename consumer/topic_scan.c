@@ -6,7 +6,14 @@
 #include "common/contract/avro_walk.h"
 #include "common/kafka/frame.h"
 
-enum { AGAIN_MS = 1000, DRAIN_A_TURN = 1000 };
+enum { AGAIN_MS = 1000, DRAIN_A_TURN = 1000, GIVEN_UP_MAX = 64, GIVEN_UP_MS = 60000 };
+
+/* A schema that is not to be had: records with its id come with that as their fault until it is asked for again. */
+struct given_up {
+    int32_t id; /* 0: none */
+    int64_t until;
+    struct err words;
+};
 
 /* A record that waits for a schema, its own or that of one before it; its bytes stand behind it. */
 struct held {
@@ -25,9 +32,9 @@ struct topic_scan {
     struct held *first, **last;
     size_t held_bytes;
     int32_t asked;          /* schema id; 0: none */
-    int64_t asked_since;    /* monotonic ms */
-    int32_t given_up;       /* id whose records come with a fault; 0: none */
-    struct err given_up_words;
+    int64_t failing_since;  /* monotonic ms: the registry has not answered since then, whatever was asked; 0: it does */
+    struct given_up given_up[GIVEN_UP_MAX]; /* a ring: somebody else's garbage names any ids */
+    size_t given_up_n;
     struct loop_timer timer, silence;
     bool at_end, over, letters;
 };
@@ -65,6 +72,22 @@ static bool is_avro(const struct topic_scan *s, const struct kafka_record *r)
     return !letter || (s->letters && is_record(r));
 }
 
+static const struct given_up *find_given_up(const struct topic_scan *s, int32_t id)
+{
+    for (size_t i = 0; i < GIVEN_UP_MAX; i++)
+        if (s->given_up[i].id == id && id != 0 && loop_now(s->loop) < s->given_up[i].until)
+            return &s->given_up[i];
+    return NULL;
+}
+
+static void give_up(struct topic_scan *s, const char *words)
+{
+    struct given_up *g = &s->given_up[s->given_up_n++ % GIVEN_UP_MAX];
+    g->id = s->asked;
+    g->until = loop_now(s->loop) + GIVEN_UP_MS;
+    err_set(&g->words, "schema id %d: %s", (int)s->asked, words);
+}
+
 /* RC_RETRY: *id is not known yet. Else everything in r is set. */
 static enum rc look_at(const struct topic_scan *s, struct scan_record *r, int32_t *id, struct err *fault)
 {
@@ -75,8 +98,9 @@ static enum rc look_at(const struct topic_scan *s, struct scan_record *r, int32_
     if (frame_parse(r->record->value, r->record->value_n, id, &avro, &n, fault) != RC_OK)
         return RC_REJECT;
     const struct schema *writer = registry_cached(s->registry, *id);
-    if (writer == NULL && *id == s->given_up) {
-        *fault = s->given_up_words;
+    const struct given_up *given_up = writer == NULL ? find_given_up(s, *id) : NULL;
+    if (given_up != NULL) {
+        *fault = given_up->words;
         return RC_REJECT;
     }
     if (writer == NULL)
@@ -102,14 +126,19 @@ static void answered(void *arg, enum rc rc, const struct schema *schema, const c
 {
     struct topic_scan *s = arg;
     (void)schema; /* in the registry client's cache now */
-    bool late = rc == RC_RETRY && loop_now(s->loop) - s->asked_since >= SCAN_SCHEMA_MS;
-    if (late && !s->ops.shows_unread && !registry_unknown(s->registry, s->asked)) {
+    bool replied = rc != RC_RETRY || registry_unknown(s->registry, s->asked);
+    int64_t now = loop_now(s->loop);
+    if (replied)
+        s->failing_since = 0;
+    else if (s->failing_since == 0)
+        s->failing_since = now;
+    bool late = !replied && now - s->failing_since >= SCAN_SCHEMA_MS;
+    if (late && !s->ops.shows_unread) {
         fail_unasked(s, words);
         return;
     }
-    if (rc == RC_REJECT || late) {
-        s->given_up = s->asked;
-        err_set(&s->given_up_words, "schema id %d: %s", (int)s->asked, words);
+    if (rc == RC_REJECT || (rc == RC_RETRY && (replied || late))) {
+        give_up(s, words);
         rc = RC_OK;
     }
     if (rc == RC_OK)
@@ -132,8 +161,6 @@ static bool deliver(struct topic_scan *s, const struct kafka_record *record)
     int32_t id = 0;
     enum rc rc = look_at(s, &r, &id, &fault);
     if (rc == RC_RETRY) {
-        if (s->asked != id)
-            s->asked_since = loop_now(s->loop);
         s->asked = id;
         ask(s);
         return false;
@@ -205,7 +232,7 @@ static void settle(struct topic_scan *s)
 static void drain(void *arg)
 {
     struct topic_scan *s = arg;
-    if (s->asked != 0 && registry_cached(s->registry, s->asked) == NULL && s->asked != s->given_up) {
+    if (s->asked != 0 && registry_cached(s->registry, s->asked) == NULL && find_given_up(s, s->asked) == NULL) {
         ask(s);
         return;
     }

@@ -11,7 +11,7 @@
 
 enum {
     SCAN_HELD_BYTES = 64 * 1024 * 1024,
-    SCAN_SCHEMA_MS = 15000,  /* a registry that does not answer for so long is given up */
+    SCAN_SCHEMA_MS = 15000,  /* a registry that does not answer for so long is given up; an id that it does not know at once */
     SCAN_SILENCE_MS = 60000  /* a broker that gives neither a record nor the end for so long is given up */
 };
 

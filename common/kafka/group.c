@@ -9,6 +9,7 @@
 #include "common/kafka/committed.h"
 #include "common/kafka/fetch_nudge.h"
 #include "common/kafka/kafka_message.h"
+#include "common/kafka/refetch.h"
 
 enum { CLOSE_LOOKS_MS = 20, CLOSE_WAITS_MS = 10000, ABANDON_FROM = 0x020c0000 /* older ones end without the broker */ };
 
@@ -53,6 +54,7 @@ struct group {
     size_t parts_n;
     struct part *last; /* of the last record: the next one is likely of the same partition */
     struct kafka_message view;
+    struct refetch refetch;
     struct fetch_nudge nudge;
     struct loop_timer nudging; /* after a resume: one for all that are resumed in one turn */
     bool stepped_back; /* since the last assignment */
@@ -257,6 +259,7 @@ static void begin_drain(struct group *g)
     struct group_partition *parts = calloc((size_t)c->list->cnt + 1, sizeof *parts);
     for (int i = 0; i < c->list->cnt; i++) {
         const rd_kafka_topic_partition_t *p = &c->list->elems[i];
+        refetch_forget(&g->refetch, p->topic, p->partition);
         group_resume(g, p->topic, p->partition); /* librdkafka would remember the pause for the next assignment */
         if (part_remove(g, p->topic, p->partition) && parts != NULL)
             parts[n++] = (struct group_partition){p->topic, p->partition, -1, ""};
@@ -325,7 +328,7 @@ static void on_rebalance(struct group *g, rd_kafka_event_t *event)
 static void on_end(struct group *g, const char *topic, int32_t partition, int64_t offset)
 {
     struct part *p = part_find(g, topic, partition);
-    if (p != NULL && !p->paused && offset >= p->next)
+    if (p != NULL && !p->paused && !refetch_holds(&g->refetch, topic, partition) && offset >= p->next)
         g->ops.end(g->arg, p->topic, partition, offset);
 }
 
@@ -351,6 +354,24 @@ static void nudge(void *arg)
     fetch_nudge_send(&g->nudge, g->rk, list);
 }
 
+static void on_damage(struct group *g, const char *topic, int32_t partition, const char *words)
+{
+    if (part_find(g, topic, partition) != NULL)
+        refetch_damaged(&g->refetch, topic, partition, words);
+}
+
+/* refetch_where_fn */
+static bool go_on_at(void *arg, const char *topic, int32_t partition, int64_t *offset)
+{
+    struct group *g = arg;
+    struct part *p = part_find(g, topic, partition);
+    if (p == NULL || p->paused)
+        return false;
+    *offset = p->next;
+    loop_timer_in(g->loop, &g->nudging, 0, nudge, g);
+    return true;
+}
+
 static void on_message(struct group *g, const rd_kafka_message_t *m)
 {
     const char *topic = rd_kafka_topic_name(m->rkt);
@@ -360,12 +381,16 @@ static void on_message(struct group *g, const rd_kafka_message_t *m)
         on_end(g, topic, m->partition, m->offset);
         return;
     }
+    if (refetch_means_damage(m->err)) {
+        on_damage(g, topic, m->partition, rd_kafka_message_errstr(m));
+        return;
+    }
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         log_event(g->log, LOG_WARN, "group", NULL, rd_kafka_message_errstr(m), LOG_S("topic", topic), LOG_I("partition", m->partition));
         return;
     }
     struct part *p = part_find(g, topic, m->partition);
-    if (p == NULL) /* given up */
+    if (p == NULL || refetch_holds(&g->refetch, topic, m->partition)) /* given up; or behind a batch that comes again */
         return;
     if (m->offset < p->next) {
         on_step_back(g, p, m->offset);
@@ -401,6 +426,12 @@ static void on_error(struct group *g, rd_kafka_event_t *event)
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         kafka_handle_trouble(g->handle, rd_kafka_event_error_string(event), "keeps trying");
         (void)kafka_conf_event(g->log, event);
+        break;
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+        if (at != NULL)
+            on_damage(g, at->topic, at->partition, rd_kafka_event_error_string(event));
         break;
     default:
         (void)kafka_conf_event(g->log, event);
@@ -556,6 +587,10 @@ static void set_paused(struct group *g, const char *topic, int32_t partition, bo
     struct part *p = part_find(g, topic, partition);
     if (p == NULL || p->paused == paused) /* a resume of what was not paused may read again */
         return;
+    if (refetch_holds(&g->refetch, topic, partition)) {
+        p->paused = paused;
+        return;
+    }
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     (void)rd_kafka_topic_partition_list_add(list, topic, partition);
     rd_kafka_resp_err_t err = paused ? rd_kafka_pause_partitions(g->rk, list) : rd_kafka_resume_partitions(g->rk, list);
@@ -668,6 +703,8 @@ enum rc group_create(struct loop *l, struct worker *w, const struct config *c, s
     if ((rc = kafka_handle_create(&d, c, &g->handle, e)) != RC_OK)
         goto out;
     g->rk = kafka_handle_rk(g->handle);
+    refetch_init(&g->refetch, l, log, "group", go_on_at, g);
+    refetch_use(&g->refetch, g->handle);
     fetch_nudge_init(&g->nudge, g->rk);
     if ((rc = subscribe(g, e)) != RC_OK)
         goto out;
@@ -688,6 +725,7 @@ void group_destroy(struct group *g)
     loop_timer_clear(g->loop, &g->nudging);
     loop_timer_clear(g->loop, &g->closing);
     committed_forget(g->looking);
+    refetch_release(&g->refetch);
     kafka_handle_close(g->handle);
     while (g->asked.next != &g->asked)
         answer(g->asked.next, RC_RETRY);

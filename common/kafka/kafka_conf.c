@@ -27,6 +27,7 @@ static const struct property defaults[] = {
     {"queue.buffering.max.kbytes", "2097151", PRODUCE},
     {"queued.min.messages", "10000", CONSUME},
     {"queued.max.messages.kbytes", "16384", CONSUME},
+    {"check.crcs", "true", CONSUME}, /* a bit that changed on the way, or on a broker's disk, is no order */
     {"fetch.message.max.bytes", "131072", CONSUME}, /* of each partition at a time: small compressed records take many times that in the queue */
     {"queued.max.messages.kbytes", "4096", JOIN}, /* a group's records are worked on one by one and held by their owner: more here is only memory */
     {"fetch.message.max.bytes", "262144", JOIN},

@@ -8,6 +8,7 @@
 #include "common/kafka/kafka_handle.h"
 #include "common/kafka/kafka_message.h"
 #include "common/kafka/reader_bounds.h"
+#include "common/kafka/refetch.h"
 
 enum { TRIES_A_HANDLE = 6 };
 
@@ -48,6 +49,7 @@ struct reader {
     size_t parts_n;
     struct part *last;
     struct kafka_message view;
+    struct refetch refetch;
     struct fetch_nudge nudge;
     struct question *asked;
     struct backoff backoff;
@@ -153,8 +155,12 @@ static void on_message(struct reader *r, const rd_kafka_message_t *m)
     struct part *p = part_find(r, rd_kafka_topic_name(m->rkt), m->partition);
     if (fetch_nudge_due(&r->nudge, m))
         nudge(r);
-    if (p == NULL)
+    if (p == NULL || refetch_holds(&r->refetch, p->topic, p->partition)) /* what is behind a damaged batch comes again */
         return;
+    if (refetch_means_damage(m->err)) {
+        refetch_damaged(&r->refetch, p->topic, p->partition, rd_kafka_message_errstr(m));
+        return;
+    }
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         advance(r, p, m->offset);
         return;
@@ -172,6 +178,15 @@ static void on_message(struct reader *r, const rd_kafka_message_t *m)
     r->ops.record(r->arg, &r->view.record);
 }
 
+/* refetch_where_fn */
+static bool go_on_at(void *arg, const char *topic, int32_t partition, int64_t *offset)
+{
+    struct reader *r = arg;
+    const struct part *p = part_find(r, topic, partition);
+    *offset = p != NULL ? p->position : 0;
+    return p != NULL;
+}
+
 static void on_event(void *arg, rd_kafka_event_t *event)
 {
     struct reader *r = arg;
@@ -185,9 +200,11 @@ static void on_event(void *arg, rd_kafka_event_t *event)
         return;
     rd_kafka_topic_partition_t *at = rd_kafka_event_topic_partition(event);
     struct part *p = at == NULL ? NULL : part_find(r, at->topic, at->partition);
-    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+    if (p != NULL && refetch_means_damage(rd_kafka_event_error(event)))
+        refetch_damaged(&r->refetch, p->topic, p->partition, rd_kafka_event_error_string(event));
+    else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__PARTITION_EOF)
         (void)kafka_conf_event(r->log, event);
-    else if (p != NULL)
+    else if (p != NULL && !refetch_holds(&r->refetch, p->topic, p->partition))
         advance(r, p, at->offset);
     if (at != NULL)
         rd_kafka_topic_partition_destroy(at);
@@ -301,6 +318,7 @@ static void replace_handle(struct reader *r)
     }
     kafka_handle_close(r->handle);
     r->handle = fresh;
+    refetch_use(&r->refetch, fresh);
     if (r->parts != NULL)
         assign(r);
 }
@@ -418,6 +436,8 @@ enum rc reader_create(struct loop *l, struct worker *w, const struct config *c, 
     r->starts_n = starts_n;
     if ((rc = open_handle(r, false, &r->handle, e)) != RC_OK)
         goto out;
+    refetch_init(&r->refetch, l, log, "reader", go_on_at, r);
+    refetch_use(&r->refetch, r->handle);
     ask(r);
     *out = r;
     r = NULL;
@@ -432,6 +452,7 @@ void reader_destroy(struct reader *r)
         return;
     loop_timer_clear(r->loop, &r->again);
     loop_timer_clear(r->loop, &r->settling);
+    refetch_release(&r->refetch);
     if (r->asked != NULL)
         r->asked->reader = NULL;
     if (r->handle != NULL)

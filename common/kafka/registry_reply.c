@@ -247,7 +247,7 @@ static enum registry_next judge(const struct http_reply *reply, const json_t *ro
     char what[300];
     (void)snprintf(what, sizeof what, "subject %.*s", (int)subject_n, subject);
     explain(reply, root, what, e);
-    return ok || may_pass(reply) ? REGISTRY_RETRY : REGISTRY_FATAL; /* a strange 200 may be a proxy's page */
+    return reply->status < 300 || may_pass(reply) ? REGISTRY_RETRY : REGISTRY_FATAL; /* a strange 200 or 101 may be a proxy's */
 }
 
 enum registry_next registry_reply_step(const struct http_reply *reply, const char *subject, size_t subject_n, enum registry_step *step,

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -447,17 +448,21 @@ class Stack:
         equal(wrong, {}, "orders whose status went another way than expected")
 
 
-def main(test, description, clusters=("mock", "real"), **more):
-    """Runs test(stack or arguments); prints the tails of the logs when it fails."""
+def main(test, description, clusters=("mock", "real"), seeded=False, **more):
+    """Runs test(stack), or test(stack, seed): a new seed, which is printed, unless it is given. Prints the tails of the logs when it fails."""
     p = argparse.ArgumentParser(description=description)
     p.add_argument("--build", default=os.path.join(ROOT, "build", "release"))
     p.add_argument("--cluster", default=clusters[0], choices=clusters)
     p.add_argument("--groups", default="classic", choices=GROUPS)
+    if seeded:
+        p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10 ** 9))
     args = p.parse_args()
+    if seeded:
+        print(f"--seed {args.seed}", flush=True)
     begin = time.monotonic()
     stack = Stack(args.cluster, args.build, groups=args.groups, **more)
     try:
-        test(stack)
+        test(stack, args.seed) if seeded else test(stack)
     except Exception as e:
         stack.tails()
         if not isinstance(e, Failed):

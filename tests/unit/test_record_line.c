@@ -115,6 +115,22 @@ static void a_tombstone_and_a_key_of_garbage_do_no_harm(void **state)
     json_decref(v);
 }
 
+static void nothing_in_a_line_of_text_steers_a_terminal(void **state)
+{
+    static const char *const keys[] = {"acme/\x1b[2J", "acme/\x7f", "acme/\xc2\x9b""2J", "acme/a\r\nb", "acme/\t"};
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        b->headers[0] = (struct kafka_header){"reason", keys[i], strlen(keys[i])};
+        b->record = (struct kafka_record){.topic = "xsale.orders-dlq", .key = keys[i], .key_n = strlen(keys[i]), .headers = b->headers, .headers_n = 1};
+        b->scanned = (struct scan_record){.record = &b->record, .fault = ""};
+        const char *line = text_line(b);
+        size_t n = strlen(line);
+        assert_int_equal(line[n - 1], '\n');
+        for (size_t at = 0; at + 1 < n; at++)
+            assert_true(line[at] >= ' ' && line[at] < 0x7f);
+    }
+}
+
 static void a_dead_letter_shows_its_bytes(void **state)
 {
     struct bench *b = *state;
@@ -197,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_line_of_json_holds_all_of_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_read_is_shown_with_the_reason, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_tombstone_and_a_key_of_garbage_do_no_harm, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_in_a_line_of_text_steers_a_terminal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dead_letter_shows_its_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_publication_is_shown_as_the_moment_that_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(members_are_found_by_name, set_up, tear_down),

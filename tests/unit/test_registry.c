@@ -570,19 +570,21 @@ static void what_may_pass_is_tried_again_from_the_look_up(void **state)
          SCRIPT_CLOSE}, /* registered, but the reply was cut */
         {JSON("200 OK", "15", "<html>hi</html>"), SCRIPT_KEEP},
         {JSON("200 OK", "8", "{\"id\":0}"), SCRIPT_KEEP},
+        {"HTTP/1.1 204 Nothing\r\n\r\n", SCRIPT_KEEP},
+        {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", SCRIPT_CLOSE},
         {NULL, SCRIPT_KEEP},
         {ID_7, SCRIPT_KEEP},
     };
-    begin(w, rows, 7);
+    begin(w, rows, 9);
     assert_int_equal(registry_register(w->registry, "t", w->schema, on_id, &w->got[0], &w->e), RC_OK);
-    const size_t stops[] = {1, 3, 4, 5};
-    for (size_t i = 0; i < 4; i++) {
+    const size_t stops[] = {1, 3, 4, 5, 6, 7};
+    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
         wait_requests(w, stops[i]);
         assert_int_equal(w->got[0].calls, 0);
         assert_false(health_ready(w->health));
         w->skipped_ms += 31000;
     }
-    wait_requests(w, 6); /* which hangs until its time-out */
+    wait_requests(w, 8); /* which hangs until its time-out */
     int64_t end = clock_mono(clock_system()) + 3000;
     while (w->got[0].calls == 0 && clock_mono(clock_system()) < end) {
         loop_turn(w->loop, 50);
