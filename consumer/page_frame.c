@@ -54,7 +54,8 @@ static const char style[] =
     ".flow .hop.waits .arrow,.flow .hop.bad .arrow{border-left-color:currentColor}"
     ".flow .hop .arrow::after{right:auto;left:-.37rem;bottom:-.1rem;border:.3rem solid transparent;border-top:.5rem solid var(--dim);border-bottom:0}"
     ".flow .lanes>li+li{padding-top:.5rem;border-top:1px dashed var(--line)}.flow .hop>span{display:block}"
-    "h1{font-size:1.35rem}td.hide,th.hide{display:none}dl{grid-template-columns:1fr}dt{margin-top:.3rem}}";
+    "h1{font-size:1.35rem}td.hide,th.hide{display:none}dl{grid-template-columns:1fr}dt{margin-top:.3rem}}"
+    "@media(max-width:30rem){th,td{padding:.35rem .4rem;font-size:.875rem}td.w{min-width:6rem}}";
 
 /* The middle of the page is put in place of the old one; when the server does not answer, the page says so instead of looking well. */
 static const char script[] =

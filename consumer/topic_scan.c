@@ -75,7 +75,7 @@ static bool is_avro(const struct topic_scan *s, const struct kafka_record *r)
 static const struct given_up *find_given_up(const struct topic_scan *s, int32_t id)
 {
     for (size_t i = 0; i < GIVEN_UP_MAX; i++)
-        if (s->given_up[i].id == id && id != 0 && loop_now(s->loop) < s->given_up[i].until)
+        if (s->given_up[i].id == id && loop_now(s->loop) < s->given_up[i].until)
             return &s->given_up[i];
     return NULL;
 }

@@ -339,8 +339,8 @@ static void on_look(void *arg, const struct xsale_reply *reply)
     }
     struct err e = {0};
     int64_t status_id = 0;
-    if (!read_status(w, reply, &status_id, &e)) {
-        refused(w, e.text);
+    if (!read_status(w, reply, &status_id, &e)) { /* no order, and no refusal either: nothing to wait ten minutes for */
+        failed(w, e.text);
         return;
     }
     if (w->stage == VERIFYING) {

@@ -19,7 +19,7 @@ enum rc frame_parse(const void *p, size_t n, int32_t *schema_id, const unsigned 
         return RC_REJECT;
     }
     uint32_t id = (uint32_t)byte[1] << 24 | (uint32_t)byte[2] << 16 | (uint32_t)byte[3] << 8 | byte[4];
-    if (id > INT32_MAX) { /* registries count in signed 32 bits */
+    if (id == 0 || id > INT32_MAX) { /* registries count in signed 32 bits, from 1 */
         err_set(e, "frame: schema id %lu is out of range", (unsigned long)id);
         return RC_REJECT;
     }

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.parse
 
+from devtools import Chromium
 from harness import check, equal, main, services, wait
 from simulator import call
 
@@ -230,8 +231,29 @@ def browser(s, serve):
         shutil.rmtree(profile, ignore_errors=True)
     dom, complaints = browse(s, serve.url + order(REFUSED), "--dump-dom", "--virtual-time-budget=5000")
     check("REJECTED" in dom and complaints == [], f"an order's life: {complaints} {dom[-2000:]}")
+    narrow(s, serve)
     server.shutdown()
     server.server_close()
+
+
+def narrow(s, serve):
+    """As wide as a phone: nothing reaches over the edge, but for tables that are scrolled in a place of their own."""
+    profile = os.path.join(s.directory, "phone")
+    chromium = Chromium(command(profile))
+    try:
+        for width in (390, 320):
+            chromium.open(width, 844)
+            for name, path, words in (("home", "/", "the ERP is down"), ("order", order(200001), "Waits for"), ("refused", order(REFUSED), "REJECTED"),
+                                      ("hostile", order("<script>alert(1)</script>&\"'"), f"acme/{HOSTILE}"), ("sum", "/reconcile?from=2h&to=", "Everything adds up.")):
+                chromium.go(serve.url + path, words)
+                found = chromium.overflows()
+                chromium.picture(os.path.join(s.directory, f"{name}-{width}.png"))
+                equal((found["width"], found["document"], found["wide"]), (width, width, []), f"widths of {name} at {width}, and what reaches over the edge")
+                waits = [t for t in found["scrolled"] if t.startswith(("Where", "Order"))]
+                check(width < 390 or waits == [], f"what waits has to be scrolled: {waits}")
+    finally:
+        chromium.close()
+        shutil.rmtree(profile, ignore_errors=True)
 
 
 def test(s):

@@ -82,4 +82,4 @@ def test(s, seed):
 
 
 if __name__ == "__main__":
-    main(test, __doc__, clusters=("mock", "real"), seeded=True)
+    main(test, __doc__, clusters=("real", "mock"), seeded=True)

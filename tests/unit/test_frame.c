@@ -41,6 +41,8 @@ static void what_is_no_frame_is_refused(void **state)
     assert_int_equal(frame_parse("{\"Id\"", 5, &id, &avro, &n, &e), RC_REJECT);
     assert_non_null(strstr(e.text, "123"));
     assert_int_equal(frame_parse("\0\x80\0\0\1", 5, &id, &avro, &n, &e), RC_REJECT);
+    assert_int_equal(frame_parse("\0\0\0\0\0", 5, &id, &avro, &n, &e), RC_REJECT);
+    assert_non_null(strstr(e.text, "schema id 0"));
     assert_int_equal(id, -7);
     assert_int_equal(frame_parse("\0\x7F\xFF\xFF\xFF", 5, &id, &avro, &n, &e), RC_OK);
     assert_int_equal(id, INT32_MAX);
