@@ -43,8 +43,8 @@ def lying(r, avro):
 
 
 def value(r, real, ids, state):
-    """real: the records of every topic. state: of a topic that is one program's memory, which waits, and says so, for a schema that the registry does not know: it would
-    forget orders otherwise. That is not for here."""
+    """real: the records of every topic. state: of a topic that a program reads back at its start. It waits, and says so, for a schema that the registry does not know: it would
+    forget orders otherwise. So that is not for here."""
     own = r.choice(r.choice(real))
     frame, avro = own.bytes[:5], own.bytes[5:]
     return r.choice([
@@ -80,7 +80,7 @@ def garbage(s, r, real):
         for n in range(EACH):
             key = r.choice([*KEYS, *(x.key.encode() for x in r.choice(real))])
             large = n < 2
-            p.produce("xsale." + topic, r.randbytes(700000) if large else value(r, real, ids, topic in ("order-state", "order-status")), r.choice([b"k" * 200000, None]) if large else key,
+            p.produce("xsale." + topic, r.randbytes(700000) if large else value(r, real, ids, topic in ("orders", "order-state", "order-status")), r.choice([b"k" * 200000, None]) if large else key,
                       headers=headers(r, real) if not large else [], partition=r.randrange(partitions), timestamp=r.choice([0, *TIMES]),
                       on_delivery=lambda e, m: failed.append(e) if e else None)
             p.poll(0)
