@@ -193,7 +193,8 @@ const struct config_key config_table[] = {
     {.section = "consumer", .key = "uncommitted", .type = CONFIG_INT, .initial = "0", .min = 0, .max = 1000000,
      .programs = CONFIG_CONSUMER,
      .doc = "Loads at most that a kill -9 or a power cut makes the ERP see again: in flight, or ended and not committed. 0: four times the concurrency, which costs no "
-            "speed. As many as the concurrency: each load keeps its place until its end is committed, some 10 ms longer."},
+            "speed unless the ERP answers within a few ms. As many as the concurrency: each load keeps its place until its end is committed, some 10 "
+            "ms longer."},
     {.section = "consumer", .key = "lines", .type = CONFIG_CHOICE, .initial = "own", .choices = "own|all",
      .programs = CONFIG_CONSUMER,
      .doc = "Whether only this warehouse's articles reach the ERP or all."},
