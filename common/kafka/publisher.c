@@ -314,20 +314,38 @@ static void doom(struct publisher *p, struct item *it, const char *why)
     loop_timer_in(p->loop, &p->dooming, 0, call_doomed, p);
 }
 
+/* NULL: it cannot carry them. */
+static rd_kafka_headers_t *headers_of(const struct item *it)
+{
+    rd_kafka_headers_t *h = rd_kafka_headers_new(it->headers_n);
+    for (size_t i = 0; h != NULL && i < it->headers_n; i++) {
+        if (rd_kafka_header_add(h, it->headers[i].name, -1, it->headers[i].value, (ssize_t)it->headers[i].n) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_headers_destroy(h);
+            h = NULL;
+        }
+    }
+    return h;
+}
+
+/* The headers go as one list of ours: librdkafka frees those that it made of single ones twice when it refuses the record (its issue 4627, open in 2.13). */
 static rd_kafka_error_t *produce(struct publisher *p, struct item *it, rd_kafka_topic_t *rkt)
 {
-    rd_kafka_vu_t v[HEADERS_MAX + 6];
+    rd_kafka_vu_t v[7];
     size_t n = 0;
+    rd_kafka_headers_t *headers = headers_of(it);
+    if (headers == NULL)
+        return rd_kafka_error_new(RD_KAFKA_RESP_ERR__INVALID_ARG, "no headers can be made");
     v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = rkt};
     v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = it->partition < 0 ? RD_KAFKA_PARTITION_UA : it->partition};
     v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0}; /* borrows the value until its report */
     v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)it->key, it->key_n}};
     v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)it->value, it->value_n}};
     v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = it};
-    for (size_t i = 0; i < it->headers_n; i++)
-        v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADER,
-                                 .u.header = {it->headers[i].name, it->headers[i].value, (ssize_t)it->headers[i].n}};
-    return rd_kafka_produceva(kafka_handle_rk(p->handle), v, n);
+    v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
+    rd_kafka_error_t *error = rd_kafka_produceva(kafka_handle_rk(p->handle), v, n);
+    if (error != NULL)
+        rd_kafka_headers_destroy(headers);
+    return error;
 }
 
 /* true: go on with the next one. */

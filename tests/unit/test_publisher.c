@@ -295,6 +295,27 @@ static void sends_again_after_an_error_that_is_no_verdict(void **state)
     kafka_rig_close(&r);
 }
 
+/* No such partition: librdkafka refuses before it takes the record, and must not have taken its headers either. */
+static void a_record_that_librdkafka_does_not_take_keeps_its_headers(void **state)
+{
+    (void)state;
+    struct kafka_rig r;
+    struct acks a = {.last = -1};
+    struct err e = {""};
+    kafka_rig_open(&r, "t:1", NULL);
+    struct publisher *p = open_publisher(&r);
+    assert_int_equal(send_record(p, &a, "t", 0, 10), RC_OK);
+    kafka_rig_until(&r, &a.ok, 1, 10000);
+    struct kafka_header headers[] = {{"publication", "17", 2}, {"traceparent", NULL, 0}};
+    struct kafka_record record = {.topic = "t", .partition = 7, .key = "k", .key_n = 1, .value = "v", .value_n = 1, .headers = headers, .headers_n = 2};
+    sents[1] = (struct sent){&a, 1};
+    assert_int_equal(publisher_send(p, &record, on_ack, &sents[1], &e), RC_OK);
+    kafka_rig_for(&r, 300);
+    assert_int_equal(a.ok + a.rejected, 1); /* it waits: a partition may come */
+    publisher_destroy(p);
+    kafka_rig_close(&r);
+}
+
 static void believes_a_verdict_only_about_a_record_that_went_alone(void **state)
 {
     (void)state;
@@ -381,6 +402,7 @@ int main(void)
         cmocka_unit_test(loses_nothing_while_the_broker_is_away),
         cmocka_unit_test(survives_a_fatal_error_of_the_idempotent_producer),
         cmocka_unit_test(sends_again_after_an_error_that_is_no_verdict),
+        cmocka_unit_test(a_record_that_librdkafka_does_not_take_keeps_its_headers),
         cmocka_unit_test(believes_a_verdict_only_about_a_record_that_went_alone),
         cmocka_unit_test(what_is_dropped_is_never_sent_and_later_records_are),
         cmocka_unit_test(ends_with_records_waiting_and_no_broker),
