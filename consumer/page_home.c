@@ -35,18 +35,31 @@ static void put_trouble(const struct trouble *t, struct buf *out)
 
 static const char *headline(const struct verdict *v)
 {
+    if (v->stale_ms > 0)
+        return "Looking anew";
     if (v->troubles_n > 0)
         return v->troubles[0].what;
     return v->known ? "All is well" : "Looking for the first time";
 }
 
+static enum verdict_level shown_level(const struct verdict *v)
+{
+    if (v->stale_ms > 0)
+        return VERDICT_WAITS;
+    return v->known || v->level == VERDICT_BAD ? v->level : VERDICT_WAITS;
+}
+
 static void put_banner(const struct board_facts *f, const struct verdict *v, struct buf *out)
 {
-    enum verdict_level level = !v->known && v->level == VERDICT_WELL ? VERDICT_WAITS : v->level;
-    buf_printf(out, "<section class=\"banner %s\"><h1>", page_level(level));
+    buf_printf(out, "<section class=\"banner %s\"><h1>", page_level(shown_level(v)));
     html_text(out, headline(v));
     buf_put_text(out, "</h1><p>");
-    if (v->troubles_n > 1)
+    if (v->stale_ms > 0) {
+        buf_put_text(out, "<b>What follows is as it was ");
+        page_age(v->stale_ms, out);
+        buf_put_text(out, " ago</b>: nobody has looked since. The programs and the topics are being asked; this page comes back by itself. ");
+    }
+    if (v->troubles_n > 1 && v->stale_ms == 0)
         buf_printf(out, "And %zu more below. ", v->troubles_n - 1);
     if (v->known) {
         buf_put_text(out, f->waiting == 0 ? "No order waits." : "<b>");
@@ -265,8 +278,8 @@ void page_home(const struct board_facts *f, const char *nonce, struct buf *out)
 {
     struct verdict v;
     verdict_make(f, &v);
-    struct page_frame frame = {.nonce = nonce, .title = headline(&v), .level = v.known || v.level == VERDICT_BAD ? v.level : VERDICT_WAITS,
-                               .refresh_s = v.known ? PAGE_HOME_REFRESH_S : 1, .order = ""};
+    struct page_frame frame = {.nonce = nonce, .title = headline(&v), .level = shown_level(&v),
+                               .refresh_s = v.known && v.stale_ms == 0 ? PAGE_HOME_REFRESH_S : 1, .order = ""};
     page_begin(&frame, out);
     put_banner(f, &v, out);
     page_flow(f, out);

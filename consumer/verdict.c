@@ -261,9 +261,21 @@ static void sort(struct verdict *v)
         }
 }
 
+/* How old the oldest answer is, when it is too old. Who is silent has none. */
+static int64_t staleness(const struct board_facts *f)
+{
+    int64_t most = VERDICT_STALE_MS;
+    for (size_t i = 0; i < program_sights_count(f->programs); i++) {
+        const struct program_sight *p = program_sights_get(f->programs, i);
+        if (p->state != PROGRAM_SILENT && p->answered_at > 0 && f->now - p->answered_at > most)
+            most = f->now - p->answered_at;
+    }
+    return most > VERDICT_STALE_MS ? most : 0;
+}
+
 void verdict_make(const struct board_facts *f, struct verdict *out)
 {
-    *out = (struct verdict){.known = f->scanned_at > 0};
+    *out = (struct verdict){.known = f->scanned_at > 0, .stale_ms = staleness(f)};
     look_at_figures(f, out);
     look_at_programs(f, out);
     look_at_totals(f, out);

@@ -6,7 +6,11 @@
 #include "consumer/board_facts.h"
 
 enum verdict_level { VERDICT_WELL, VERDICT_WAITS, VERDICT_BAD };
-enum { TROUBLES_MAX = 40, VERDICT_OLD_MS = 300000 /* what waits for longer is worth a look */ };
+enum {
+    TROUBLES_MAX = 40,
+    VERDICT_OLD_MS = 300000, /* what waits for longer is worth a look */
+    VERDICT_STALE_MS = 60000 /* answers of the programs that are older are no longer the present */
+};
 
 struct trouble {
     enum verdict_level level;
@@ -22,6 +26,7 @@ struct verdict {
     struct trouble troubles[TROUBLES_MAX + 1]; /* troubles_n; one more place to write to */
     size_t troubles_n;
     bool known;       /* the figures were made at least once */
+    int64_t stale_ms; /* so long ago the programs answered, since nobody looked; 0: within VERDICT_STALE_MS */
 };
 
 void verdict_make(const struct board_facts *f, struct verdict *out);

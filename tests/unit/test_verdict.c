@@ -217,6 +217,22 @@ static void old_figures_are_not_passed_off_as_new(void **state)
     assert_false(w->verdict.known);
 }
 
+static void answers_from_before_a_pause_are_not_passed_off_as_the_present(void **state)
+{
+    struct world *w = *state;
+    down(w, 0, "xsale", "down");
+    sight(w, 0)->answered_at = NOW - VERDICT_STALE_MS;
+    sight(w, 1)->answered_at = NOW - 1000;
+    (void)look(w, 1);
+    assert_int_equal(w->verdict.stale_ms, 0);
+    sight(w, 0)->answered_at = NOW - 4 * VERDICT_STALE_MS;
+    (void)look(w, 1);
+    assert_int_equal(w->verdict.stale_ms, 4 * VERDICT_STALE_MS);
+    sight(w, 0)->state = PROGRAM_SILENT; /* it was asked just now, and did not answer */
+    verdict_make(w->facts, &w->verdict);
+    assert_int_equal(w->verdict.stale_ms, 0);
+}
+
 static void more_troubles_than_anybody_reads_are_cut(void **state)
 {
     struct world *w = *state;
@@ -241,6 +257,7 @@ int main(void)
         TEST(what_is_lost_is_bad_whatever_else_is_well),
         TEST(a_name_that_a_shell_would_obey_is_in_no_command),
         TEST(old_figures_are_not_passed_off_as_new),
+        TEST(answers_from_before_a_pause_are_not_passed_off_as_the_present),
         TEST(more_troubles_than_anybody_reads_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
