@@ -49,15 +49,21 @@ enum rc load_take_off(struct load *l, bool own_lines, size_t max, size_t about, 
         return RC_RETRY;
     }
     buf_init(&f->document, max);
-    (void)buf_reserve(&f->document, about < max ? about : max); /* without memory for it the document fails below */
+    (void)buf_reserve(&f->document, about < max ? about : max); /* a failure stays, and is told below */
     l->flight = f;
     bool whole = r->undivided && !l->takes_back; /* what has nothing for the warehouse is taken back */
     enum rc rc = order_view_json(r->view, r->avro, r->avro_n, own_lines && !whole ? l->warehouse : NULL, &f->document, e);
-    if (rc != RC_OK || buf_failed(&f->document)) {
-        if (rc == RC_OK)
-            err_set(e, "the document would be larger than %zu bytes", max);
+    if (rc == RC_OK && buf_failed(&f->document)) {
+        err_set(e, "the document would be larger than %zu bytes", max);
+        rc = RC_REJECT;
+    }
+    if (f->document.no_memory) { /* says nothing about the order */
+        err_set(e, "out of memory");
+        rc = RC_RETRY;
+    }
+    if (rc != RC_OK) {
         load_land(l);
-        return rc == RC_FATAL ? RC_RETRY : RC_REJECT;
+        return rc == RC_FATAL ? RC_RETRY : rc;
     }
     (void)snprintf(f->key, sizeof f->key, "%s/%s/%" PRId64, r->key, l->warehouse, r->publication); /* fits */
     f->erp = (struct erp_load){.key = f->key, .organization = r->organization, .order_id = r->order_id, .warehouse = l->warehouse,

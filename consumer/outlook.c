@@ -18,7 +18,7 @@ struct outlook {
     bool wanted; /* consumer.lookahead > 0 */
     enum phase phase;
     uint64_t progress;   /* what had been read when it was last looked at */
-    int64_t progress_at; /* monotonic ms */
+    int64_t progress_at, waits_since; /* monotonic ms */
 };
 
 static void known(void *arg)
@@ -63,8 +63,11 @@ void outlook_destroy(struct outlook *o)
 
 static void wait(struct outlook *o, enum phase phase)
 {
+    int64_t now = loop_now(o->env.loop);
+    if (o->phase == KNOWN)
+        o->waits_since = now;
     o->phase = phase;
-    o->progress_at = loop_now(o->env.loop);
+    o->progress_at = now;
 }
 
 static void over(struct outlook *o)
@@ -139,11 +142,11 @@ static void look_patience(struct outlook *o)
     uint64_t progress = lookahead_records(o->ahead) + loading_records(o->loading);
     if (o->phase == KNOWN)
         return;
-    if (progress != o->progress) {
+    if (progress != o->progress && now - o->waits_since < OUTLOOK_LONGEST_MS) {
         o->progress = progress;
         o->progress_at = now;
-    } else if (now - o->progress_at >= OUTLOOK_PATIENCE_MS) {
-        log_event(o->env.log, LOG_WARN, "lookahead", NULL, "does not get on, loading begins without it", LOG_I("ms", now - o->progress_at));
+    } else if (now - o->progress_at >= OUTLOOK_PATIENCE_MS || now - o->waits_since >= OUTLOOK_LONGEST_MS) {
+        log_event(o->env.log, LOG_WARN, "lookahead", NULL, "does not get on, loading begins without it", LOG_I("ms", now - o->waits_since));
         over(o);
     }
 }

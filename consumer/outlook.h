@@ -2,7 +2,8 @@
  * is in hand, or was looked at ahead; likewise after a pause of the ERP. In between the look-ahead runs only while the intake stands, that is while more
  * waits than is held in memory; what is in hand supersedes by itself (lanes.h).
  *
- * An outlook that cannot be had holds nobody up: without progress for OUTLOOK_PATIENCE_MS loading begins without it.
+ * An outlook that cannot be had holds nobody up: without progress for OUTLOOK_PATIENCE_MS loading begins without it; with
+ * progress too after OUTLOOK_LONGEST_MS: what moves may be other partitions than the one that never comes to its end.
  * Thread rule: the loop's thread. */
 #ifndef BRIDGE_CONSUMER_OUTLOOK_H
 #define BRIDGE_CONSUMER_OUTLOOK_H
@@ -11,7 +12,7 @@
 #include "consumer/loading.h"
 #include "consumer/lookahead.h"
 
-enum { OUTLOOK_PATIENCE_MS = 10000 };
+enum { OUTLOOK_PATIENCE_MS = 10000, OUTLOOK_LONGEST_MS = 300000 };
 
 struct outlook;
 

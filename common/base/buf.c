@@ -20,7 +20,7 @@ void buf_release(struct buf *b)
 void buf_reset(struct buf *b)
 {
     b->n = 0;
-    b->failed = false;
+    b->failed = b->no_memory = false;
 }
 
 bool buf_failed(const struct buf *b)
@@ -47,7 +47,7 @@ static bool grow(struct buf *b, size_t n, size_t zero)
         cap = most;
     unsigned char *p = realloc(b->p, cap);
     if (p == NULL) {
-        b->failed = true;
+        b->failed = b->no_memory = true;
         return false;
     }
     b->p = p;

@@ -13,6 +13,7 @@ struct buf {
     size_t cap;
     size_t max; /* n never passes this */
     bool failed;
+    bool no_memory; /* it failed for want of memory, not at its limit */
 };
 
 /* Starts empty; allocates nothing yet. max: bytes. */

@@ -280,8 +280,8 @@ enum rc order_encoder_write(const struct order_encoder *enc, const struct order_
     buf_put(out, enc->walk.body.p + done, enc->walk.body.n - done);
     if (!buf_failed(out))
         return RC_OK;
-    err_set(e, "the record is larger than %zu bytes", out->max);
-    return RC_REJECT;
+    err_set(e, out->no_memory ? "out of memory" : "the record is larger than %zu bytes", out->max);
+    return out->no_memory ? RC_FATAL : RC_REJECT;
 }
 
 /* The first of a field's pointers that says something, without the walk's scratch. A key that is there twice says nothing for sure. */

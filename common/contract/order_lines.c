@@ -242,6 +242,6 @@ enum rc order_lines_part(const struct order_lines *l, const unsigned char *avro,
     }
     if (!buf_failed(out))
         return RC_OK;
-    err_set(e, "one warehouse's part is larger than %zu bytes", out->max);
-    return RC_REJECT;
+    err_set(e, out->no_memory ? "out of memory" : "one warehouse's part is larger than %zu bytes", out->max);
+    return out->no_memory ? RC_FATAL : RC_REJECT;
 }

@@ -317,8 +317,8 @@ enum rc order_view_json(const struct order_view *v, const unsigned char *avro, s
     if (rc == RC_OK)
         rc = v->seen != NULL ? avro_json_value(v->seen, NULL, &c, out, e) : print_order(v, c, out, e);
     if (rc == RC_OK && buf_failed(out)) {
-        rc = RC_REJECT;
-        err_set(e, "the document is larger than %zu bytes", out->max);
+        rc = out->no_memory ? RC_FATAL : RC_REJECT;
+        err_set(e, out->no_memory ? "out of memory" : "the document is larger than %zu bytes", out->max);
     }
     if (rc != RC_OK) {
         out->n = before;

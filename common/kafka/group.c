@@ -328,7 +328,10 @@ static void on_rebalance(struct group *g, rd_kafka_event_t *event)
 static void on_end(struct group *g, const char *topic, int32_t partition, int64_t offset)
 {
     struct part *p = part_find(g, topic, partition);
-    if (p != NULL && !p->paused && !refetch_holds(&g->refetch, topic, partition) && offset >= p->next)
+    if (p == NULL || refetch_holds(&g->refetch, topic, partition))
+        return;
+    refetch_passed(&g->refetch, false);
+    if (!p->paused && offset >= p->next)
         g->ops.end(g->arg, p->topic, partition, offset);
 }
 
@@ -401,7 +404,7 @@ static void on_message(struct group *g, const rd_kafka_message_t *m)
         return;
     }
     p->next = m->offset + 1;
-    kafka_handle_well(g->handle);
+    refetch_passed(&g->refetch, true);
     g->ops.record(g->arg, &g->view.record);
 }
 

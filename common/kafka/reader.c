@@ -162,6 +162,7 @@ static void on_message(struct reader *r, const rd_kafka_message_t *m)
         return;
     }
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        refetch_passed(&r->refetch, false);
         advance(r, p, m->offset);
         return;
     }
@@ -173,7 +174,7 @@ static void on_message(struct reader *r, const rd_kafka_message_t *m)
         kafka_handle_trouble(r->handle, "out of memory", "needs a restart");
         return;
     }
-    kafka_handle_well(r->handle);
+    refetch_passed(&r->refetch, true);
     advance(r, p, m->offset + 1);
     r->ops.record(r->arg, &r->view.record);
 }
@@ -204,8 +205,10 @@ static void on_event(void *arg, rd_kafka_event_t *event)
         refetch_damaged(&r->refetch, p->topic, p->partition, rd_kafka_event_error_string(event));
     else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__PARTITION_EOF)
         (void)kafka_conf_event(r->log, event);
-    else if (p != NULL && !refetch_holds(&r->refetch, p->topic, p->partition))
+    else if (p != NULL && !refetch_holds(&r->refetch, p->topic, p->partition)) {
+        refetch_passed(&r->refetch, false);
         advance(r, p, at->offset);
+    }
     if (at != NULL)
         rd_kafka_topic_partition_destroy(at);
 }

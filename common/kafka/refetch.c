@@ -94,11 +94,21 @@ void refetch_damaged(struct refetch *f, const char *topic, int32_t partition, co
     int64_t wait = backoff_next(&f->backoff);
     char doing[64];
     (void)snprintf(doing, sizeof doing, "fetches it again in %lld s", (long long)((wait + 999) / 1000)); /* fits */
+    f->told = true;
     kafka_handle_trouble(f->handle, words, doing);
     log_event(f->log, LOG_ERROR, f->component, NULL, "a record batch came damaged and is fetched again", LOG_S("topic", topic), LOG_I("partition", partition),
               LOG_S("why", words), LOG_I("again_in_ms", wait));
     if (!f->timer.armed)
         loop_timer_in(f->loop, &f->timer, wait, fetch_again, f);
+}
+
+void refetch_passed(struct refetch *f, bool record)
+{
+    if (f->held != NULL && f->held->cnt > 0)
+        return;
+    if (record || f->told)
+        kafka_handle_well(f->handle);
+    f->told = false;
 }
 
 void refetch_forget(struct refetch *f, const char *topic, int32_t partition)

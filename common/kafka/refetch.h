@@ -26,6 +26,7 @@ struct refetch {
     struct backoff backoff;
     struct loop_timer timer;
     int64_t damaged_at;
+    bool told; /* of damage, and not yet that it is over */
 };
 
 /* Zeroed before. component: literal, for the log. */
@@ -41,6 +42,8 @@ bool refetch_means_damage(rd_kafka_resp_err_t err);
 void refetch_damaged(struct refetch *f, const char *topic, int32_t partition, const char *words);
 /* Is it paused here? Then its owner leaves pausing and resuming to `where`. */
 bool refetch_holds(const struct refetch *f, const char *topic, int32_t partition);
+/* A record was taken, or an end reached (record: false): unless a partition is still held, the connection is well. */
+void refetch_passed(struct refetch *f, bool record);
 /* The owner gives the partition up: resumed, since librdkafka would remember the pause for the next assignment. */
 void refetch_forget(struct refetch *f, const char *topic, int32_t partition);
 

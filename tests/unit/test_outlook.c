@@ -266,6 +266,21 @@ static void without_progress_loading_begins_all_the_same(void **state)
     assert_int_equal(w.ready, 1);
 }
 
+static void one_partition_that_never_ends_holds_the_others_up_for_minutes_only(void **state)
+{
+    (void)state;
+    assignment_at(w.mine, 0)->paused = true;
+    look();
+    for (int64_t ms = 0; ms < OUTLOOK_LONGEST_MS; ms += 1000) {
+        assert_true(outlook_waits(w.outlook));
+        w.now += 1000;
+        w.records++; /* of the others */
+        look();
+    }
+    assert_false(outlook_waits(w.outlook));
+    assert_int_equal(w.ready, 1);
+}
+
 static void a_look_that_cannot_begin_holds_nobody_up(void **state)
 {
     (void)state;
@@ -302,6 +317,7 @@ int main(void)
         ROW(after_a_pause_with_everything_in_hand_nothing_waits),
         ROW(the_intake_at_the_end_of_what_there_was_room_for_looks_again_first),
         ROW(without_progress_loading_begins_all_the_same),
+        ROW(one_partition_that_never_ends_holds_the_others_up_for_minutes_only),
         ROW(a_look_that_cannot_begin_holds_nobody_up),
         ROW(a_new_assignment_forgets_and_waits_again),
     };
