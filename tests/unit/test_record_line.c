@@ -117,7 +117,7 @@ static void a_tombstone_and_a_key_of_garbage_do_no_harm(void **state)
 
 static void nothing_in_a_line_of_text_steers_a_terminal(void **state)
 {
-    static const char *const keys[] = {"acme/\x1b[2J", "acme/\x7f", "acme/\xc2\x9b""2J", "acme/a\r\nb", "acme/\t"};
+    static const char *const keys[] = {"acme/\x1b[2J", "acme/\x7f", "acme/\302\2332J", "acme/a\r\nb", "acme/\t"};
     struct bench *b = *state;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         b->headers[0] = (struct kafka_header){"reason", keys[i], strlen(keys[i])};
