@@ -24,6 +24,21 @@ COMPATIBLE = "/apis/ccompat/v7"      # where Apicurio speaks the Confluent API
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qg"      # any id will do: each broker lives in a directory of its own
 
 
+CLAIMS = []       # one socket for each port that this process was given; they end with it
+
+
+def claimed(port):
+    """false: another test of this machine was given that port and has perhaps not used it yet. A name of the kernel's own, gone with the process."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0xsale-bridge-test-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    CLAIMS.append(claim)
+    return True
+
+
 def free_port():
     """A port below those that the kernel gives to outgoing connections: nobody takes it before whoever asked for it has started."""
     for _ in range(1000):
@@ -31,9 +46,10 @@ def free_port():
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
-                return port
             except OSError:
-                pass
+                continue
+        if claimed(port):
+            return port
     raise RuntimeError("no free port")
 
 
