@@ -11,6 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
+from avro_bytes import varint      # noqa: E402
 from harness import Failed, Stack, services, wait      # noqa: E402
 
 PEERS = {1: "1,915 / 1,682 / 973", 5: "709 / 759 / 954", 50: "109 / 61 / 274"}
@@ -42,15 +43,6 @@ class Erp:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
-
-
-def varint(n):
-    n, out = n << 1, bytearray()
-    while n > 0x7f:
-        out.append(n & 0x7f | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
 
 
 class Orders:

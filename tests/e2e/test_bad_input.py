@@ -1,6 +1,7 @@
 """Orders that cannot become a record, pages that are cut, garbage on the topics: the rest goes on, and every reason can be found."""
 import base64
 
+from avro_bytes import varint
 from harness import IMPORTED, MANUAL, NEW, check, equal, main, wait
 
 GOOD = ('{"Id": %d, "StatusId": @STATUS_ID@, "StatusName": @STATUS_NAME@, "PurchaseDate": "2026-11-20", "WarehouseCode": "MAG-1", '
@@ -20,14 +21,6 @@ BAD = {
     11: ('"TotalGross": 1.00', '"TotalGross": 1.00, "Remarks": "\\ud800"', "/Remarks"),
     12: ('"TotalGross": 1.00', '"TotalGross": 1.00, "Buyer": 5', "/Buyer"),
 }
-
-
-def varint(n):
-    n, out = (n << 1) ^ (n >> 63), b""
-    n &= (1 << 64) - 1
-    while n > 0x7f:
-        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
-    return out + bytes([n])
 
 
 def malformed(s):

@@ -12,6 +12,7 @@ import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e")]
+from avro_bytes import varint     # noqa: E402
 from harness import TOPICS, check, equal, main, services, wait     # noqa: E402
 from liar import spoilt_bytes     # noqa: E402
 from simulator import call     # noqa: E402
@@ -25,14 +26,6 @@ TEXTS = [None, b"", b"0", b"-1", b"abc", b"1e9", b"99999999999999999999", b" 5",
 NAMES = ["organization", "revision", "publication", "round", "warehouses", "schema", "traceparent", "reason", "kind", "replayed", "withdrawn", "outcome", "x", "", "ż", "n" * 3000]
 CONTROL = re.compile(".{0,40}[\0-\x09\x0b-\x1f\x7f-\x9f].{0,40}")
 TIMES = [1, 1000, 2 ** 41, 2 ** 53, 2 ** 62]
-
-
-def varint(n):
-    n, out = (n << 1) ^ (n >> 63), b""
-    n &= (1 << 64) - 1
-    while n > 0x7f:
-        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
-    return out + bytes([n])
 
 
 def lying(r, avro):
