@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "common/base/utf8.h"
+#include "common/net/doorway.h"
 #include "common/net/web_guard.h"
 
 enum { CONNECTIONS_MAX = 32, IDLE_S = 10, MEMORY_PER_CONNECTION = 16 * 1024 };
@@ -17,9 +18,10 @@ struct web_site {
     struct loop *loop;
     struct web_site_desc desc;
     struct MHD_Daemon *daemon;
+    struct doorway *door;
     struct loop_watch watch;
+    bool begun; /* libmicrohttpd has told of the connection that is being given to it */
     bool loopback;
-    int port;
 };
 
 static const char plain[] = "text/plain; charset=utf-8";
@@ -175,25 +177,44 @@ static enum rc resolve(const char *address, int port, struct addrinfo **out, str
     return RC_REJECT;
 }
 
+static void on_connection(void *arg, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode code)
+{
+    struct web_site *s = arg;
+    (void)connection;
+    (void)state;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        s->begun = true;
+    else
+        doorway_left(s->door);
+}
+
+/* doorway_fn */
+static void on_arrival(void *arg, int fd, const struct sockaddr *from, socklen_t from_n)
+{
+    struct web_site *s = arg;
+    s->begun = false;
+    if (MHD_add_connection(s->daemon, fd, from, from_n) != MHD_YES && !s->begun) /* closes it when it cannot */
+        doorway_left(s->door);
+    (void)on_ready(s);
+}
+
 static enum rc start(struct web_site *s, const struct addrinfo *at, struct err *e)
 {
-    unsigned flags = MHD_USE_EPOLL | (at->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0);
     errno = 0;
-    s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION, MHD_OPTION_END);
+    s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
+                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
     if (s->daemon == NULL) {
-        err_set(e, "%s", errno != 0 ? strerror(errno) : "cannot listen");
+        err_set(e, "%s", errno != 0 ? strerror(errno) : "libmicrohttpd does not start");
         return RC_FATAL;
     }
     const union MHD_DaemonInfo *fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    const union MHD_DaemonInfo *port = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
-    if (fd == NULL || port == NULL) {
+    if (fd == NULL) {
         err_set(e, "libmicrohttpd gives no descriptor to wait for");
         return RC_FATAL;
     }
-    s->port = port->port;
     loop_watch_add(s->loop, &s->watch, fd->epoll_fd, on_ready, s);
-    return RC_OK;
+    return doorway_create(s->loop, at, CONNECTIONS_MAX, on_arrival, s, &s->door, e);
 }
 
 static enum rc check_token(const struct web_site_desc *d, struct err *e)
@@ -243,11 +264,12 @@ void web_site_destroy(struct web_site *s)
         return;
     loop_watch_remove(s->loop, &s->watch);
     if (s->daemon != NULL)
-        MHD_stop_daemon(s->daemon);
+        MHD_stop_daemon(s->daemon); /* tells the door of the last ones */
+    doorway_destroy(s->door);
     free(s);
 }
 
 int web_site_port(const struct web_site *s)
 {
-    return s->port;
+    return doorway_port(s->door);
 }

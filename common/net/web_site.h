@@ -1,4 +1,5 @@
-/* A site of pages for a browser, made when they are asked for: GET and HEAD only, on libmicrohttpd driven by the loop (no thread of its own). Nothing is ever
+/* A site of pages for a browser, made when they are asked for: GET and HEAD only, on libmicrohttpd driven by the loop; a thread of its own only
+ * takes connections (acceptor.h: one is served even where the process may open no more files). Nothing is ever
  * waited for inside a page: what is not known yet is shown as such, and the browser asks again.
  *
  * Who may read: with a token everybody who sends it, as "Authorization: Bearer TOKEN" or as the password of basic authentication (any user), which a browser asks for.

@@ -4,10 +4,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <sys/resource.h>
 
 #include "common/net/http_client.h"
 #include "common/net/http_server.h"
+#include "tests/unit/no_descriptors.h"
 #include "tests/unit/scripted_server.h"
 
 static const struct metric_row rows[] = {{"xsale_bridge_things_total", METRIC_COUNTER, NULL, "Things."}};
@@ -274,38 +274,17 @@ static void more_than_32_connections_wait_and_do_not_block(void **state)
     assert_int_equal(ask(w, "GET", "/livez"), 200);
 }
 
-static double cpu_seconds(void)
-{
-    struct rusage usage;
-    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
-    return (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6 + (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
-}
-
-/* Leaves none free; returns how many it took. */
-static size_t take_descriptors(int *taken, size_t most)
-{
-    size_t n = 0;
-    while (n < most && (taken[n] = dup(0)) >= 0)
-        n++;
-    assert_in_range(n, 1, most - 1);
-    return n;
-}
-
 static void a_process_without_free_descriptors_answers_one_probe_at_a_time_and_does_not_spin(void **state)
 {
     struct world *w = *state;
-    struct rlimit before, low;
+    struct no_descriptors none;
     char reply[2000];
-    int taken[100], fds[2] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0)};
+    int fds[2] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0)};
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)http_server_port(w->server)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {.tv_sec = 20};
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    low = before;
-    low.rlim_cur = 64;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-    size_t n = take_descriptors(taken, 100);
+    no_descriptors_begin(&none);
     for (int i = 0; i < 2; i++)
         assert_int_equal(connect(fds[i], (struct sockaddr *)&at, sizeof at), 0);
     assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
@@ -317,9 +296,7 @@ static void a_process_without_free_descriptors_answers_one_probe_at_a_time_and_d
     assert_true(recv(fds[1], reply, sizeof reply, 0) > 0);
     (void)close(fds[0]);
     (void)close(fds[1]);
-    while (n > 0)
-        (void)close(taken[--n]);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    no_descriptors_end(&none);
 }
 
 static void a_taken_port_is_told(void **state)
