@@ -366,17 +366,14 @@ static void reject(struct loading *l, struct load *load, const char *code, const
 static void tell_health(struct loading *l, const struct erp_verdict *v)
 {
     const struct gate *g = lanes_gate(l->lanes);
-    char doing[96];
     if (!g->paused) {
         if (v->fate == FATE_LOADED || v->fate == FATE_REJECT)
             health_set(l->env.health, "erp", HEALTH_UP, NULL, NULL);
         return;
     }
-    int64_t in = g->probe_at - loop_now(l->loop);
-    (void)snprintf(doing, sizeof doing, "one order at a time is tried, the next in %lld s", (long long)(in > 0 ? (in + 999) / 1000 : 0));
     if (v->fate != FATE_LOADED && v->fate != FATE_REJECT) {
         (void)snprintf(l->pause_words, sizeof l->pause_words, "%s", v->words);
-        health_set(l->env.health, "erp", HEALTH_DOWN, v->words, doing);
+        health_retry(l->env.health, "erp", v->words, "one order at a time is tried, the next", g->probe_at - loop_now(l->loop));
     }
 }
 
@@ -423,14 +420,12 @@ static void try_over(struct loading *l, struct load *load, const struct erp_verd
 static void on_reached(void *arg, bool reached, const char *words, int64_t again_ms)
 {
     struct loading *l = arg;
-    char doing[64];
     if (lanes_gate(l->lanes)->paused)
         return;
-    (void)snprintf(doing, sizeof doing, "looks again in %lld s", (long long)((again_ms + 999) / 1000));
     if (reached)
         health_set(l->env.health, "erp", HEALTH_UP, NULL, NULL);
     else
-        health_set(l->env.health, "erp", HEALTH_DOWN, words, doing);
+        health_retry(l->env.health, "erp", words, "looks again", again_ms);
 }
 
 static void tried(void *arg, const struct erp_verdict *v)

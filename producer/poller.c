@@ -1,6 +1,5 @@
 #include "producer/poller.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,11 +102,9 @@ static size_t page_size(const struct poller *p)
 
 static void ask_again(struct poller *p, const char *why)
 {
-    char doing[64];
     int64_t delay = backoff_next(&p->backoff);
-    (void)snprintf(doing, sizeof doing, "asks for the page again in %" PRId64 " s", (delay + 999) / 1000); /* fits */
     p->troubled = true;
-    health_set(p->health, "polling", HEALTH_DOWN, why, doing);
+    health_retry(p->health, "polling", why, "asks for the page again", delay);
     log_event(p->log, LOG_WARN, "poll", NULL, "a page failed and is asked for again", LOG_I("page", p->index), LOG_S("why", why),
               LOG_I("again_in_ms", delay));
     loop_timer_in(p->loop, &p->timer, delay, ask, p);

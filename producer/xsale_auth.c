@@ -1,6 +1,5 @@
 #include "producer/xsale_auth.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,9 +114,7 @@ static void login_later(struct xsale_auth *a, bool refused, int64_t at_least_ms,
         delay = at_least_ms;
     if (delay > REFUSED_MOST_MS)
         delay = REFUSED_MOST_MS;
-    char doing[64];
-    (void)snprintf(doing, sizeof doing, "logs in again in %" PRId64 " s", (delay + 999) / 1000); /* fits */
-    health_set(a->n.health, "xsale", HEALTH_DOWN, why, doing);
+    health_retry(a->n.health, "xsale", why, "logs in again", delay);
     log_event(a->n.log, LOG_WARN, "login", NULL, refused ? "xSale refused the login" : "xSale login failed", LOG_S("why", why),
               LOG_I("again_in_ms", delay));
     a->not_before = loop_now(a->n.loop) + delay;

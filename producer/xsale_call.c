@@ -130,7 +130,6 @@ static void repeat(struct xsale_call *call, const struct http_reply *reply, cons
 {
     struct xsale_line *x = call->line;
     struct err e;
-    char doing[64];
     int64_t delay = backoff_next(&call->backoff);
     if (reply != NULL && reply->retry_after_ms > delay)
         delay = reply->retry_after_ms;
@@ -142,8 +141,7 @@ static void repeat(struct xsale_call *call, const struct http_reply *reply, cons
         finish(call, XSALE_LATER, reply, e.text);
         return;
     }
-    (void)snprintf(doing, sizeof doing, "tries again in %" PRId64 " s", (delay + 999) / 1000); /* fits */
-    health_set(x->health, "xsale", HEALTH_DOWN, e.text, doing);
+    health_retry(x->health, "xsale", e.text, "tries again", delay);
     log_event(x->log, LOG_WARN, "xsale", NULL, "a request to xSale failed and is repeated", LOG_S("why", e.text), LOG_I("again_in_ms", delay));
     x->count(x->count_arg, XSALE_COUNT_REPEATS, 1);
     loop_timer_in(x->loop, &call->timer, delay, step, call);

@@ -1,6 +1,5 @@
 #include "producer/xsale_client.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,10 +184,8 @@ static void end_opening(struct xsale_client *x, enum rc rc, const char *words)
 /* A wrong answer to what must work: a setting, or xSale in trouble; nobody can tell, so it is said and tried again slowly. */
 static void open_again(struct xsale_client *x, const char *words)
 {
-    char doing[64];
     int64_t delay = backoff_next(&x->opening.backoff);
-    (void)snprintf(doing, sizeof doing, "tries again in %" PRId64 " s", (delay + 999) / 1000); /* fits */
-    health_set(x->line.health, "xsale", HEALTH_DOWN, words, doing);
+    health_retry(x->line.health, "xsale", words, "tries again", delay);
     log_event(x->line.log, LOG_WARN, "xsale", NULL, "xSale cannot be used yet", LOG_S("why", words), LOG_I("again_in_ms", delay));
     loop_timer_in(x->line.loop, &x->opening.timer, delay, open_next, x);
 }

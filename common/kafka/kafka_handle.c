@@ -42,12 +42,17 @@ static void set_up(struct kafka_handle *h)
     health_set(h->d.health, h->d.dependency, HEALTH_UP, NULL, NULL);
 }
 
-static void set_down(struct kafka_handle *h, const char *why, const char *doing)
+static void note_down(struct kafka_handle *h)
 {
     h->up = false;
-    health_set(h->d.health, h->d.dependency, HEALTH_DOWN, why, doing);
     if (!h->probe.armed)
         loop_timer_in(h->d.loop, &h->probe, PROBE_EVERY_MS, probe, h);
+}
+
+static void set_down(struct kafka_handle *h, const char *why, const char *doing)
+{
+    health_set(h->d.health, h->d.dependency, HEALTH_DOWN, why, doing);
+    note_down(h);
 }
 
 /* Asks any usable broker something, and waits for no answer to speak of. */
@@ -95,6 +100,13 @@ void kafka_handle_trouble(struct kafka_handle *h, const char *why, const char *d
 {
     h->troubled = true;
     set_down(h, why, doing);
+}
+
+void kafka_handle_retry(struct kafka_handle *h, const char *why, const char *doing, int64_t in_ms)
+{
+    h->troubled = true;
+    health_retry(h->d.health, h->d.dependency, why, doing, in_ms);
+    note_down(h);
 }
 
 static void on_stats(struct kafka_handle *h, rd_kafka_event_t *event)

@@ -49,5 +49,7 @@ void kafka_handle_move(struct kafka_handle *h, rd_kafka_queue_t *queue);
 void kafka_handle_well(struct kafka_handle *h);
 /* Trouble that a reachable broker does not mend (a missing topic, no permission): stays until kafka_handle_well. */
 void kafka_handle_trouble(struct kafka_handle *h, const char *why, const char *doing);
+/* Such trouble, and doing ("fetches it again") comes in in_ms. */
+void kafka_handle_retry(struct kafka_handle *h, const char *why, const char *doing, int64_t in_ms);
 
 #endif

@@ -92,10 +92,8 @@ void refetch_damaged(struct refetch *f, const char *topic, int32_t partition, co
     (void)rd_kafka_pause_partitions(kafka_handle_rk(f->handle), list); /* fails for a partition that is not ours any more */
     rd_kafka_topic_partition_list_destroy(list);
     int64_t wait = backoff_next(&f->backoff);
-    char doing[64];
-    (void)snprintf(doing, sizeof doing, "fetches it again in %lld s", (long long)((wait + 999) / 1000)); /* fits */
     f->told = true;
-    kafka_handle_trouble(f->handle, words, doing);
+    kafka_handle_retry(f->handle, words, "fetches it again", wait);
     log_event(f->log, LOG_ERROR, f->component, NULL, "a record batch came damaged and is fetched again", LOG_S("topic", topic), LOG_I("partition", partition),
               LOG_S("why", words), LOG_I("again_in_ms", wait));
     if (!f->timer.armed)

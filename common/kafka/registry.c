@@ -21,6 +21,11 @@ void registry_down(struct registry *r, const char *why, const char *doing)
     health_set(r->health, "registry", HEALTH_DOWN, why, doing);
 }
 
+void registry_retry(struct registry *r, const char *why, int64_t in_ms)
+{
+    health_retry(r->health, "registry", why, "tries again", in_ms);
+}
+
 struct http_call *registry_ask(struct registry *r, const char *method, const char *path, const struct buf *body, http_done_fn *done, void *arg,
                                struct err *e)
 {

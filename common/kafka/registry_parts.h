@@ -27,6 +27,7 @@ struct http_call *registry_ask(struct registry *r, const char *method, const cha
                                struct err *e);
 void registry_up(struct registry *r);
 void registry_down(struct registry *r, const char *why, const char *doing);
+void registry_retry(struct registry *r, const char *why, int64_t in_ms);
 
 /* What is open ends without a word. */
 void registry_questions_drop(struct registry *r);

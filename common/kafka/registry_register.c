@@ -79,11 +79,9 @@ static void on_again(void *arg)
 static void registration_retry(struct registry_registration *g, int64_t retry_after_ms, const char *why)
 {
     int64_t wait = backoff_next(&g->backoff);
-    char doing[64];
     if (retry_after_ms > wait)
         wait = retry_after_ms < RETRY_AFTER_MAX_MS ? retry_after_ms : RETRY_AFTER_MAX_MS;
-    (void)snprintf(doing, sizeof doing, "tries again in %lld s", (long long)((wait + 999) / 1000));
-    registry_down(g->registry, why, doing);
+    registry_retry(g->registry, why, wait);
     loop_timer_in(g->registry->loop, &g->again, wait, on_again, g);
 }
 

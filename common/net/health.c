@@ -1,6 +1,6 @@
 #include "common/net/health.h"
 
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "common/base/utf8.h"
 
-enum { DEPENDENCIES = 16, WHY_ROOM = 301 };
+enum { DEPENDENCIES = 16, WHY_ROOM = 301, DOING_ROOM = WHY_ROOM + 32 };
 
 struct dependency {
     const char *name;
@@ -16,6 +16,8 @@ struct dependency {
     int64_t since_ms; /* wall clock */
     char why[WHY_ROOM];
     char doing[WHY_ROOM];
+    bool timed;  /* what is done comes at due_ms, monotonic */
+    int64_t due_ms;
 };
 
 struct health {
@@ -75,16 +77,41 @@ static void copy(char out[WHY_ROOM], const char *text)
     out[n] = '\0';
 }
 
+/* What is done about it, with the time that is left until then. */
+static const char *doing_now(const struct health *h, const struct dependency *d, char out[DOING_ROOM])
+{
+    int64_t in_ms = d->timed ? d->due_ms - clock_mono(h->clock) : 0;
+    if (!d->timed)
+        return d->doing;
+    if (in_ms > 0)
+        (void)snprintf(out, DOING_ROOM, "%s in %" PRId64 " s", d->doing, (in_ms + 999) / 1000); /* fits */
+    else
+        (void)snprintf(out, DOING_ROOM, "%s now", d->doing); /* fits */
+    return out;
+}
+
 static void tell(struct health *h, const struct dependency *d)
 {
+    char room[DOING_ROOM];
     enum log_level level = d->state == HEALTH_DOWN ? LOG_WARN : LOG_INFO;
     struct log_field fields[4] = {LOG_S("dependency", d->name), LOG_S("state", state_names[d->state])};
     size_t n = 2;
     if (d->why[0] != '\0')
         fields[n++] = LOG_S("why", d->why);
     if (d->doing[0] != '\0')
-        fields[n++] = LOG_S("doing", d->doing);
+        fields[n++] = LOG_S("doing", doing_now(h, d, room));
     log_write_unfolded(h->log, level, "health", NULL, "dependency changed", fields, n);
+}
+
+/* d: with its new words. */
+static void enter(struct health *h, struct dependency *d, enum health_state state)
+{
+    metrics_set(h->metrics, metrics_shared(h->metrics, SHARED_DEPENDENCY_UP), d->name, state == HEALTH_UP);
+    if (d->state == state)
+        return;
+    d->state = state;
+    d->since_ms = clock_wall(h->clock);
+    tell(h, d);
 }
 
 void health_set(struct health *h, const char *name, enum health_state state, const char *why, const char *doing)
@@ -92,15 +119,22 @@ void health_set(struct health *h, const char *name, enum health_state state, con
     struct dependency *d = h == NULL ? NULL : find(h, name);
     if (d == NULL)
         return;
-    bool changed = d->state != state;
     copy(d->why, why);
     copy(d->doing, doing);
-    metrics_set(h->metrics, metrics_shared(h->metrics, SHARED_DEPENDENCY_UP), name, state == HEALTH_UP);
-    if (!changed)
+    d->timed = false;
+    enter(h, d, state);
+}
+
+void health_retry(struct health *h, const char *name, const char *why, const char *doing, int64_t in_ms)
+{
+    struct dependency *d = h == NULL ? NULL : find(h, name);
+    if (d == NULL)
         return;
-    d->state = state;
-    d->since_ms = clock_wall(h->clock);
-    tell(h, d);
+    copy(d->why, why);
+    copy(d->doing, doing);
+    d->timed = true;
+    d->due_ms = clock_mono(h->clock) + in_ms;
+    enter(h, d, HEALTH_DOWN);
 }
 
 bool health_ready(const struct health *h)
@@ -121,13 +155,14 @@ static void flatten(char *text)
 
 void health_summary(const struct health *h, char *out, size_t room)
 {
+    char doing[DOING_ROOM];
     (void)snprintf(out, room, "ready");
     for (size_t i = 0; i < h->n; i++) {
         const struct dependency *d = &h->list[i];
         if (d->state == HEALTH_UP)
             continue;
         (void)snprintf(out, room, "not ready: %s %s%s%s%s%s", d->name, d->state == HEALTH_DOWN ? "is down" : "is not known yet", d->why[0] != '\0' ? ": " : "", d->why,
-                       d->doing[0] != '\0' ? "; " : "", d->doing); /* cut is fine */
+                       d->doing[0] != '\0' ? "; " : "", doing_now(h, d, doing)); /* cut is fine */
         break;
     }
     flatten(out);
@@ -159,6 +194,7 @@ static void put_time(struct buf *out, int64_t wall_ms)
 
 void health_print(const struct health *h, struct buf *out)
 {
+    char doing[DOING_ROOM];
     buf_printf(out, "{\"ready\":%s,\"dependencies\":{", health_ready(h) ? "true" : "false");
     for (size_t i = 0; i < h->n; i++) {
         const struct dependency *d = &h->list[i];
@@ -172,7 +208,7 @@ void health_print(const struct health *h, struct buf *out)
         }
         if (d->doing[0] != '\0') {
             buf_put_text(out, ",\"doing\":");
-            put_string(out, d->doing);
+            put_string(out, doing_now(h, d, doing));
         }
         buf_put_byte(out, '}');
     }

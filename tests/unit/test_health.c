@@ -80,6 +80,34 @@ static void the_page_names_state_since_error_and_what_is_done(void **state)
     now -= 1000;
 }
 
+static void the_time_to_the_next_try_is_what_is_left_of_it_when_somebody_asks(void **state)
+{
+    (void)state;
+    char line[200];
+    struct health *h = health_create(&test_clock, NULL);
+    health_retry(h, "erp", "HTTP 503", "tries again", 51000);
+    static const struct {
+        int64_t later;
+        const char *doing;
+    } asked[] = {{0, "tries again in 51 s"}, {1, "tries again in 51 s"}, {1000, "tries again in 50 s"}, {50500, "tries again in 1 s"}, {51000, "tries again now"}, {90000, "tries again now"}};
+    int64_t began = now;
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        now = began + asked[i].later;
+        json_t *root = printed(h);
+        assert_string_equal(field(root, "erp", "doing"), asked[i].doing);
+        assert_string_equal(field(root, "erp", "since"), "2026-11-23T23:00:00.000Z");
+        health_summary(h, line, sizeof line);
+        assert_non_null(strstr(line, asked[i].doing));
+        json_decref(root);
+    }
+    health_set(h, "erp", HEALTH_DOWN, "HTTP 401", "needs another password");
+    json_t *root = printed(h);
+    assert_string_equal(field(root, "erp", "doing"), "needs another password");
+    json_decref(root);
+    health_destroy(h);
+    now = began;
+}
+
 static void long_words_are_cut_and_a_17th_dependency_is_dropped(void **state)
 {
     (void)state;
@@ -126,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ready_means_that_every_dependency_is_up),
         cmocka_unit_test(the_page_names_state_since_error_and_what_is_done),
+        cmocka_unit_test(the_time_to_the_next_try_is_what_is_left_of_it_when_somebody_asks),
         cmocka_unit_test(long_words_are_cut_and_a_17th_dependency_is_dropped),
         cmocka_unit_test(a_change_of_state_is_logged_once),
     };
