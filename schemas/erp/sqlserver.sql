@@ -1,6 +1,7 @@
 -- Microsoft SQL Server 2017 and later (compatibility level 140): where erp-consumer puts orders, and the procedure that does it. A starting point: copy it, and let
 -- import_order write your own tables. To be run with sqlcmd.
--- NOT RUN: no SQL Server was to be had where the others were tested. It follows them line by line; try it with erp-consumer --check-erp first.
+-- NOT RUN: no SQL Server was to be had where the others were tested. Microsoft's own parser reads it without an error, as SQL Server 2017 would; that is its syntax.
+-- What it does follows the others line by line and was not seen to happen: try it with erp-consumer --check-erp first.
 --
 --   [erp]
 --   sink = sql
