@@ -8,6 +8,7 @@ calm: everything comes to rest, and what stands on the topics (read by Java's cl
 import argparse
 import base64
 import collections
+import datetime
 import glob
 import os
 import random
@@ -24,11 +25,16 @@ from harness import BAD_ARTICLE, CANCELLED, IMPORTED, MANUAL, NEW, Failed, Stack
 import databases        # noqa: E402
 import points           # noqa: E402
 import services         # noqa: E402
-from checker import History, judge      # noqa: E402
+from checker import CHECKS, History, judge      # noqa: E402
 from proxy import KINDS, Proxy      # noqa: E402
 
 MIXES = [["MAG-1"], ["MAG-2"], ["MAG-1", "MAG-2"], ["MAG-2", "MAG-1"]]
 TOPICS = ("orders", "order-outcomes", "order-status", "orders-dlq")
+# In the words of every right refusal: the simulator's, the database's, and of an order that did not get through for long.
+CAUSES = ("Nieznany towar", "blocked article", "given up after")
+# What each program writes, one topic alone or all at once (None).
+WRITES = {"xsale-producer": ["orders", "orders", "orders", "order-state", "order-outcomes", None], "erp-consumer": ["order-outcomes", "order-outcomes", "orders-dlq", None],
+          "status-updater": ["order-status", None]}
 BAD = b'{"Id": %d, "StatusId": @STATUS_ID@, "StatusName": @STATUS_NAME@, "PurchaseDate": "2026-11-20", "Items": []}'
 
 
@@ -45,6 +51,7 @@ class World(Stack):
         self.erp.post("refuse", {"articles": [BAD_ARTICLE]})
         self.erp.post("settings", {"latency": 0.02})
         static = r.random() < 0.6
+        self.settled = 2 if static else 7       # seconds from a start until it has its partitions again
         url = lambda name: f"http://127.0.0.1:{self.links[name].port}"
         self.settings["kafka"]["bootstrap.servers"] = f"127.0.0.1:{self.links['kafka'].port}"
         self.settings["kafka.consumer"].update({"session.timeout.ms": 45000 if static else 6000, "fetch.wait.max.ms": 50})
@@ -68,7 +75,7 @@ class World(Stack):
         return self.part(Proxy(("127.0.0.1", int(url.split(":")[2].split("/")[0]))))
 
     def start_kafka(self, port=None):
-        proxy = self.links["kafka"] = self.part(Proxy(None))
+        proxy = self.links["kafka"] = self.part(Proxy(None, kafka=True))
         self.kafka = self.part(services.Kafka(port, advertised_listeners=f"PLAINTEXT://127.0.0.1:{proxy.port}"))
         proxy.target = ("127.0.0.1", self.kafka.port)
 
@@ -96,10 +103,23 @@ class World(Stack):
                      for d in self.erp.get("documents")}
         for order, revision, publication, withdrawn, number in self.database.query("SELECT order_id, revision, publication, withdrawn, document_id FROM xsale_order"):
             documents[int(order), "MAG-2"] = {"revision": revision, "publication": int(publication), "live": number != "" and withdrawn not in ("t", "1", "true")}
-        outcomes = values("order-outcomes")
+        outcomes = [{**v, "at": round(v["at"].timestamp() * 1000)} for v in values("order-outcomes")]
+        loads = collections.defaultdict(list)
+        for at, method, key, status in self.erp.get("log"):
+            if method == "POST" and 200 <= status < 300:
+                _, order, warehouse, publication = key.split("/")
+                loads[int(order), warehouse, int(publication)].append(at)
         return History(orders=values("orders"), outcomes=outcomes, rows=values("order-status"), letters={k for k, _ in t["orders-dlq"]},
                        changes=self.xsale.get("changes"), statuses=self.statuses(), documents=documents,
-                       ever={(v["orderId"], v["warehouse"], v["documentId"]) for v in outcomes if v["result"] == "IMPORTED"})
+                       ever={(v["orderId"], v["warehouse"], v["documentId"]) for v in outcomes if v["result"] == "IMPORTED"}, causes=CAUSES, loads=loads,
+                       requests=[v for v in self.erp.get("summary")["violations"] if v["what"] == "key used again with another body"],
+                       breaks={"MAG-1": [at for p in self.programs.values() if p.name.startswith("consumer-MAG-1") for at in self.breaks(p)]})
+
+    @staticmethod
+    def breaks(p):
+        """When it was started, and its partitions changed (ms)."""
+        with open(p.log, encoding="utf-8", errors="replace") as f:
+            return [round(datetime.datetime.fromisoformat(line[:23] + "+00:00").timestamp() * 1000) for line in f if re.search(r" program: started | group: partitions are ", line)]
 
 
 class People:
@@ -163,12 +183,15 @@ class Trouble:
         self.s, self.random, self.chosen, self.log = s, r, chosen, collections.Counter()
         self.good = []      # (when, what makes it good)
         self.starts = {}    # program -> when it is started again
+        self.since = {}     # program -> when it was
         self.armed, self.ended = {}, collections.Counter()      # ended: SIGTERMs since its start
+        self.turns = collections.Counter()      # of programs, in `unwritten`
         self.failures = []
-        weights = {"kill": 6, "point": 12, "unwritten": 4, "freeze": 3, "end": 2, "broker": 1, "freeze-broker": 1, "xsale": 5, "erp": 5, "tokens": 1, "database": 1, "freeze-database": 1, "network": 6}
+        weights = {"kill": 6, "point": 12, "freeze": 3, "end": 2, "broker": 1, "freeze-broker": 1, "xsale": 5, "erp": 5, "tokens": 1, "database": 1, "freeze-database": 1, "network": 6}
         if chosen:      # they are what is tried
             weights.update(kill=0, point=24)
         self.names = [n for n, w in weights.items() if n not in without for _ in range(w)]
+        self.next_unwritten = 0 if "unwritten" not in without and not chosen else float("inf")      # beside all others, one after the other
 
     def later(self, seconds, action):
         self.good.append((time.monotonic() + seconds, action))
@@ -206,13 +229,24 @@ class Trouble:
                 raise
 
     def unwritten(self):
-        """What one program writes does not reach the broker, and its commits do; it dies behind one of them. A commit that did not wait for what it stands for has lost it then."""
-        p, kafka = self.program(), self.s.links["kafka"]
-        if kafka.held is not None:
+        """What one program writes to a topic, or to any, does not arrive, and everything else does, its commits and notes above all; then it dies, behind a commit or anywhere. What did
+        not wait for what it stands for has lost it now."""
+        now, kafka = time.monotonic(), self.s.links["kafka"]
+        if now < self.next_unwritten:
             return
-        kafka.hold(p.program)
-        self.later(self.random.uniform(0.2, 1.5), lambda: self.arm(p, "offsets_committed"))
-        self.later(self.random.uniform(2.5, 5), lambda: kafka.hold(None))
+        settled = [p for p in self.s.programs.values() if p.alive() and now - self.since.get(p, 0) > self.s.settled]     # others have no partitions yet, and write nothing
+        p = min(self.random.sample(settled, len(settled)), key=lambda p: self.turns[p.program], default=None)      # whose program had the fewest turns
+        if p is None:
+            return
+        self.turns[p.program] += 1
+        topic = self.random.choice(WRITES[p.program])
+        self.log[f"unwritten {p.program} {topic or 'all'}"] += 1
+        kafka.lose(p.program, topic and ["xsale." + topic])
+        end = self.random.uniform(1.2, 3)
+        self.next_unwritten = now + end + self.random.uniform(0.2, 0.8)
+        self.later(end * self.random.uniform(0.4, 1), lambda: self.arm(p, "offsets_committed"))
+        self.later(end, p.kill)
+        self.later(end, kafka.lose)
 
     def freeze(self):
         p = self.program()
@@ -334,6 +368,7 @@ class Trouble:
             if time.monotonic() >= self.starts[p]:
                 del self.starts[p]
                 p.start()
+                self.since[p] = time.monotonic()
 
     def in_order(self, p, code):
         """One SIGTERM: 0, or ended by it before the program took signals. A second one while it drains: 1, and it says why."""
@@ -350,7 +385,7 @@ class Trouble:
         self.mend(all_of_it=True)
         for link in self.s.links.values():
             link.behave()
-            link.hold(None)
+            link.lose()
         self.s.xsale.clear_faults()
         self.s.erp.clear_faults()
         self.s.erp.up()
@@ -369,9 +404,10 @@ def run(s, r, args):
     end, next_trouble = time.monotonic() + args.seconds, 0
     while time.monotonic() < end:
         people.work()
-        if time.monotonic() >= next_trouble:
+        if trouble.names and time.monotonic() >= next_trouble:
             trouble.one()
             next_trouble = time.monotonic() + r.uniform(0.2, 1.5)
+        trouble.unwritten()
         trouble.mend()
         trouble.revive()
         time.sleep(r.uniform(0.05, 0.25))
@@ -391,7 +427,7 @@ def run(s, r, args):
     print(f"at rest after {time.monotonic() - begin:.0f} s: {len(h.orders)} publications, {len(h.outcomes)} outcomes, {len(h.rows)} rows, {len(h.changes)} changes, "
           f"{len(h.documents)} documents, {s.erp.get('summary')['repeated']} loads sent again", flush=True)
     findings += [("ended", f) for f in trouble.failures]
-    for kind in ("lost", "doubled", "out of order", "wrong document", "wrong status", "wrong ledger", "ended"):
+    for kind in (*CHECKS, "ended"):
         found = [w for k, w in findings if k == kind]
         print(f"{kind}: {len(found)}", *found[:10], sep="\n  ")
     check(not findings, f"{len(findings)} findings")

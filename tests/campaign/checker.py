@@ -2,16 +2,20 @@
 "The promise"), and nothing of how the programs keep them."""
 import collections
 
+TRY_MS = 5000       # a try and its answer lie no further apart than this
 NEW, IMPORTED, MANUAL = "Nowe", "Zaimportowano do ERP", "Do obsługi ręcznej"
 
 
 class History:
     """orders, outcomes, rows: the decoded values in the order of their partition; letters: {key} of the dead-letter topic; changes, statuses: of xSale; documents:
-    {(order, warehouse): {"revision", "publication", "live"}}; ever: (order, warehouse, document id) of each that was ever told of."""
+    {(order, warehouse): {"revision", "publication", "live"}}; ever: (order, warehouse, document id) of each that was ever told of; causes: the words of every right refusal;
+    requests: what an ERP saw that it never should; loads: {(order, warehouse, publication): [ms]} of what an ERP accepted; breaks: {warehouse: [ms]} at which a consumer began
+    or its partitions changed, so that it may not know of tries before."""
 
-    def __init__(self, orders=(), outcomes=(), rows=(), letters=(), changes=(), statuses=None, documents=None, ever=None):
+    def __init__(self, orders=(), outcomes=(), rows=(), letters=(), changes=(), statuses=None, documents=None, ever=None, causes=(), requests=(), loads=None, breaks=None):
         self.orders, self.outcomes, self.rows, self.letters = list(orders), list(outcomes), list(rows), set(letters)
         self.changes, self.statuses, self.documents, self.ever = list(changes), dict(statuses or {}), dict(documents or {}), list(ever or [])
+        self.causes, self.requests, self.loads, self.breaks = list(causes), list(requests), dict(loads or {}), dict(breaks or {})
 
 
 def by_order(values):
@@ -109,6 +113,18 @@ def wrong_documents(h):
             yield f"document {name} of an order that was never published"
 
 
+def wrong_verdicts(h):
+    """A warehouse's refusal is the ERP's word about the order, never a fault of the bridge's own request; what an ERP has accepted is not called superseded by who knows of the try."""
+    for v in h.outcomes:
+        if v["warehouse"] and v["result"] == "REJECTED" and not any(c in (v["reason"] or "") for c in h.causes):
+            yield f"order {v['orderId']}, publication {v['publication']}: {v['warehouse']} rejected it without a cause: {v['reason']}"
+        if v["result"] == "SUPERSEDED":
+            for at in h.loads.get((v["orderId"], v["warehouse"], v["publication"]), ()):
+                if at < v["at"] and not any(at - TRY_MS <= b <= v["at"] for b in h.breaks.get(v["warehouse"], ())):
+                    yield f"order {v['orderId']}, publication {v['publication']}: {v['warehouse']} accepted it {v['at'] - at} ms before it was called superseded"
+    yield from (f"the ERP was asked what it never should be: {r}" for r in h.requests)
+
+
 def asked_for(h, order):
     """[the statuses that the verdicts of one round ask for, one publication after the other]. One that was superseded asks for none; a withdrawal takes back what was set."""
     told = collections.defaultdict(set)
@@ -179,7 +195,7 @@ def ledger(h):
                 yield f"order {order}: its row says {said}, the outcomes {told}"
 
 
-CHECKS = {"lost": lost, "doubled": doubled, "out of order": out_of_order, "wrong document": wrong_documents, "wrong status": statuses, "wrong ledger": ledger}
+CHECKS = {"lost": lost, "doubled": doubled, "out of order": out_of_order, "wrong document": wrong_documents, "wrong verdict": wrong_verdicts, "wrong status": statuses, "wrong ledger": ledger}
 
 
 def judge(h):

@@ -1,5 +1,5 @@
 """A TCP proxy that behaves as networks do: late, cut, half-open (accepts, or goes on, and carries nothing), a slow drip, or nobody there. When one side goes, what was on
-its way to the other is dropped, as with a dead machine. Before a Kafka it can also hold back what one program writes and let everything else pass."""
+its way to the other is dropped, as with a dead machine. Before a Kafka it can also lose what one program writes to some topics and let everything else pass, on the same line too."""
 import asyncio
 import struct
 import threading
@@ -8,18 +8,30 @@ KINDS = ("latency", "cut", "half-open", "drip", "refused")
 PRODUCE = 0
 
 
-def writes(data, client):
-    """Do these bytes begin with a Produce request of that client.id? A request's header: length, API key, its version, correlation id, client.id."""
-    if len(data) < 14:
-        return False
-    _, key, _, _, n = struct.unpack_from(">ihhih", data)
-    return key == PRODUCE and data[14:14 + max(n, 0)] == client.encode()
+def writes(request, client, topics):
+    """Is this a Produce request of that client.id for one of these topics (None: any)? A request: length, API key, its version, correlation id, client.id, ...; librdkafka's is for one
+    partition, and the name of its topic, with its length before it as old or new versions have it, stands near the begin."""
+    _, key, _, _, n = struct.unpack_from(">ihhih", request)
+    names = [t.encode() for t in topics or ()]
+    head = request[14 + max(n, 0):][:300]
+    return (key == PRODUCE and request[14:14 + max(n, 0)] == client.encode()
+            and (topics is None or any(struct.pack(">h", len(t)) + t in head or bytes([len(t) + 1]) + t in head for t in names)))
+
+
+def split(data):
+    """-> (whole requests, the begun one behind them)"""
+    found = []
+    while len(data) >= 14 and len(data) >= 4 + int.from_bytes(data[:4], "big"):
+        n = 4 + int.from_bytes(data[:4], "big")
+        found.append(data[:n])
+        data = data[n:]
+    return found, data
 
 
 class Proxy:
-    def __init__(self, target, port=0):
+    def __init__(self, target, port=0, kafka=False):
         """target: (host, port); may be set later."""
-        self.target, self.kind, self.seconds, self.held = target, None, 0, None
+        self.target, self.kind, self.seconds, self.kafka, self.losing = target, None, 0, kafka, None
         self.pairs, self.loop, self.server = set(), asyncio.new_event_loop(), None
         started = threading.Event()
         self.thread = threading.Thread(target=self._run, args=(port, started), daemon=True)
@@ -39,15 +51,16 @@ class Proxy:
         if kind in ("cut", "refused") or kind is None:
             self.loop.call_soon_threadsafe(self._cut, kind)
 
-    def hold(self, client):
-        """What this client.id writes to Kafka is held, its other requests pass. None: no more; what was held is dropped with its connection."""
-        self.held = client
-        if client is None:
+    def lose(self, client=None, topics=None):
+        """What this client.id writes to these topics (None: to any) never arrives, and is not answered; its other requests are. No client: no more, and the lines that lost something
+        are cut."""
+        self.losing = (client, topics) if client else None
+        if not client:
             self.loop.call_soon_threadsafe(self._cut, None)
 
     def _cut(self, kind):
         for pair in list(self.pairs):
-            if kind is not None or getattr(pair[0], "stuck", False):     # what stood in a half-open line is not carried on later
+            if kind is not None or getattr(pair[0], "stuck", False):     # what stood in a half-open line is not carried on later, and what was lost is not waited for
                 for w in pair:
                     w.transport.abort()
 
@@ -62,7 +75,7 @@ class Proxy:
             return
         pair = (writer, back)
         self.pairs.add(pair)
-        tasks = [asyncio.create_task(self._carry(reader, back, pair)), asyncio.create_task(self._carry(there, writer, pair))]
+        tasks = [asyncio.create_task(self._carry(reader, back, pair, self.kafka)), asyncio.create_task(self._carry(there, writer, pair, False))]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for t in tasks:
             t.cancel()
@@ -71,15 +84,28 @@ class Proxy:
         for w in pair:
             w.transport.abort()
 
-    async def _carry(self, source, sink, pair):
+    def _sift(self, requests, pair):
+        """Those of them that are not to be lost."""
+        if self.losing is None:
+            return requests
+        kept = [r for r in requests if not writes(r, *self.losing)]
+        if len(kept) < len(requests):
+            pair[0].stuck = True
+        return kept
+
+    async def _carry(self, source, sink, pair, sifted):
+        begun = b""
         try:
             while data := await source.read(1 << 16):
-                while self.kind == "half-open" or self.held is not None and writes(data, self.held):
+                while self.kind == "half-open":
                     pair[0].stuck = True
                     await asyncio.sleep(0.05)
+                if sifted:      # a request goes on when it is whole
+                    requests, begun = split(begun + data)
+                    data = b"".join(self._sift(requests, pair))
                 if self.kind == "latency":
                     await asyncio.sleep(self.seconds)
-                step = 256 if self.kind == "drip" else len(data)
+                step = 256 if self.kind == "drip" else max(len(data), 1)
                 for i in range(0, len(data), step):
                     sink.write(data[i:i + step])
                     await sink.drain()

@@ -9,8 +9,8 @@ def order(number, publication, revision="r1", withdrawn=False, warehouses=("MAG-
     return {"orderId": number, "publication": publication, "round": of or publication, "revision": revision, "withdrawn": withdrawn, "warehouses": list(warehouses)}
 
 
-def outcome(number, publication, warehouse, result="IMPORTED", document=None):
-    return {"orderId": number, "publication": publication, "round": publication, "warehouse": warehouse, "result": result, "documentId": document or f"{warehouse}/{number}"}
+def outcome(number, publication, warehouse, result="IMPORTED", document=None, at=5000):
+    return {"at": at, "reason": "unknown article X" if result == "REJECTED" else None, "orderId": number, "publication": publication, "round": publication, "warehouse": warehouse, "result": result, "documentId": document or f"{warehouse}/{number}"}
 
 
 def row(number, publication, **results):
@@ -41,7 +41,8 @@ def good():
         changes=[change(1, NEW, IMPORTED), change(2, NEW, IMPORTED), change(3, NEW, MANUAL), change(3, MANUAL, NEW, "operator", 1500), change(3, NEW, IMPORTED, at=2000),
                  change(4, NEW, "Anulowane", "operator"), change(5, NEW, MANUAL), change(6, NEW, MANUAL), change(6, MANUAL, IMPORTED), change(7, NEW, IMPORTED),
                  change(7, IMPORTED, MANUAL), change(7, MANUAL, IMPORTED)],
-        statuses={1: IMPORTED, 2: IMPORTED, 3: IMPORTED, 4: "Anulowane", 5: MANUAL, 6: IMPORTED, 7: IMPORTED}, documents=documents, ever=[(n, w, f"{w}/{n}") for n, w in documents])
+        statuses={1: IMPORTED, 2: IMPORTED, 3: IMPORTED, 4: "Anulowane", 5: MANUAL, 6: IMPORTED, 7: IMPORTED}, documents=documents, ever=[(n, w, f"{w}/{n}") for n, w in documents],
+        causes=["unknown article"], loads={(1, "MAG-1", 10): [4000], (4, "MAG-2", 10): [4000]}, breaks={"MAG-2": [4500]})
 
 
 def drop(rows, **what):
@@ -64,6 +65,9 @@ PLANTED = [
     ("a dead letter is gone", "lost", lambda h: h.letters.discard("acme/5")),
     ("publications swapped", "out of order", lambda h: h.orders.sort(key=lambda v: -v["publication"])),
     ("answers swapped", "out of order", lambda h: h.outcomes.reverse()),
+    ("a refusal without a cause", "wrong verdict", lambda h: [o.update(reason="HTTP 400: key missing") for o in h.outcomes if o["result"] == "REJECTED" and o["warehouse"]]),
+    ("superseded though it was accepted", "wrong verdict", lambda h: h.breaks.clear()),
+    ("one key for two bodies", "wrong verdict", lambda h: h.requests.append({"key": "acme/1/MAG-1/10"})),
     ("a status set twice", "wrong status", lambda h: h.changes.extend([change(1, IMPORTED, MANUAL), change(1, MANUAL, IMPORTED)])),
     ("a status set back for a withdrawal that was superseded", "wrong status",
      lambda h: [o.update(result="SUPERSEDED") for o in h.outcomes if o["orderId"] == 7 and o["publication"] == 21]),
