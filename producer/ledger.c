@@ -8,8 +8,10 @@
 #define uthash_nonfatal_oom(element) ((element)->lost = true)
 #include <uthash.h>
 
+#include "producer/blame.h"
 #include "producer/kept_row.h"
 #include "producer/ledger_digest.h"
+#include "producer/row_join.h"
 
 /* Flags of a finished order in the digest. */
 enum { SET_MASK = 3, ALL_IMPORTED = 4 };
@@ -24,10 +26,9 @@ struct entry {
     uint64_t taken;  /* number of the take that made it busy */
     int64_t offset; /* of the row of version `written` in the topic; -1: not known */
     int32_t partition;
-    unsigned failures; /* in a row */
     int64_t doubted_at; /* monotonic */
+    struct blame_row blame;
     bool busy, lost, doubted;
-    bool unproven; /* began to fail after the last change that succeeded: whose fault it is nobody knows */
 };
 TAILQ_HEAD(entry_list, entry);
 
@@ -35,7 +36,8 @@ struct ledger {
     struct entry *rows;
     struct entry_list ready, delayed;
     int64_t delayed_first; /* earliest next_at among the delayed */
-    size_t waiting, failing, unproven;
+    size_t waiting;
+    struct blame blame;
     uint64_t takes;
     struct ledger_digest digest;
     bool *open; /* open_n, by partition: read back to its end */
@@ -102,29 +104,9 @@ static void entry_list(struct ledger *l, struct entry *e)
     e->listed = DELAYED;
 }
 
-static void entry_failures(struct ledger *l, struct entry *e, unsigned n)
-{
-    l->failing -= e->failures >= LEDGER_FAILING_FROM;
-    l->failing += n >= LEDGER_FAILING_FROM;
-    e->failures = n;
-}
-
-static void entry_unproven(struct ledger *l, struct entry *e, bool unproven)
-{
-    l->unproven -= e->unproven;
-    l->unproven += unproven;
-    e->unproven = unproven;
-}
-
-static void entry_begin_anew(struct ledger *l, struct entry *e)
-{
-    entry_failures(l, e, 0);
-    entry_unproven(l, e, false);
-}
-
 static void entry_remove(struct ledger *l, struct entry *e)
 {
-    entry_begin_anew(l, e);
+    blame_forget(&l->blame, &e->blame);
     entry_unlist(l, e);
     HASH_DEL(l->rows, e);
     kept_row_destroy(e->row);
@@ -283,104 +265,21 @@ void ledger_drop_partition(struct ledger *l, int32_t partition)
     ledger_digest_drop(&l->digest, partition);
 }
 
-/* What the bridge set, or may have set, in this round, as a newer publication takes it over (a publication of an earlier round passes on nothing).
- * before: the older row, NULL: none, or in the digest. */
-static enum ledger_wanted inherited(const struct ledger_row *before, const struct ledger_digest_entry *d, int64_t round, bool withdrawn)
+/* before: the older row, NULL: none, or in the digest. */
+static enum ledger_wanted inherited(const struct ledger_row *before, const struct ledger_digest_entry *d, const struct outcome *o)
 {
-    if (before != NULL) {
-        if (before->publication < round)
-            return LEDGER_NONE;
-        /* Its PUT may have happened. When either status may stand there: the manual one is what the next publication must be able to overwrite, the
-         * imported one what a withdrawal must. */
-        enum ledger_wanted first = withdrawn ? LEDGER_IMPORTED : LEDGER_MANUAL;
-        if (before->settled_at == 0 && before->wanted != LEDGER_NONE && before->status_set != first)
-            return before->wanted == first || before->status_set == LEDGER_NONE ? before->wanted : before->status_set;
-        return before->status_set;
-    }
+    int64_t round = row_join_round(o);
+    if (before != NULL)
+        return row_join_inherited(before, round, o->withdrawn);
     return d->publication >= round ? (enum ledger_wanted)(d->flags & SET_MASK) : LEDGER_NONE;
 }
 
 /* Makes l->view the row of a newer publication. */
 static void begin_row(struct ledger *l, const struct outcome *o, enum ledger_wanted set)
 {
-    l->view = (struct ledger_row){.organization = o->organization, .order_id = o->order_id, .publication = o->publication,
-                                  .round = o->round != 0 ? o->round : o->publication, .results = l->view_results, .status_set = set};
+    l->view = (struct ledger_row){.organization = o->organization, .order_id = o->order_id, .publication = o->publication, .round = row_join_round(o),
+                                  .results = l->view_results, .status_set = set};
     memcpy(l->view.revision, o->revision, sizeof l->view.revision);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-/* Takes the verdict into l->view; false: it says nothing new. */
-static bool take_result(struct ledger *l, const struct outcome *o, const char *reason)
-{
-    struct ledger_result *r = NULL;
-    for (size_t i = 0; i < l->view.results_n && r == NULL; i++)
-        if (strcmp(l->view_results[i].warehouse, o->warehouse) == 0)
-            r = &l->view_results[i];
-    if (r != NULL && (o->result == OUTCOME_SUPERSEDED ||
-                      (r->result == o->result && same_text(r->document_id, o->document_id) && same_text(r->reason, reason))))
-        return false; /* SUPERSEDED never replaces a verdict; the same verdict again says nothing */
-    if (r != NULL && o->at < r->at && r->result != OUTCOME_SUPERSEDED)
-        return false; /* an older verdict, read again after a crash or moved here late: the last one counts */
-    if (r == NULL) {
-        if (l->view.results_n == KEPT_RESULTS_MAX || strlen(o->warehouse) >= sizeof r->warehouse)
-            return false;
-        r = &l->view_results[l->view.results_n++];
-        memcpy(r->warehouse, o->warehouse, strlen(o->warehouse) + 1);
-    }
-    r->document_id = o->document_id;
-    r->reason = reason;
-    r->result = o->result;
-    r->attempts = o->attempts;
-    r->at = o->at;
-    return true;
-}
-
-static bool row_complete(const struct ledger_row *r)
-{
-    for (size_t w = 0; w < r->warehouses.n; w++) {
-        bool answered = false;
-        for (size_t i = 0; i < r->results_n && !answered; i++)
-            answered = strcmp(r->results[i].warehouse, r->warehouses.names[w]) == 0;
-        if (!answered)
-            return false;
-    }
-    return true;
-}
-
-/* Nothing is left of the order, but xSale may show it as imported, because we said so. */
-static bool withdrawn_from_under_us(const struct ledger_row *r)
-{
-    return r->withdrawn && r->status_set == LEDGER_IMPORTED;
-}
-
-/* The join: which status the verdicts ask for. */
-static void join(struct ledger_row *r, int64_t now_ms)
-{
-    bool got[OUTCOME_RESULTS] = {false};
-    for (size_t i = 0; i < r->results_n; i++)
-        got[r->results[i].result] = true;
-    r->complete = row_complete(r);
-    enum ledger_wanted want = got[OUTCOME_REJECTED] ? LEDGER_MANUAL : LEDGER_NONE;
-    bool last = r->complete && !got[OUTCOME_SUPERSEDED]; /* else a newer publication stands behind it, whose row will say what becomes of the order */
-    if (last && want == LEDGER_NONE && got[OUTCOME_IMPORTED])
-        want = LEDGER_IMPORTED;
-    if (last && want == LEDGER_NONE && withdrawn_from_under_us(r))
-        want = LEDGER_MANUAL;
-    if (last && want == LEDGER_NONE && r->wanted == LEDGER_NONE && r->settled_at == 0) {
-        r->settled_at = now_ms;
-        r->closed = true;
-    }
-    if (want != LEDGER_NONE && want != r->wanted) {
-        if (r->wanted != LEDGER_NONE && r->settled_at == 0)
-            r->status_set = r->wanted; /* its PUT may have happened: the imported status must be able to stand over a manual one, a withdrawal over an imported one */
-        r->wanted = want;
-        r->settled_at = 0;
-        r->closed = false;
-    }
 }
 
 /* Back to 24 bytes when the topic has the whole row and nothing is left to do. No memory for the digest: the row stays whole, which is right too. */
@@ -391,19 +290,6 @@ static void shrink(struct ledger *l, struct entry *e)
     const struct ledger_row *row = open_row(l, e);
     if (row_finished(row) && digest_row(l, row, e->partition, e->offset, row->publication))
         entry_remove(l, e);
-}
-
-/* Takes an outcome of the publication in l->view; false: it says nothing new. */
-static bool take_outcome(struct ledger *l, const struct outcome *o, bool keep_reason)
-{
-    struct ledger_row *row = &l->view;
-    size_t named = row->warehouses.n;
-    (void)warehouse_set_join(&row->warehouses, &o->warehouses); /* full: an outcome cannot name more than the set holds */
-    if (o->warehouse[0] != '\0')
-        (void)warehouse_set_add(&row->warehouses, o->warehouse, strlen(o->warehouse)); /* the decoder let only good names in */
-    bool changed = row->warehouses.n != named || (o->withdrawn && !row->withdrawn);
-    row->withdrawn = row->withdrawn || o->withdrawn;
-    return take_result(l, o, keep_reason ? o->reason : NULL) || changed;
 }
 
 enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t partition, bool keep_reason, int64_t now_ms,
@@ -424,13 +310,13 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
     const struct ledger_row *before = e != NULL ? open_row(l, e) : NULL;
     bool fresh = e == NULL || o->publication > newest;
     if (fresh)
-        begin_row(l, o, inherited(before, &d, o->round != 0 ? o->round : o->publication, o->withdrawn));
-    if (!take_outcome(l, o, keep_reason) && !fresh) {
+        begin_row(l, o, inherited(before, &d, o));
+    if (!row_join_take(&l->view, l->view_results, o, keep_reason) && !fresh) {
         shrink(l, e);
         return LEDGER_SAME;
     }
     enum ledger_wanted wanted = l->view.wanted;
-    join(&l->view, now_ms);
+    row_join_decide(&l->view, now_ms);
     fresh = fresh || wanted != l->view.wanted;
     if (e != NULL ? !keep(l, e) : (e = entry_add(l, o->order_id, partition)) == NULL)
         return LEDGER_NO_MEMORY;
@@ -439,7 +325,7 @@ enum ledger_noted ledger_note(struct ledger *l, const struct outcome *o, int32_t
         entry_unlist(l, e); /* a delay was the older publication's, or the other verdict's */
         e->next_at = 0;
         e->doubted = false;
-        entry_begin_anew(l, e);
+        blame_forget(&l->blame, &e->blame);
     }
     e->partition = partition;
     e->version++;
@@ -542,21 +428,19 @@ bool ledger_waiting_of(struct ledger *l, int64_t order_id, ledger_waiting_fn *fn
     return true;
 }
 
-unsigned ledger_note_failure(struct ledger *l, int64_t order_id, uint64_t take)
+unsigned ledger_note_failure(struct ledger *l, int64_t order_id, uint64_t take, unsigned *tries)
 {
     struct entry *e = held(l, order_id, take);
     if (e == NULL)
         return 0;
-    if (e->failures == 0)
-        entry_unproven(l, e, true);
-    if (!e->unproven || !ledger_outage(l))
-        entry_failures(l, e, e->failures + 1);
-    return e->failures > 0 ? e->failures : 1;
+    unsigned own = blame_failure(&l->blame, &e->blame);
+    *tries = e->blame.tries;
+    return own;
 }
 
 bool ledger_outage(const struct ledger *l)
 {
-    return l->unproven >= LEDGER_OUTAGE_FROM;
+    return blame_outage(&l->blame);
 }
 
 /* Small and different for neighbours (Knuth's multiplicative hash). */
@@ -565,16 +449,17 @@ static int64_t moment_of(const struct entry *e, int64_t spread_ms)
     return spread_ms > 0 ? (int64_t)(((uint64_t)e->id * 2654435761U >> 16) % (uint64_t)spread_ms) : 0;
 }
 
-void ledger_note_success(struct ledger *l, int64_t mono_ms, int64_t spread_ms)
+void ledger_note_success(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms, int64_t spread_ms)
 {
-    struct entry *e, *next;
-    if (l->unproven == 0)
+    struct entry *done = held(l, order_id, take), *e, *next;
+    struct blame_row unknown = {0}; /* of a row that was dropped meanwhile */
+    blame_success(&l->blame, done != NULL ? &done->blame : &unknown);
+    if (l->blame.unsure == 0)
         return;
     HASH_ITER(hh, l->rows, e, next) {
-        if (!e->unproven)
+        if (!e->blame.unsure)
             continue;
-        entry_unproven(l, e, false);
-        entry_failures(l, e, 1); /* not none: what fails once more did so after a success */
+        blame_judge(&l->blame, &e->blame);
         int64_t soon = mono_ms + 1 + moment_of(e, spread_ms);
         if (e->listed != DELAYED || e->next_at <= soon)
             continue;
@@ -637,12 +522,7 @@ void ledger_note_set(struct ledger *l, int64_t order_id, int64_t round, enum led
     struct ledger_row *row = e != NULL ? open_row(l, e) : NULL;
     if (row == NULL || row->round != round || row->status_set == set)
         return;
-    row->status_set = set;
-    if (row->wanted == LEDGER_NONE && withdrawn_from_under_us(row)) { /* the withdrawal crossed an older publication's PUT */
-        row->wanted = LEDGER_MANUAL;
-        row->settled_at = 0;
-        row->closed = false;
-    }
+    row_join_set(row, set);
     if (!keep(l, e)) /* no memory: a newer publication takes over what was wanted instead */
         return;
     e->version++;
@@ -663,7 +543,7 @@ bool ledger_settle(struct ledger *l, int64_t order_id, int64_t publication, enum
     row->closed = true;
     if (!keep(l, e))
         return false; /* no memory: looked at again */
-    entry_begin_anew(l, e);
+    blame_forget(&l->blame, &e->blame);
     e->version++;
     entry_list(l, e);
     return true;
@@ -671,5 +551,5 @@ bool ledger_settle(struct ledger *l, int64_t order_id, int64_t publication, enum
 
 void ledger_count(const struct ledger *l, struct ledger_counts *out)
 {
-    *out = (struct ledger_counts){HASH_COUNT(l->rows), l->waiting, l->digest.n, l->failing};
+    *out = (struct ledger_counts){HASH_COUNT(l->rows), l->waiting, l->digest.n, l->blame.failing};
 }

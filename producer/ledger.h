@@ -28,8 +28,6 @@ enum rc ledger_open_partition(struct ledger *l, int32_t partition);
 /* The partition went away: everything of it is dropped, and it is closed again. */
 void ledger_drop_partition(struct ledger *l, int32_t partition);
 
-enum { LEDGER_FAILING_FROM = 3, LEDGER_OUTAGE_FROM = 3 };
-
 enum ledger_noted {
     LEDGER_SAME,      /* changes nothing: the outcome's offset may pass */
     LEDGER_CHANGED,   /* the row changed: write it, then the offset may pass */
@@ -56,14 +54,14 @@ int64_t ledger_take(struct ledger *l, int64_t mono_ms, uint64_t *take);
 void ledger_give_back(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms, int64_t delay_ms);
 /* Does the take still hold the order? Not when its row was dropped meanwhile, be it read back since: what the try found is of no use then. */
 bool ledger_holds(struct ledger *l, int64_t order_id, uint64_t take);
-/* xSale had the order and failed to change it. Returns how often in a row it did, for this publication and verdict; 0: the take does not hold it any more. While changes fail for all
- * (ledger_outage) it says nothing about this order and is not counted. */
-unsigned ledger_note_failure(struct ledger *l, int64_t order_id, uint64_t take);
-/* Do LEDGER_OUTAGE_FROM orders or more fail that did not before, and no change has succeeded since? */
+/* xSale had the order and failed to change it. Returns for how many failures the order itself is to blame (blame.h), 1 at least, for this publication and verdict; 0: the take does not
+ * hold it any more. tries: how often it failed in a row. */
+unsigned ledger_note_failure(struct ledger *l, int64_t order_id, uint64_t take, unsigned *tries);
+/* Do changes fail for all orders, or for most? */
 bool ledger_outage(const struct ledger *l);
-/* A change succeeded: what began to fail since the last one may have been xSale's failure for all, so each of those orders is tried once more soon, at a moment of its own
- * within spread_ms. One that fails for longer than that is its own fault and keeps its wait. */
-void ledger_note_success(struct ledger *l, int64_t mono_ms, int64_t spread_ms);
+/* The take's order was changed: what failed since the last success may have been xSale's failure for all, so each of those orders is tried once more soon, at a moment of its own
+ * within spread_ms. One that has failed through several successes is to blame itself and keeps its wait. */
+void ledger_note_success(struct ledger *l, int64_t order_id, uint64_t take, int64_t mono_ms, int64_t spread_ms);
 enum { LEDGER_DOUBT_MS = 600000 };
 /* A look said that there is no such order, in words that may not be xSale's own. true: to be believed, because the same was said LEDGER_DOUBT_MS ago or earlier, and nothing
  * else since; false: not yet, or the take does not hold the order any more. Nothing of it outlives the row in memory. */
@@ -106,7 +104,7 @@ struct ledger_counts {
     size_t rows;     /* whole rows in memory */
     size_t waiting;  /* rows whose status is still to be set */
     size_t finished; /* 24-byte entries */
-    size_t failing;  /* rows of LEDGER_FAILING_FROM failures in a row or more */
+    size_t failing;  /* rows that are to blame themselves for BLAME_FAILING_FROM failures or more */
 };
 void ledger_count(const struct ledger *l, struct ledger_counts *out);
 

@@ -10,6 +10,7 @@
 #include "common/base/probe.h"
 #include "common/base/traceparent.h"
 #include "common/contract/order_key.h"
+#include "producer/blame.h"
 
 enum { REFUSED_MS = 600000, UNSHOWN_MS = 300000, AGAIN_LOW_MS = 2000, AGAIN_HIGH_MS = 60000, UNCHANGED_MOST = 2, DOUBLINGS = 9 };
 
@@ -183,7 +184,7 @@ static void tell_outage(struct status_setter *s, const char *words)
 {
     char text[600];
     s->outage = true;
-    (void)snprintf(text, sizeof text, "xSale changes no status at the moment, whichever order is tried: %s", words); /* cut on purpose */
+    (void)snprintf(text, sizeof text, "xSale changes no or few statuses at the moment, whichever order is tried: %s", words); /* cut on purpose */
     health_set(s->p.health, "status-change", HEALTH_DOWN, text, "keeps the orders, tries each again within a minute, and all of them as soon as one succeeds");
 }
 
@@ -193,17 +194,17 @@ static void end_outage(struct status_setter *s)
     tell_failing(s);
 }
 
-/* The longer the same change fails, the longer it waits: a fault of one order must not cost the quota of the others. What fails for all makes none of them wait longer. */
+/* The longer an order itself is to blame, the longer it waits: its fault must not cost the quota of the others. What fails for all makes none of them wait longer. */
 static void failed(struct work *w, const char *words)
 {
     struct status_setter *s = w->setter;
     char order[ORDER_KEY_BYTES];
     int64_t ms = backoff_next(&s->again);
-    unsigned n = ledger_note_failure(s->p.ledger, w->order_id, w->take);
+    unsigned tries = 0, n = ledger_note_failure(s->p.ledger, w->order_id, w->take, &tries);
     int64_t own = n == 0 ? 0 : (int64_t)AGAIN_LOW_MS << (n - 1 < DOUBLINGS ? n - 1 : DOUBLINGS);
-    if (n >= LEDGER_FAILING_FROM) {
+    if (n >= BLAME_FAILING_FROM) {
         order_name(w, order);
-        (void)snprintf(s->failing, sizeof s->failing, "the status of order %s cannot be set, tried %u times: %s", order, n, words); /* cut on purpose */
+        (void)snprintf(s->failing, sizeof s->failing, "the status of order %s cannot be set, tried %u times: %s", order, tries, words); /* cut on purpose */
         tell_failing(s);
     }
     if (ledger_outage(s->p.ledger))
@@ -388,7 +389,7 @@ static void on_put(void *arg, const struct xsale_reply *reply)
     switch (reply->end) {
     case XSALE_OK:
         backoff_reset(&s->again);
-        ledger_note_success(s->p.ledger, loop_now(s->p.loop), AGAIN_LOW_MS);
+        ledger_note_success(s->p.ledger, w->order_id, w->take, loop_now(s->p.loop), AGAIN_LOW_MS);
         note_set(w);
         if (!s->verified) {
             look(w, VERIFYING);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "producer/blame.h"
 #include "producer/ledger.h"
 #include "producer/ledger_digest.h"
 
@@ -248,17 +249,19 @@ static void failures_in_a_row_are_counted_until_the_order_is_settled_or_moves_on
     (void)state;
     struct ledger *l = begin();
     uint64_t number = 0;
-    assert_int_equal(ledger_note_failure(l, 7, 1), 0); /* nobody's */
+    unsigned tries = 0;
+    assert_int_equal(ledger_note_failure(l, 7, 1, &tries), 0); /* nobody's */
     for (int publication = 100; publication <= 200; publication += 100) {
         note(l, says(7, publication, 100, "MAG-1", OUTCOME_REJECTED));
         acknowledge(l, 7, 41 + publication);
-        for (unsigned n = 1; n <= LEDGER_FAILING_FROM; n++) {
+        for (unsigned n = 1; n <= BLAME_FAILING_FROM; n++) {
             assert_int_equal(failing(l), 0);
             assert_int_equal(ledger_take(l, 0, &number), 7);
-            assert_int_equal(ledger_note_failure(l, 7, number), n);
+            assert_int_equal(ledger_note_failure(l, 7, number, &tries), n);
+            assert_int_equal(tries, n);
             ledger_give_back(l, 7, number, 0, 0);
         }
-        assert_int_equal(ledger_note_failure(l, 7, number), 0); /* given back */
+        assert_int_equal(ledger_note_failure(l, 7, number, &tries), 0); /* given back */
         assert_int_equal(failing(l), 1);
     }
     assert_true(ledger_settle(l, 7, 200, LEDGER_MANUAL, NULL, NULL, NOW));
@@ -269,8 +272,9 @@ static void failures_in_a_row_are_counted_until_the_order_is_settled_or_moves_on
 static unsigned fails(struct ledger *l, int64_t order, int64_t now, int64_t delay)
 {
     uint64_t number = 0;
+    unsigned tries = 0;
     assert_int_equal(ledger_take(l, now, &number), order);
-    unsigned n = ledger_note_failure(l, order, number);
+    unsigned n = ledger_note_failure(l, order, number, &tries);
     ledger_give_back(l, order, number, now, delay);
     return n;
 }
@@ -288,11 +292,11 @@ static void what_fails_for_all_makes_no_order_wait_longer_and_ends_for_all_with_
         reject(l, order);
     for (int64_t now = 0; now < 10; now++)
         for (int64_t order = 1; order <= 5; order++)
-            assert_in_range(fails(l, order, now, now < 9 ? 0 : 60000), 1, LEDGER_FAILING_FROM - 1);
+            assert_in_range(fails(l, order, now, now < 9 ? 0 : 60000), 1, BLAME_FAILING_FROM - 1);
     assert_int_equal(failing(l), 0);
     assert_true(ledger_outage(l));
     assert_int_equal(ledger_due_in(l, 100), 60000 + 9 - 100);
-    ledger_note_success(l, 100, 2000);
+    ledger_note_success(l, 99, 0, 100, 2000);
     assert_false(ledger_outage(l));
     bool moments[2] = {false, false};
     int64_t now = 100;
@@ -308,28 +312,54 @@ static void what_fails_for_all_makes_no_order_wait_longer_and_ends_for_all_with_
     ledger_destroy(l);
 }
 
-static void an_order_that_fails_while_others_succeed_waits_longer_and_longer(void **state)
+/* Another order than those of the test. */
+static void succeeds(struct ledger *l, int64_t now, int64_t spread)
+{
+    ledger_note_success(l, 99, 0, now, spread);
+}
+
+static void orders_that_fail_while_others_succeed_wait_longer_and_nobody_hurries_them(void **state)
 {
     (void)state;
     struct ledger *l = begin();
     for (int64_t order = 1; order <= 4; order++)
         reject(l, order);
-    for (unsigned n = 1; n <= 4; n++) {
+    for (unsigned n = 1; n <= BLAME_FAILING_FROM; n++) {
         for (int64_t order = 1; order <= 4; order++)
-            assert_int_equal(fails(l, order, n, 0), n);
-        ledger_note_success(l, n, 0);
+            assert_in_range(fails(l, order, n, 0), 1, n);
+        succeeds(l, n, 0);
         assert_false(ledger_outage(l)); /* the same four all the time */
-        for (int i = 0; i < 4 && n == 1; i++)
-            assert_int_equal(failing(l), 0);
+        assert_int_equal(failing(l), n < BLAME_FAILING_FROM ? 0 : 4);
     }
-    assert_int_equal(failing(l), 4);
-    assert_int_equal(fails(l, 1, 10, 60000), 5);
-    ledger_note_success(l, 10, 2000);
+    assert_int_equal(fails(l, 1, 10, 60000), BLAME_FAILING_FROM + 1);
     for (int64_t order = 2; order <= 4; order++)
-        (void)fails(l, order, 10, 60000);
-    assert_int_equal(ledger_due_in(l, 10), 60000); /* nobody hurries them */
+        assert_int_equal(fails(l, order, 10, 60000), BLAME_FAILING_FROM + 1);
+    succeeds(l, 10, 2000);
+    assert_int_equal(ledger_due_in(l, 10), 60000);
     assert_true(ledger_settle(l, 1, 100, LEDGER_MANUAL, NULL, NULL, NOW));
     assert_int_equal(failing(l), 3);
+    ledger_destroy(l);
+}
+
+static void after_one_lucky_success_in_a_brown_out_the_others_are_not_blamed(void **state)
+{
+    (void)state;
+    struct ledger *l = begin();
+    uint64_t number = 0;
+    for (int64_t order = 1; order <= 12; order++)
+        reject(l, order);
+    for (int64_t lucky = 1; lucky <= 8; lucky++) {
+        for (int tries = 0; tries < 3; tries++)
+            for (int64_t order = lucky; order <= 12; order++)
+                assert_in_range(fails(l, order, lucky, 0), 1, BLAME_FAILING_FROM);
+        assert_true(ledger_outage(l));
+        assert_int_equal(ledger_take(l, lucky, &number), lucky);
+        ledger_note_success(l, lucky, number, lucky, 0);
+        assert_true(ledger_settle(l, lucky, 100, LEDGER_MANUAL, NULL, NULL, NOW));
+        ledger_give_back(l, lucky, number, lucky, 0);
+        assert_int_equal(failing(l), 0);
+    }
+    assert_true(ledger_outage(l)); /* four still fail, and few tries succeed */
     ledger_destroy(l);
 }
 
@@ -346,7 +376,7 @@ static void an_outage_is_over_too_when_nothing_of_it_waits_any_more(void **state
     assert_false(ledger_outage(l));
     (void)fails(l, 2, 0, 0);
     ledger_drop_partition(l, 3);
-    ledger_note_success(l, 0, 2000);
+    succeeds(l, 0, 2000);
     ledger_destroy(l);
 }
 
@@ -724,7 +754,8 @@ int main(void)
         cmocka_unit_test(a_changed_verdict_reopens_the_row),
         cmocka_unit_test(failures_in_a_row_are_counted_until_the_order_is_settled_or_moves_on),
         cmocka_unit_test(what_fails_for_all_makes_no_order_wait_longer_and_ends_for_all_with_the_first_success),
-        cmocka_unit_test(an_order_that_fails_while_others_succeed_waits_longer_and_longer),
+        cmocka_unit_test(orders_that_fail_while_others_succeed_wait_longer_and_nobody_hurries_them),
+        cmocka_unit_test(after_one_lucky_success_in_a_brown_out_the_others_are_not_blamed),
         cmocka_unit_test(an_outage_is_over_too_when_nothing_of_it_waits_any_more),
         cmocka_unit_test(an_order_is_gone_by_doubtful_words_only_when_they_come_again_later_and_nothing_else_in_between),
         cmocka_unit_test(a_verdict_that_says_nothing_new_leaves_the_order_finished),
