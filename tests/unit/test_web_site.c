@@ -7,7 +7,6 @@
 
 #include "common/net/http_client.h"
 #include "common/net/web_site.h"
-#include "tests/unit/no_descriptors.h"
 #include "tests/unit/scripted_server.h"
 
 #define TOKEN "a-token-of-20-characters"
@@ -210,34 +209,6 @@ static void turn_for(struct world *w, int64_t ms)
         loop_turn(w->loop, 20);
 }
 
-static void a_process_without_free_descriptors_answers_one_browser_at_a_time_and_does_not_spin(void **state)
-{
-    struct world *w = *state;
-    struct no_descriptors none;
-    char reply[2000];
-    int fds[2] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)};
-    assert_int_equal(open_site(w, "127.0.0.1"), RC_OK);
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)web_site_port(w->site)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    no_descriptors_begin(&none);
-    assert_int_equal(connect(fds[0], (struct sockaddr *)&at, sizeof at), 0); /* asks nothing and stays */
-    turn_for(w, 300);
-    (void)connect(fds[1], (struct sockaddr *)&at, sizeof at); /* has to wait */
-    turn_for(w, 50);
-    script_send(fds[1], "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    double used = cpu_seconds();
-    turn_for(w, 1000);
-    assert_true(cpu_seconds() - used < 0.25); /* a quarter of what spinning takes */
-    assert_int_equal(recv(fds[1], reply, sizeof reply, 0), -1);
-    assert_int_equal(shutdown(fds[0], SHUT_RDWR), 0); /* not closed: that would give a descriptor to this process */
-    for (int64_t end = clock_mono(clock_system()) + 20000; recv(fds[1], reply, sizeof reply, 0) <= 0;) {
-        assert_true(clock_mono(clock_system()) < end);
-        loop_turn(w->loop, 20);
-    }
-    (void)close(fds[0]);
-    (void)close(fds[1]);
-    no_descriptors_end(&none);
-}
-
 static void who_leaves_makes_room_for_others(void **state)
 {
     struct world *w = *state;
@@ -274,7 +245,6 @@ int main(void)
         TEST(the_token_is_asked_for_and_opens),
         TEST(others_than_this_machine_need_a_token),
         TEST(a_page_beyond_the_limit_is_an_error_and_no_half_page),
-        TEST(a_process_without_free_descriptors_answers_one_browser_at_a_time_and_does_not_spin),
         TEST(who_leaves_makes_room_for_others),
         TEST(a_name_is_no_address),
     };
