@@ -399,6 +399,10 @@ static void on_message(struct group *g, const rd_kafka_message_t *m)
         on_step_back(g, p, m->offset);
         return;
     }
+    if (m->offset > p->next && refetch_beyond(&g->refetch, topic, m->partition, m->offset)) {
+        refetch_damaged(&g->refetch, topic, m->partition, "a record's offset lies past the partition's end");
+        return;
+    }
     if (kafka_message_view(&g->view, m) != RC_OK) {
         kafka_handle_trouble(g->handle, "out of memory", "needs a restart");
         return;

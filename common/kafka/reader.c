@@ -170,6 +170,10 @@ static void on_message(struct reader *r, const rd_kafka_message_t *m)
         log_event(r->log, LOG_WARN, "reader", NULL, rd_kafka_message_errstr(m), LOG_S("topic", p->topic), LOG_I("partition", p->partition));
         return;
     }
+    if (m->offset > p->position && refetch_beyond(&r->refetch, p->topic, p->partition, m->offset)) {
+        refetch_damaged(&r->refetch, p->topic, p->partition, "a record's offset lies past the partition's end");
+        return;
+    }
     if (kafka_message_view(&r->view, m) != RC_OK) {
         kafka_handle_trouble(r->handle, "out of memory", "needs a restart");
         return;

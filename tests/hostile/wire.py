@@ -1,6 +1,6 @@
 """A proxy before a Kafka broker: it carries requests on as they are, and answers as they are until it is told how many shall be wrong. What is wrong with one is drawn from
 KINDS by the seed: the length of a frame, the number of its request, a count or a length in it, any bit, bytes that are no Kafka at all, silence in the midst.
-PAYLOAD spoils nothing but what the broker's checksum covers: the inside of record batches."""
+PAYLOAD spoils nothing but what the broker's checksum covers, the inside of record batches; BEYOND moves a batch past the end."""
 import collections
 import random
 import socket
@@ -80,15 +80,34 @@ def cut(r, body, before):
     return None
 
 
+def batch(body):
+    """Where one of our keys stands, and where the record batch that holds it begins; -1: nowhere. A batch: base offset (8 bytes), length (4), leader's epoch (4), magic 2, checksum, ..."""
+    at = body.find(b"acme/")
+    for begin in range(at - 61, -1, -1):
+        offset, length, epoch, magic = struct.unpack_from(">qiib", body, begin)
+        if magic == 2 and 0 <= offset < 1000000 and 0 <= epoch < 1000 and begin + 12 + 49 <= at < begin + 12 + length <= len(body):
+            return at, begin
+    return at, -1
+
+
 def payload(r, body, before):
     """A bit of a record, or of what its batch says of it, behind the checksum. Of a batch that holds one of our keys; else the answer is as it was."""
-    at = body.find(b"acme/")
-    begin = body.rfind(b"\x02", 0, at - 40) if at > 60 else -1      # magic: the checksum is the four bytes behind it
+    at, begin = batch(body)
     if begin < 0:
         return framed(body)
     body = bytearray(body)
     for _ in range(r.choice([1, 1, 3])):
         body[r.randrange(at, min(at + 400, len(body)))] ^= 1 << r.randrange(8)
+    return framed(bytes(body))
+
+
+def beyond(r, body, before):
+    """The same of a batch's base offset, which no checksum covers, so that it lies far past the partition's end."""
+    _, begin = batch(body)
+    if begin < 0:
+        return framed(body)
+    body = bytearray(body)
+    body[begin + r.randrange(1, 6)] ^= 1 << r.randrange(8)
     return framed(bytes(body))
 
 
@@ -163,7 +182,7 @@ class Wire:
             r = random.Random(f"{self.seed} {self.count}")
         kind = None
         if key == FETCH and r.random() < self.payloads:
-            kind = payload
+            kind = r.choice([payload, payload, beyond])
         elif r.random() < self.rate:
             kind = r.choice([k for k in self.kinds if may_be_told(key, k)])
         if kind is None:
@@ -171,7 +190,7 @@ class Wire:
             return
         out = kind(r, body, before)
         with self.lock:
-            self.told[kind.__name__] += kind is not payload or out != framed(body)
+            self.told[kind.__name__] += kind not in (payload, beyond) or out != framed(body)
         if isinstance(out, tuple):
             sink.sendall(out[0])
         elif out is not None:
