@@ -47,14 +47,15 @@ void group_destroy(struct group *g);
 
 /* The drain that `revoked` asked for is finished. Without one it does nothing. */
 void group_released(struct group *g);
-/* Commits positions (n, copied); done(arg, rc) on the loop, exactly once, never from inside: RC_OK stored, RC_RETRY not (a later commit
+/* Commits positions (n, copied); done(arg, rc) on the loop, exactly once, never from inside: RC_OK stored, RC_RETRY not, or not known (a later commit
  * repeats it), RC_REJECT metadata longer than GROUP_METADATA_MAX (nothing stored); done may be NULL.
- * Commits of partitions of other topics are allowed (the producer's ledger position). */
+ * While the group is being left it is answered within 5 s. Commits of partitions of other topics are allowed (the producer's ledger position). */
 void group_commit(struct group *g, const struct group_partition *parts, size_t n, void (*done)(void *arg, enum rc rc), void *arg);
 /* Partitions that are not assigned are ignored. A record already on its way is held back and comes after the resume. */
 void group_pause(struct group *g, const char *topic, int32_t partition);
 void group_resume(struct group *g, const char *topic, int32_t partition);
-/* Leaves the group: `revoked` comes for what is assigned, then done on the loop; at the latest 10 s after the release. */
+/* Leaves the group: `revoked` comes for what is assigned, then done on the loop; at the latest 10 s after the release. Whatever the broker does, nothing here
+ * waits for it longer: an assignment that is still looking for its positions is given up at once, and a commit answered within 5 s. */
 void group_close(struct group *g, loop_fn *done, void *arg);
 
 #endif
