@@ -184,6 +184,14 @@ static void on_message(struct group *g, const rd_kafka_message_t *m)
     g->ops.record(g->arg, &g->view.record);
 }
 
+/* A member that another process of the same name has replaced would only take the name back by a restart, and so on. */
+static const char *mended_by(const struct group *g)
+{
+    if (rd_kafka_fatal_error(kafka_handle_rk(g->handle), NULL, 0) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+        return "does nothing more: the other process has its partitions. End one of the two, or give each a group.instance.id of its own, and restart this one";
+    return "needs a restart";
+}
+
 static void on_error(struct group *g, rd_kafka_event_t *event)
 {
     rd_kafka_resp_err_t err = rd_kafka_event_error(event);
@@ -196,7 +204,7 @@ static void on_error(struct group *g, rd_kafka_event_t *event)
             on_end(g, at->topic, at->partition, at->offset);
         break;
     case RD_KAFKA_RESP_ERR__FATAL:
-        kafka_handle_trouble(g->handle, rd_kafka_event_error_string(event), "needs a restart");
+        kafka_handle_trouble(g->handle, rd_kafka_event_error_string(event), mended_by(g));
         (void)kafka_conf_event(g->log, event);
         break;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:

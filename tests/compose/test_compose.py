@@ -147,10 +147,12 @@ def watched(e):
 
 
 def test(e):
+    begin = time.monotonic()
     stand_ins(e)
+    print(f"stand-ins made in {time.monotonic() - begin:.0f} s", flush=True)
     begin = time.monotonic()
     e.compose("build", "-q")
-    print(f"built in {time.monotonic() - begin:.0f} s")
+    print(f"built in {time.monotonic() - begin:.0f} s", flush=True)
     try:
         e.compose("up", "-d", "--no-build")
         wait("every container to be healthy", 240, lambda: healthy(e), 1)

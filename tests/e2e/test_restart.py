@@ -1,5 +1,7 @@
 """kill -9 in the middle of loading, with a static member's name and Kafka's usual session time-out of 45 s: the next process goes on at once, no more is sent to the ERP
-again than consumer.uncommitted says (unless told: four times what may be in flight), nothing is doubled."""
+again than consumer.uncommitted says (unless told: four times what may be in flight), nothing is doubled. Of two such members one is restarted in order: the other's partitions stay
+where they are. A second process under a name that is taken replaces the first, which says so and does nothing more."""
+import json
 import time
 
 from harness import check, equal, main, wait
@@ -29,6 +31,38 @@ def load_and_kill(s, c, first, most):
     check(again <= KILLS * most, lambda: f"{again} loads were sent again")
 
 
+def assignments(p):
+    with open(p.log, encoding="utf-8", errors="replace") as f:
+        return sum("partitions are assigned" in line or "partitions are revoked" in line for line in f)
+
+
+def offer(s, first):
+    """Orders that are loaded to the last."""
+    documents = s.erp.get("summary")["documents"]
+    s.xsale.post("generate", {"count": 90, "first": first, "warehouses": [["MAG-2"]]})
+    wait("they are loaded", 60, lambda: s.erp.get("summary")["documents"] == documents + 90, 0.2)
+
+
+def two_members(s, first):
+    member = lambda name, instance: s.program("erp-consumer", name, "-X", "consumer.warehouse=MAG-2", "-X", "kafka.consumer.group.instance.id=" + instance)
+    one, two = member("one", "mag-2-one"), member("two", "mag-2-two")
+    s.start(one, two)
+    wait("both have partitions", 90, lambda: one.ready() and two.ready() and min(assignments(one), assignments(two)) > 0)
+    offer(s, first)
+    before = assignments(two)
+    s.stop(one)
+    s.start(one)
+    offer(s, first + 100)
+    equal(assignments(two), before, "times that the partitions of the other changed")
+    again = member("again", "mag-2-one")
+    s.start(again)
+    wait("the first says that it was replaced", 60, lambda: "Static consumer fenced" in one.http("/readyz")[1])
+    trouble = json.loads(one.http("/readyz")[1])["dependencies"]["kafka-group"]
+    check("group.instance.id of its own" in trouble["doing"], lambda: f"what is done about it: {trouble}")
+    offer(s, first + 200)
+    s.stop(one, two, again)
+
+
 def test(s):
     s.settings["kafka.consumer"]["session.timeout.ms"] = 45000
     s.write_config(consumer={"concurrency": IN_FLIGHT})
@@ -37,7 +71,8 @@ def test(s):
     s.start(s.producer)
     load_and_kill(s, s.program("erp-consumer", "usual", *static), 100001, 4 * IN_FLIGHT)
     load_and_kill(s, s.program("erp-consumer", "strict", *static, "-X", f"consumer.uncommitted={IN_FLIGHT}"), 100001 + ORDERS, IN_FLIGHT)
-    equal(s.erp.get("summary")["created"], 2 * ORDERS, "documents ever made")
+    two_members(s, 300001)
+    equal(s.erp.get("summary")["created"], 2 * ORDERS + 270, "documents ever made")
     s.stop(s.producer)
 
 
