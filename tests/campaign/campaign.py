@@ -33,7 +33,7 @@ TOPICS = ("orders", "order-outcomes", "order-status", "orders-dlq")
 # In the words of every right refusal: the simulator's, the database's, and of an order that did not get through for long.
 CAUSES = ("Nieznany towar", "blocked article", "given up after")
 # What each program writes, one topic alone or all at once (None).
-WRITES = {"xsale-producer": ["orders", "orders", "orders", "order-state", "order-outcomes", None], "erp-consumer": ["order-outcomes", "order-outcomes", "orders-dlq", None],
+WRITES = {"xsale-producer": ["orders"] * 4 + ["order-state", "order-outcomes", None], "erp-consumer": ["order-outcomes", "order-outcomes", "orders-dlq", None],
           "status-updater": ["order-status", None]}
 BAD = b'{"Id": %d, "StatusId": @STATUS_ID@, "StatusName": @STATUS_NAME@, "PurchaseDate": "2026-11-20", "Items": []}'
 
@@ -67,8 +67,8 @@ class World(Stack):
             self.consumers.append(self.program("erp-consumer", "consumer-MAG-1-b", "-X", "consumer.warehouse=MAG-1"))
         if r.random() < 0.3:
             self.other_updater = self.program("status-updater", "updater-b")
-        for name, p in self.programs.items() if static else ():
-            p.arguments += ["-X", f"kafka.consumer.group.instance.id={name}"]
+        for name, p in self.programs.items():
+            p.arguments += ["-X", f"kafka.client.id={name}", *(["-X", f"kafka.consumer.group.instance.id={name}"] if static else [])]
         print(f"{'static' if static else 'dynamic'} members: {', '.join(self.programs)}", flush=True)
 
     def link(self, url):
@@ -142,8 +142,14 @@ class People:
             else:
                 self.s.xsale.post("generate", {"count": 1, "first": order, "warehouses": [mix], "codes": {order: BAD_ARTICLE} if kind < 0.16 else {}})
 
+    def just_offered(self):
+        """One that an ERP was offered a moment ago, whatever it answered, and that is not settled."""
+        offered = [int(key.split("/")[1]) for _, _, key, _ in self.s.erp.get("log?last=6")]
+        new = {o["id"] for o in self.s.xsale.get("orders") if o["statusName"] == NEW}
+        return next((order for order in reversed(offered) if order in new), None)
+
     def edit(self, order=None, code=None):
-        order = order or self.choose(NEW)
+        order = order or (self.just_offered() if self.random.random() < 0.5 else None) or self.choose(NEW)
         if order:
             self.s.xsale.post(f"orders/{order}/edit", {"warehouses": self.mix[order], "code": code})
 
@@ -185,7 +191,7 @@ class Trouble:
         self.starts = {}    # program -> when it is started again
         self.since = {}     # program -> when it was
         self.armed, self.ended = {}, collections.Counter()      # ended: SIGTERMs since its start
-        self.turns = collections.Counter()      # of programs, in `unwritten`
+        self.turns, self.losing = collections.Counter(), None       # of `unwritten`: of each program; (program, when it dies at the latest, how much it stores before)
         self.failures = []
         weights = {"kill": 6, "point": 12, "freeze": 3, "end": 2, "broker": 1, "freeze-broker": 1, "xsale": 5, "erp": 5, "tokens": 1, "database": 1, "freeze-database": 1, "network": 6}
         if chosen:      # they are what is tried
@@ -229,24 +235,33 @@ class Trouble:
                 raise
 
     def unwritten(self):
-        """What one program writes to a topic, or to any, does not arrive, and everything else does, its commits and notes above all; then it dies, behind a commit or anywhere. What did
-        not wait for what it stands for has lost it now."""
+        """What one program writes to a topic, or to any, does not arrive, and everything else does; when it has stored something else since, a commit or a note above all, it dies. What
+        did not wait for what it stands for has lost it now."""
         now, kafka = time.monotonic(), self.s.links["kafka"]
-        if now < self.next_unwritten:
+        if self.losing is None:
+            if now >= self.next_unwritten:
+                self.lose(now, kafka)
             return
-        settled = [p for p in self.s.programs.values() if p.alive() and now - self.since.get(p, 0) > self.s.settled]     # others have no partitions yet, and write nothing
-        p = min(self.random.sample(settled, len(settled)), key=lambda p: self.turns[p.program], default=None)      # whose program had the fewest turns
-        if p is None:
-            return
-        self.turns[p.program] += 1
-        topic = self.random.choice(WRITES[p.program])
-        self.log[f"unwritten {p.program} {topic or 'all'}"] += 1
-        kafka.lose(p.program, topic and ["xsale." + topic])
-        end = self.random.uniform(1.2, 3)
-        self.next_unwritten = now + end + self.random.uniform(0.2, 0.8)
-        self.later(end * self.random.uniform(0.4, 1), lambda: self.arm(p, "offsets_committed"))
-        self.later(end, p.kill)
-        self.later(end, kafka.lose)
+        p, end, times = self.losing
+        if kafka.followed >= times:
+            self.losing = (p, min(end, now + self.random.uniform(0, 0.5)), float("inf"))
+        if now >= end or not p.alive():
+            self.log["unwritten"] += kafka.lost > 0
+            p.kill()
+            kafka.lose()
+            self.losing, self.next_unwritten = None, now + self.random.uniform(0.2, 0.8)
+
+    def lose(self, now, kafka):
+        fewest = min(self.turns[name] for name in WRITES)
+        candidates = [p for p in self.s.programs.values() if p.alive() and now - self.since.get(p, 0) > self.s.settled      # others have no partitions yet, and write nothing
+                      and self.turns[p.program] <= fewest + 1]
+        if candidates:
+            p = self.random.choice(candidates)
+            topic = self.random.choice(WRITES[p.program])
+            self.turns[p.program] += 1
+            kafka.lose(p.name, topic and ["xsale." + topic])
+            self.losing = (p, now + 6, self.random.choice([1, 1, 2]))
+            self.log[f"unwritten {p.program} {topic or 'all'}"] += 1
 
     def freeze(self):
         p = self.program()

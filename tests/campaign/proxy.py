@@ -5,17 +5,18 @@ import struct
 import threading
 
 KINDS = ("latency", "cut", "half-open", "drip", "refused")
-PRODUCE = 0
+PRODUCE, OFFSET_COMMIT = 0, 8
 
 
-def writes(request, client, topics):
-    """Is this a Produce request of that client.id for one of these topics (None: any)? A request: length, API key, its version, correlation id, client.id, ...; librdkafka's is for one
-    partition, and the name of its topic, with its length before it as old or new versions have it, stands near the begin."""
+def stores(request, client, topics):
+    """What this is of that client.id: None: nothing that stays; False: a commit, or a Produce request for another topic; True: a Produce request for one of these topics (None: any).
+    A request: length, API key, its version, correlation id, client.id, ...; a Produce request of librdkafka is for one partition, and its topic's name, with its length before it as
+    old or new versions have it, stands near the begin."""
     _, key, _, _, n = struct.unpack_from(">ihhih", request)
-    names = [t.encode() for t in topics or ()]
-    head = request[14 + max(n, 0):][:300]
-    return (key == PRODUCE and request[14:14 + max(n, 0)] == client.encode()
-            and (topics is None or any(struct.pack(">h", len(t)) + t in head or bytes([len(t) + 1]) + t in head for t in names)))
+    if key not in (PRODUCE, OFFSET_COMMIT) or request[14:14 + max(n, 0)] != client.encode():
+        return None
+    names, head = [t.encode() for t in topics or ()], request[14 + n:][:300]
+    return key == PRODUCE and (topics is None or any(struct.pack(">h", len(t)) + t in head or bytes([len(t) + 1]) + t in head for t in names))
 
 
 def split(data):
@@ -31,7 +32,7 @@ def split(data):
 class Proxy:
     def __init__(self, target, port=0, kafka=False):
         """target: (host, port); may be set later."""
-        self.target, self.kind, self.seconds, self.kafka, self.losing = target, None, 0, kafka, None
+        self.target, self.kind, self.seconds, self.kafka, self.losing, self.lost, self.followed = target, None, 0, kafka, None, 0, 0
         self.pairs, self.loop, self.server = set(), asyncio.new_event_loop(), None
         started = threading.Event()
         self.thread = threading.Thread(target=self._run, args=(port, started), daemon=True)
@@ -53,7 +54,8 @@ class Proxy:
 
     def lose(self, client=None, topics=None):
         """What this client.id writes to these topics (None: to any) never arrives, and is not answered; its other requests are. No client: no more, and the lines that lost something
-        are cut."""
+        are cut. lost: how often; followed: how often it stored something else since the first time."""
+        self.lost = self.followed = 0
         self.losing = (client, topics) if client else None
         if not client:
             self.loop.call_soon_threadsafe(self._cut, None)
@@ -88,9 +90,15 @@ class Proxy:
         """Those of them that are not to be lost."""
         if self.losing is None:
             return requests
-        kept = [r for r in requests if not writes(r, *self.losing)]
-        if len(kept) < len(requests):
-            pair[0].stuck = True
+        kept = []
+        for r in requests:
+            stored = stores(r, *self.losing)
+            if stored:
+                self.lost += 1
+                pair[0].stuck = True
+                continue
+            self.followed += stored is not None and self.lost > 0
+            kept.append(r)
         return kept
 
     async def _carry(self, source, sink, pair, sifted):

@@ -194,7 +194,8 @@ class Erp:
         if q.path == "/_sim/traces":
             return Reply(200, self.traces)
         if q.path == "/_sim/log":
-            return Reply(200, self.log)
+            last = int(dict(q.query).get("last", 0))
+            return Reply(200, self.log[-last:])
         if q.path == "/_sim/refuse" and q.method == "POST":
             for what in ("orders", "articles"):
                 self.refuse[what] |= set(body.get(what, []))
@@ -216,7 +217,7 @@ class Erp:
 
 CONTROL = """  GET    /_sim/documents               all; ?body=1: with what was loaded
   GET    /_sim/summary                 counts, and what no careful ERP would have seen (violations)
-  GET    /_sim/in_hand                 what is being loaded at this moment; /_sim/log: every load with its answer; /_sim/traces: the traceparent of each key
+  GET    /_sim/in_hand                 what is being loaded at this moment; /_sim/log: every load with its answer, or the ?last=N of them; /_sim/traces: the traceparent of each key
   POST   /_sim/refuse                  {"orders": [100001], "articles": ["CODE"], "words": "...", "allow_orders": [], "allow_articles": []}
   POST   /_sim/settings                {"latency": 0.5, "slow": {"100042": 8}}: seconds of every load, and of single orders
   POST   /_sim/restore                 {"since": ms}: a backup from before that moment
