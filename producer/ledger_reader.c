@@ -44,7 +44,7 @@ static struct ledger_row *decode(struct ledger_reader *r, const struct schema_re
     if (rc == RC_FATAL)
         r->ops->failed(r->arg, e.text);
     else
-        log_event(r->p.log, LOG_ERROR, "ledger", NULL, "row cannot be read, passed over", LOG_I("partition", rec->record->partition),
+        log_event(r->p.log, LOG_ERROR, "ledger", NULL, "row cannot be read, passed over", LOG_S("topic", rec->record->topic), LOG_I("partition", rec->record->partition),
                   LOG_I("offset", rec->record->offset), LOG_S("why", e.text));
     return NULL;
 }
@@ -92,8 +92,8 @@ static void single_end(void *arg)
     step_soon(r);
 }
 
-static const struct schema_reader_ops all_ops = {is_ours, all_record, all_end};
-static const struct schema_reader_ops single_ops = {NULL, single_record, single_end};
+static const struct schema_reader_ops all_ops = {is_ours, all_record, all_end, "changes no status"};
+static const struct schema_reader_ops single_ops = {NULL, single_record, single_end, "takes no further outcomes of its partition"};
 
 static void start(struct ledger_reader *r, const struct reader_start *starts, size_t n, const struct schema_reader_ops *ops,
                   struct schema_reader **out)

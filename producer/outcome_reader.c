@@ -117,6 +117,7 @@ enum outcome_read outcome_reader_read(struct outcome_reader *r, const struct kaf
         return OUTCOME_DISOWNED;
     }
     writer_schemas_forget(&r->wait); /* one at a time is waited for: soon there, as a rule */
-    writer_schemas_wait(r->schemas, &r->wait, id, on_schema, r);
+    r->wait.id = id;
+    writer_schemas_wait(r->schemas, &r->wait, on_schema, r);
     return OUTCOME_NOT_NOW;
 }

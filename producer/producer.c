@@ -357,7 +357,7 @@ static enum rc open_parts(struct producer *p, struct err *e)
     publisher_on_room(p->publisher, on_room, p);
     if ((rc = registry_create(p->loop, p->config, p->log, p->health, &p->registry, e)) != RC_OK)
         return rc;
-    if ((p->writer_schemas = writer_schemas_create(p->loop, p->log, p->registry)) == NULL) {
+    if ((p->writer_schemas = writer_schemas_create(p->loop, p->log, p->health, p->registry)) == NULL) {
         err_set(e, "producer: out of memory");
         return RC_FATAL;
     }

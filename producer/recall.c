@@ -206,7 +206,7 @@ static void on_note(void *arg, const struct schema_record *sr)
 
 static void on_notes_end(void *arg)
 {
-    static const struct schema_reader_ops ops = {.wanted = is_news, .record = on_order, .end = on_orders_end};
+    static const struct schema_reader_ops ops = {.wanted = is_news, .record = on_order, .end = on_orders_end, .meanwhile = "publishes nothing"};
     struct recall *r = arg;
     schema_reader_destroy(r->reader);
     r->reader = NULL;
@@ -221,7 +221,7 @@ static void on_notes_end(void *arg)
 
 struct recall *recall_create(const struct recall_needs *needs, struct order_book *book, const struct recall_ops *ops, void *arg)
 {
-    static const struct schema_reader_ops notes = {.wanted = is_note, .record = on_note, .end = on_notes_end};
+    static const struct schema_reader_ops notes = {.wanted = is_note, .record = on_note, .end = on_notes_end, .meanwhile = "publishes nothing"};
     struct recall *r = calloc(1, sizeof *r);
     if (r == NULL)
         return NULL;

@@ -40,7 +40,8 @@ bool schema_compare_ready(struct schema_compare *sc, int32_t schema_id)
     enum writer_schema_found found = writer_schemas_find(sc->schemas, schema_id, &writer);
     if (found == WRITER_SCHEMA_UNKNOWN) {
         writer_schemas_forget(&sc->wait);
-        writer_schemas_wait(sc->schemas, &sc->wait, schema_id, sc->there, sc->arg);
+        sc->wait.id = schema_id;
+        writer_schemas_wait(sc->schemas, &sc->wait, sc->there, sc->arg);
         return false;
     }
     order_encoder_destroy(sc->encoder);

@@ -1,5 +1,7 @@
 #include "producer/schema_reader.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +16,7 @@ struct schema_reader {
     struct reader *reader;
     struct reader_start *starts; /* starts_n; topics are owned copies; moved on as records are read */
     size_t starts_n;
-    int32_t blocked; /* schema id that the next record needs; 0: none */
+    bool blocked; /* the next record needs the schema of wait */
     bool ended;
     loop_fn *caught_up; /* NULL: nobody asks */
     void *caught_up_arg;
@@ -38,7 +40,22 @@ static void fetch(void *arg)
     struct schema_reader *sr = arg;
     reader_destroy(sr->reader);
     sr->reader = NULL;
-    writer_schemas_wait(sr->n.schemas, &sr->wait, sr->blocked, begin, sr);
+    writer_schemas_wait(sr->n.schemas, &sr->wait, begin, sr);
+}
+
+/* Holds everything up for the record, unless the operator lets it pass. */
+static bool must_wait(struct schema_reader *sr, const struct kafka_record *r, int32_t schema_id)
+{
+    char name[sizeof sr->wait.record];
+    size_t n = config_list_count(sr->n.config, "topics.pass_over");
+    (void)snprintf(name, sizeof name, "%.150s/%" PRId32 "/%" PRId64, r->topic, r->partition, r->offset); /* fits */
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(config_list_item(sr->n.config, "topics.pass_over", i), name) == 0)
+            return false;
+    sr->wait.id = schema_id;
+    sr->wait.meanwhile = sr->ops->meanwhile;
+    memcpy(sr->wait.record, name, sizeof name);
+    return true;
 }
 
 static bool deliver(struct schema_reader *sr, const struct kafka_record *r)
@@ -48,8 +65,8 @@ static bool deliver(struct schema_reader *sr, const struct kafka_record *r)
     if (sr->ops->wanted != NULL && !sr->ops->wanted(sr->arg, r))
         return true;
     if (r->value != NULL && frame_parse(r->value, r->value_n, &out.schema_id, &out.avro, &out.avro_n, &e) == RC_OK &&
-        writer_schemas_find(sr->n.schemas, out.schema_id, &out.writer) == WRITER_SCHEMA_UNKNOWN) {
-        sr->blocked = out.schema_id;
+        writer_schemas_find(sr->n.schemas, out.schema_id, &out.writer) == WRITER_SCHEMA_UNKNOWN && must_wait(sr, r, out.schema_id)) {
+        sr->blocked = true;
         loop_timer_in(sr->n.loop, &sr->timer, 0, fetch, sr);
         return false;
     }
@@ -61,7 +78,7 @@ static void on_record(void *arg, const struct kafka_record *r)
 {
     struct schema_reader *sr = arg;
     struct reader_start *start = start_of(sr, r);
-    if (sr->blocked != 0 || start == NULL || (start->from == READER_OFFSET && r->offset < start->value))
+    if (sr->blocked || start == NULL || (start->from == READER_OFFSET && r->offset < start->value))
         return;
     if (!deliver(sr, r))
         return;
@@ -82,7 +99,7 @@ static void on_moved(void *arg, const char *topic, int32_t partition, int64_t of
 static void on_end(void *arg)
 {
     struct schema_reader *sr = arg;
-    if (sr->blocked != 0 || sr->ended)
+    if (sr->blocked || sr->ended)
         return;
     sr->ended = true;
     if (sr->ops->end != NULL)
@@ -93,7 +110,7 @@ static void on_caught_up(void *arg)
 {
     struct schema_reader *sr = arg;
     loop_fn *done = sr->caught_up;
-    if (sr->blocked != 0 || done == NULL)
+    if (sr->blocked || done == NULL)
         return; /* asked again when the schema is there */
     sr->caught_up = NULL;
     done(sr->caught_up_arg);
@@ -104,7 +121,7 @@ static void begin(void *arg)
     static const struct reader_ops ops = {.record = on_record, .end = on_end, .moved = on_moved};
     struct schema_reader *sr = arg;
     struct err e;
-    sr->blocked = 0;
+    sr->blocked = false;
     if (reader_create(sr->n.loop, sr->n.worker, sr->n.config, sr->n.log, sr->n.health, sr->starts, sr->starts_n, &ops, sr, &sr->reader, &e) == RC_OK) {
         if (sr->caught_up != NULL)
             (void)reader_catch_up(sr->reader, on_caught_up, sr); /* nobody else asks */
@@ -162,7 +179,7 @@ enum rc schema_reader_catch_up(struct schema_reader *sr, loop_fn *done, void *ar
         return RC_RETRY;
     sr->caught_up = done;
     sr->caught_up_arg = arg;
-    if (sr->reader != NULL && sr->blocked == 0)
+    if (sr->reader != NULL && !sr->blocked)
         (void)reader_catch_up(sr->reader, on_caught_up, sr); /* nobody else asks */
     return RC_OK;
 }

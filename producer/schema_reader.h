@@ -1,5 +1,6 @@
 /* A reader whose records come with the schema that they were written with. A record whose schema is not known yet makes it fetch that schema and read again
- * from there, so nothing is buffered and nothing comes out of order. Thread rule: the loop's thread. */
+ * from there, so nothing is buffered and nothing comes out of order. While the registry does not give that schema everything behind the record waits: what it says
+ * nobody knows. Only an operator can let it pass (topics.pass_over); then it is one that cannot be read. Thread rule: the loop's thread. */
 #ifndef BRIDGE_PRODUCER_SCHEMA_READER_H
 #define BRIDGE_PRODUCER_SCHEMA_READER_H
 
@@ -22,6 +23,7 @@ struct schema_reader_ops {
     void (*record)(void *arg, const struct schema_record *r);
     /* Once, as reader_ops.end; the reader may be destroyed from inside. May be NULL. */
     void (*end)(void *arg);
+    const char *meanwhile; /* what the program does not do while a record waits for its schema: "publishes nothing" */
 };
 
 struct schema_reader_needs { /* borrowed while it lives */

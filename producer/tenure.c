@@ -448,7 +448,7 @@ static void on_back_end(void *arg)
 
 static void on_ledger_end(void *arg)
 {
-    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row_back, .end = on_back_end};
+    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row_back, .end = on_back_end, .meanwhile = "publishes nothing"};
     struct tenure *t = arg;
     char topic[TOPIC_BYTES];
     int64_t since = order_book_rows_missing_since(t->book);
@@ -463,7 +463,7 @@ static void on_ledger_end(void *arg)
 
 static void on_positions(void *arg, const int64_t *offsets)
 {
-    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row, .end = on_ledger_end};
+    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row, .end = on_ledger_end, .meanwhile = "closes and withdraws no order (nor publishes one after a start)"};
     struct tenure *t = arg;
     char topic[TOPIC_BYTES];
     struct reader_start *starts = ledger_starts(t, topic, READER_BEGINNING, 0);

@@ -198,7 +198,7 @@ static enum rc build(struct updater *u, struct err *e)
     if ((rc = registry_create(u->loop, u->config, u->log, health(u), &u->registry, e)) != RC_OK ||
         (rc = registry_register(u->registry, u->status, u->row_schema, on_registered, u, e)) != RC_OK)
         return rc;
-    if ((u->schemas = writer_schemas_create(u->loop, u->log, u->registry)) == NULL) {
+    if ((u->schemas = writer_schemas_create(u->loop, u->log, health(u), u->registry)) == NULL) {
         err_set(e, "out of memory");
         return RC_FATAL;
     }

@@ -1,5 +1,6 @@
 #include "producer/writer_schemas.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { AGAIN_MS = 5000, UNREADABLE = 64, RECENT = 128, ASKED_MOST = 16 };
@@ -13,12 +14,14 @@ struct question { /* to the registry, under way */
 struct writer_schemas {
     struct loop *loop;
     struct log *log;
+    struct health *health;
     struct registry *registry;
     struct writer_schema_wait waiting; /* ring */
     struct question *questions;
     struct loop_timer timer;
     int32_t unreadable[UNREADABLE]; /* the last ones; a forgotten one is fetched once more */
     size_t unreadable_n;
+    bool told; /* that somebody waits in vain */
     struct record_writers writers;
     struct {
         int32_t id;
@@ -27,13 +30,14 @@ struct writer_schemas {
     size_t recent_n;
 };
 
-struct writer_schemas *writer_schemas_create(struct loop *l, struct log *log, struct registry *r)
+struct writer_schemas *writer_schemas_create(struct loop *l, struct log *log, struct health *h, struct registry *r)
 {
     struct writer_schemas *ws = calloc(1, sizeof *ws);
     if (ws == NULL)
         return NULL;
     ws->loop = l;
     ws->log = log;
+    ws->health = h;
     ws->registry = r;
     ws->waiting.next = ws->waiting.prev = &ws->waiting;
     return ws;
@@ -82,13 +86,43 @@ static void remove_question(struct writer_schemas *ws, struct question *q)
     free(q);
 }
 
+/* What the record says nobody knows: passed over in silence, an order might be published twice or its status never be set. */
+static void tell_waiting(struct writer_schemas *ws, const struct writer_schema_wait *w, const char *words)
+{
+    char why[400], doing[200];
+    (void)snprintf(why, sizeof why, "%s was written with schema %d: %s", w->record, (int)w->id, words); /* cut on purpose */
+    (void)snprintf(doing, sizeof doing, "%s until it can be read, and asks again; give the registry that schema back, or name the record in topics.pass_over", w->meanwhile); /* fits */
+    health_set(ws->health, "schema", HEALTH_DOWN, why, doing);
+    log_event(ws->log, LOG_ERROR, "registry", NULL, "a record waits for its schema", LOG_S("record", w->record), LOG_I("schema_id", w->id), LOG_S("why", words),
+              LOG_S("doing", doing));
+    ws->told = true;
+}
+
+static void tell_over(struct writer_schemas *ws)
+{
+    if (!ws->told || ws->waiting.next != &ws->waiting)
+        return;
+    ws->told = false;
+    health_set(ws->health, "schema", HEALTH_UP, NULL, NULL);
+}
+
+static void tell(struct writer_schemas *ws, int32_t id, enum rc rc, const char *words)
+{
+    const struct writer_schema_wait *w = ws->waiting.next;
+    while (w != &ws->waiting && (w->id != id || w->record[0] == '\0'))
+        w = w->next;
+    if (rc == RC_RETRY && w != &ws->waiting)
+        tell_waiting(ws, w, words);
+    else if (rc != RC_OK)
+        log_event(ws->log, LOG_WARN, "registry", NULL, "a writer schema is not to be had", LOG_I("schema_id", id), LOG_S("why", words));
+}
+
 static void on_answer(void *arg, enum rc rc, const struct schema *s, const char *words)
 {
     struct question *q = arg;
     struct writer_schemas *ws = q->ws;
     (void)s; /* in the registry client's cache now */
-    if (rc != RC_OK)
-        log_event(ws->log, LOG_WARN, "registry", NULL, "a writer schema is not to be had", LOG_I("schema_id", q->id), LOG_S("why", words));
+    tell(ws, q->id, rc, words);
     if (rc == RC_REJECT)
         ws->unreadable[ws->unreadable_n++ % UNREADABLE] = q->id;
     remove_question(ws, q);
@@ -130,9 +164,13 @@ static void serve(void *arg)
     }
 }
 
-void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w, int32_t id, loop_fn *fn, void *arg)
+void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w, loop_fn *fn, void *arg)
 {
-    *w = (struct writer_schema_wait){&ws->waiting, ws->waiting.prev, id, fn, arg};
+    w->next = &ws->waiting;
+    w->prev = ws->waiting.prev;
+    w->schemas = ws;
+    w->fn = fn;
+    w->arg = arg;
     w->prev->next = w->next->prev = w;
     loop_timer_in(ws->loop, &ws->timer, 0, serve, ws);
 }
@@ -144,6 +182,7 @@ void writer_schemas_forget(struct writer_schema_wait *w)
     w->next->prev = w->prev;
     w->prev->next = w->next;
     w->next = w->prev = NULL;
+    tell_over(w->schemas);
 }
 
 void writer_schemas_ask(struct writer_schemas *ws, int32_t id)

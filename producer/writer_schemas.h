@@ -9,29 +9,33 @@
 #include "common/base/log.h"
 #include "common/contract/record_writers.h"
 #include "common/kafka/registry.h"
+#include "common/net/health.h"
 #include "common/net/loop.h"
 
 struct writer_schemas;
 
 /* Embedded in its owner; zeroed before first use. */
 struct writer_schema_wait {
-    struct writer_schema_wait *next, *prev;
+    struct writer_schema_wait *next, *prev; /* ours */
+    struct writer_schemas *schemas;         /* ours */
     int32_t id;
+    char record[200];      /* what cannot go on without it: "xsale.order-state/0/1234"; "": whoever waits tells it */
+    const char *meanwhile; /* literal, what does not happen until then: "publishes nothing" */
     loop_fn *fn;
     void *arg;
 };
 
 enum writer_schema_found { WRITER_SCHEMA_THERE, WRITER_SCHEMA_UNREADABLE, WRITER_SCHEMA_UNKNOWN };
 
-/* NULL: out of memory. */
-struct writer_schemas *writer_schemas_create(struct loop *l, struct log *log, struct registry *r);
+/* h: name "schema", while somebody waits for one that the registry has not given. NULL: out of memory. */
+struct writer_schemas *writer_schemas_create(struct loop *l, struct log *log, struct health *h, struct registry *r);
 /* After registry_destroy. */
 void writer_schemas_destroy(struct writer_schemas *ws);
 
 /* *out: borrowed until the next call, its schema as long as the registry client lives; set for THERE only. */
 enum writer_schema_found writer_schemas_find(struct writer_schemas *ws, int32_t id, struct record_writer **out);
-/* fn is called once, from the loop, when the id is no longer unknown. */
-void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w, int32_t id, loop_fn *fn, void *arg);
+/* For w->id, record and meanwhile, which the caller sets. fn is called once, from the loop, when the id is no longer unknown. */
+void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w, loop_fn *fn, void *arg);
 void writer_schemas_forget(struct writer_schema_wait *w);
 /* Asks in the background, for whoever looks again later: an id at most once in five seconds, and not more than 16 at a time. */
 void writer_schemas_ask(struct writer_schemas *ws, int32_t id);

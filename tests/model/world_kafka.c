@@ -451,11 +451,13 @@ void writer_schemas_forget(struct writer_schema_wait *wait)
         *at = wait->next;
 }
 
-void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *wait, int32_t id, loop_fn *fn, void *arg)
+void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *wait, loop_fn *fn, void *arg)
 {
     (void)ws;
     writer_schemas_forget(wait);
-    *wait = (struct writer_schema_wait){.next = waiting, .id = id, .fn = fn, .arg = arg};
+    wait->next = waiting;
+    wait->fn = fn;
+    wait->arg = arg;
     waiting = wait;
     if (!waiting_timer.armed)
         loop_timer_in(world_loop(), &waiting_timer, 100, schema_is_there, NULL);

@@ -11,6 +11,7 @@
 #include "common/kafka/frame.h"
 #include "common/kafka/publisher.h"
 #include "common/kafka/registry_local.h"
+#include "common/net/health.h"
 #include "producer/recall.h"
 #include "tests/mock/kafka_rig.h"
 #include "tests/unit/avro_bytes.h"
@@ -20,6 +21,7 @@ struct bench {
     struct publisher *publisher;
     struct registry *registry;
     struct writer_schemas *schemas;
+    struct health *health;
     struct order_book *book;
     struct buf bytes;
     struct schema *order;
@@ -43,22 +45,34 @@ static void on_failed(void *arg, const char *words)
     ((struct bench *)arg)->failed++;
 }
 
-static int open_bench(void **state)
+static int open_with(void **state, const char *setting)
 {
     static struct bench b;
-    const char *const settings[] = {"registry.url=", NULL};
+    const char *const settings[] = {"registry.url=", setting, NULL};
     struct err e = {""};
     memset(&b, 0, sizeof b);
     kafka_rig_open(&b.rig, "xsale.order-state:1,xsale.orders:2", settings);
     assert_int_equal(publisher_create(b.rig.loop, b.rig.config, b.rig.log, NULL, &b.publisher, &e), RC_OK);
     assert_int_equal(registry_create(b.rig.loop, b.rig.config, b.rig.log, NULL, &b.registry, &e), RC_OK);
-    b.schemas = writer_schemas_create(b.rig.loop, b.rig.log, b.registry);
+    b.health = health_create(clock_system(), b.rig.log);
+    assert_non_null(b.health);
+    b.schemas = writer_schemas_create(b.rig.loop, b.rig.log, b.health, b.registry);
     b.book = order_book_create(3 * 24 * 3600 * 1000);
     assert_true(b.schemas != NULL && b.book != NULL);
     buf_init(&b.bytes, 65536);
     b.order = schema_of(schema_builtin("Order"));
     *state = &b;
     return 0;
+}
+
+static int open_bench(void **state)
+{
+    return open_with(state, NULL);
+}
+
+static int open_bench_that_passes_over(void **state)
+{
+    return open_with(state, "topics.pass_over=xsale.order-state/0/7,xsale.order-state/0/1");
 }
 
 static int close_bench(void **state)
@@ -70,6 +84,7 @@ static int close_bench(void **state)
     publisher_destroy(b->publisher);
     registry_destroy(b->registry);
     writer_schemas_destroy(b->schemas);
+    health_destroy(b->health);
     kafka_rig_close(&b->rig);
     return 0;
 }
@@ -121,13 +136,19 @@ static void put_order(struct bench *b, const char *key, int64_t id, int64_t publ
     put(b, &(struct written){.topic = "xsale.orders", .key = key, .value = b->bytes.p, .value_n = b->bytes.n, .publication = number, .replayed = replayed});
 }
 
-static void recall_all(struct bench *b)
+static struct recall *recall_begin(struct bench *b)
 {
     static const struct recall_ops ops = {.done = on_done, .failed = on_failed};
     struct recall_needs needs = {.reader = {.loop = b->rig.loop, .worker = b->rig.worker, .config = b->rig.config, .log = b->rig.log, .schemas = b->schemas},
                                  .organization = "acme", .state_partitions = 1, .order_partitions = 2};
     struct recall *r = recall_create(&needs, b->book, &ops, b);
     assert_non_null(r);
+    return r;
+}
+
+static void recall_all(struct bench *b)
+{
+    struct recall *r = recall_begin(b);
     kafka_rig_until(&b->rig, &b->done, 1, 30000);
     assert_int_equal(b->failed, 0);
     recall_destroy(r);
@@ -193,6 +214,45 @@ static void a_record_that_cannot_be_read_counts_by_its_headers_or_not_at_all(voi
         assert_false(order_book_get(b->book, id, &s));
 }
 
+/* Notes of orders 1 and 3, and between them one of a schema that nobody knows. */
+static void put_strange_note(struct bench *b)
+{
+    put_note(b, "acme/1", 1, 100, 0);
+    put(b, &(struct written){.topic = "xsale.order-state", .key = "acme/2", .value = "\0\0\0\x30\x39?", .value_n = 6});
+    put_note(b, "acme/3", 3, 100, 0);
+}
+
+static void a_note_whose_schema_nobody_knows_holds_the_start_and_is_named(void **state)
+{
+    struct bench *b = *state;
+    char words[800] = "";
+    put_strange_note(b);
+    struct recall *r = recall_begin(b);
+    for (int i = 0; i < 600 && strstr(words, "schema is down") == NULL; i++) {
+        kafka_rig_for(&b->rig, 50);
+        health_summary(b->health, words, sizeof words);
+    }
+    static const char *const said[] = {"xsale.order-state/0/1 was written with schema 12345", "publishes nothing", "topics.pass_over"};
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (strstr(words, said[i]) == NULL)
+            fail_msg("%s is not said: %s", said[i], words);
+    kafka_rig_for(&b->rig, 300);
+    assert_int_equal(b->done + b->failed, 0);
+    recall_destroy(r);
+    assert_true(health_ready(b->health)); /* nobody waits any more */
+}
+
+static void a_note_that_the_operator_lets_pass_is_one_that_cannot_be_read(void **state)
+{
+    struct bench *b = *state;
+    struct order_state s;
+    put_strange_note(b);
+    recall_all(b);
+    assert_true(order_book_get(b->book, 1, &s));
+    assert_false(order_book_get(b->book, 2, &s));
+    assert_true(order_book_get(b->book, 3, &s));
+}
+
 static void nothing_at_all_is_remembered_of_empty_topics(void **state)
 {
     struct bench *b = *state;
@@ -208,6 +268,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_published_after_the_last_note_is_open, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(what_was_forgotten_stays_forgotten, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(a_record_that_cannot_be_read_counts_by_its_headers_or_not_at_all, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(a_note_whose_schema_nobody_knows_holds_the_start_and_is_named, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(a_note_that_the_operator_lets_pass_is_one_that_cannot_be_read, open_bench_that_passes_over, close_bench),
         cmocka_unit_test_setup_teardown(nothing_at_all_is_remembered_of_empty_topics, open_bench, close_bench),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
