@@ -1,4 +1,4 @@
-/* A process that may open no more files, and what it costs meanwhile. */
+/* A process that may open no more files. */
 #ifndef BRIDGE_TESTS_NO_DESCRIPTORS_H
 #define BRIDGE_TESTS_NO_DESCRIPTORS_H
 
@@ -31,13 +31,6 @@ static void no_descriptors_end(struct no_descriptors *d)
     while (d->n > 0)
         (void)close(d->taken[--d->n]);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &d->before), 0);
-}
-
-static double cpu_seconds(void)
-{
-    struct rusage usage;
-    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
-    return (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6 + (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
 }
 
 #endif
