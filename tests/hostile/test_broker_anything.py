@@ -1,5 +1,5 @@
 """The broker's answers are spoilt on their way in any way (wire.py): no program of ours crashes, grows or stops turning, SIGTERM ends each in order, and when it is over orders
-flow. Not in every run: librdkafka 2.0.2 itself seldom ends a process at such answers (once in eight runs by SIGSEGV in a thread of its own)."""
+flow. Not in every run: what is known to end librdkafka itself is not told (wire.py), but more of that kind may be there."""
 import os
 import random
 import sys
