@@ -10,7 +10,7 @@
 #include "common/kafka/broker_trouble.h"
 #include "common/kafka/kafka_stats.h"
 
-enum { EVENTS_A_TURN = 500, PROBE_EVERY_MS = 1000, PROBE_WAITS_MS = 1, POKE_EVERY_MS = 10000 };
+enum { JOINING_REPORTS = 2, EVENTS_A_TURN = 500, PROBE_EVERY_MS = 1000, PROBE_WAITS_MS = 1, POKE_EVERY_MS = 10000 };
 
 struct kafka_handle {
     struct kafka_handle_desc d; /* group_id is not kept */
@@ -25,6 +25,7 @@ struct kafka_handle {
     bool up;
     bool troubled;
     bool silent; /* a broker owes an answer for too long */
+    int joining; /* reports of the statistics that found it waiting for its group, up to JOINING_REPORTS: then it counts as down */
     bool abandoned;
     bool blamed; /* why it is down was said by a broker's connection */
     bool unauthenticated; /* the password was refused */
@@ -73,12 +74,17 @@ static void poke(void *arg)
     loop_timer_in(h->d.loop, &h->poke, POKE_EVERY_MS, poke, h);
 }
 
+static bool outside(const struct kafka_handle *h)
+{
+    return h->joining == JOINING_REPORTS;
+}
+
 static void probe(void *arg)
 {
     struct kafka_handle *h = arg;
     if (h->unauthenticated)
         kafka_conf_credentials(h->config, h->d.role, h->rk);
-    if (h->up || h->troubled || h->silent) /* trouble ends by work that succeeds, silence by an answer */
+    if (h->up || h->troubled || h->silent || outside(h)) /* trouble ends by work that succeeds, silence by an answer */
         return;
     rd_kafka_resp_err_t err = ask(h);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__TIMED_OUT) { /* asked somebody */
@@ -91,6 +97,7 @@ static void probe(void *arg)
 void kafka_handle_well(struct kafka_handle *h)
 {
     h->troubled = false;
+    h->joining = 0;
     if (h->silent) /* what comes now may have been fetched before */
         return;
     set_up(h);
@@ -109,6 +116,16 @@ void kafka_handle_retry(struct kafka_handle *h, const char *why, const char *doi
     note_down(h);
 }
 
+static void on_joining(struct kafka_handle *h, bool joining)
+{
+    bool was = outside(h);
+    h->joining = !joining ? 0 : was ? h->joining : h->joining + 1;
+    if (outside(h) && !was && h->up)
+        set_down(h, "not let into the group yet: another member gives its partitions up, or a session of before has to end first", "waits for its turn; it has no partitions");
+    else if (was && !joining && !h->troubled && !h->silent)
+        set_up(h);
+}
+
 static void on_stats(struct kafka_handle *h, rd_kafka_event_t *event)
 {
     struct kafka_vitals v;
@@ -122,9 +139,10 @@ static void on_stats(struct kafka_handle *h, rd_kafka_event_t *event)
         set_down(h, words, "waits for its answer and connects again");
     } else if (h->silent && v.answers) {
         h->silent = false;
-        if (!h->troubled)
+        if (!h->troubled && !outside(h))
             set_up(h);
     }
+    on_joining(h, v.joining);
 }
 
 /* A broker's connection has failed. That all are down follows from what each one said. */

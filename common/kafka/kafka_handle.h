@@ -5,6 +5,8 @@
  * while it is not up, with a metadata request that waits 1 ms at most: it makes librdkafka connect and tells a usable broker from none.
  * A frozen broker keeps its connections: it is known by its silence (kafka_stats.h). So that one which has nothing to do is not taken for one, it is asked every
  * 10 s too. When it answers again the dependency is up again.
+ * A member of a group that still waits to be let in after two reports of the statistics (5 s apart) is down until it is in: after a broker's restart its session of before
+ * may have to end first. One that is in and has no partitions is up: there are more members than partitions.
  * Thread rule: the loop's thread; kafka_handle_rk's result may be used in a worker while a reference is held. */
 #ifndef BRIDGE_KAFKA_KAFKA_HANDLE_H
 #define BRIDGE_KAFKA_KAFKA_HANDLE_H

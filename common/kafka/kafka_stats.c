@@ -61,6 +61,17 @@ static double fetched(const json_t *root)
     return n;
 }
 
+/* By the classic protocol; a member by the new one that rightly has no partitions cannot be told from one that waits. */
+static bool is_joining(const json_t *group)
+{
+    static const char *const states[] = {"wait-join", "wait-metadata", "wait-sync"};
+    const char *state = text(group, "join_state");
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strcmp(state, states[i]) == 0)
+            return true;
+    return false;
+}
+
 static void publish(const json_t *root, const struct sums *s, const char *client, struct metrics *m)
 {
     bool produces = strcmp(text(root, "type"), "producer") == 0;
@@ -94,6 +105,7 @@ enum rc kafka_stats_take(const char *json, size_t n, const char *client, struct 
         add_broker(broker, &sums);
         look_at_broker(broker, out);
     }
+    out->joining = is_joining(json_object_get(root, "cgrp"));
     publish(root, &sums, client, m);
     json_decref(root);
     return RC_OK;

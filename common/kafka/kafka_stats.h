@@ -17,6 +17,7 @@ struct kafka_vitals {
     char silent[128];  /* the broker that has owed an answer for the longest time, over KAFKA_SILENT_MS; "": none */
     int64_t silent_ms;
     bool answers;      /* a broker was heard within KAFKA_SILENT_MS */
+    bool joining;      /* a group's member that waits to be let in: it has no partitions, and does not know whether it is to have any */
 };
 
 /* client: the value of the metrics' label; m may be NULL. RC_REJECT: that is no such report. */

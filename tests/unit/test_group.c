@@ -89,7 +89,7 @@ static void on_commit(void *arg, enum rc rc)
     m->answered++;
 }
 
-static void join_group(struct member *m, struct kafka_rig *rig, const char *group_id)
+static void join_watched(struct member *m, struct kafka_rig *rig, const char *group_id, struct health *health)
 {
     static const struct group_ops ops = {on_assigned, on_record, on_end, on_revoked};
     const char *const topics[] = {"t"};
@@ -97,8 +97,13 @@ static void join_group(struct member *m, struct kafka_rig *rig, const char *grou
     memset(m, 0, sizeof *m);
     m->rig = rig;
     m->start_at = -2;
-    assert_int_equal(group_create(rig->loop, rig->worker, rig->config, rig->log, NULL, group_id, topics, 1, &ops, m, &m->group, &e),
+    assert_int_equal(group_create(rig->loop, rig->worker, rig->config, rig->log, health, group_id, topics, 1, &ops, m, &m->group, &e),
                      RC_OK);
+}
+
+static void join_group(struct member *m, struct kafka_rig *rig, const char *group_id)
+{
+    join_watched(m, rig, group_id, NULL);
 }
 
 static void leave_group(struct member *m)
@@ -297,6 +302,42 @@ static void waits_for_the_drain_before_it_gives_partitions_up(void **state)
     kafka_rig_close(&rig);
 }
 
+static void until_ready(struct kafka_rig *rig, const struct health *h, bool ready)
+{
+    for (int i = 0; i < 600 && health_ready(h) != ready; i++)
+        kafka_rig_for(rig, 50);
+    assert_int_equal(health_ready(h), ready);
+}
+
+/* One of the two has no partition in the end. */
+static void is_not_ready_while_it_waits_to_be_let_in_and_ready_without_partitions(void **state)
+{
+    static const char *const settings[] = {"kafka.consumer.statistics.interval.ms=200", NULL};
+    (void)state;
+    struct kafka_rig rig;
+    struct member a, b;
+    char words[300];
+    kafka_rig_open(&rig, "t:1", settings);
+    fill(&rig, 1, 5);
+    join_group(&a, &rig, "g");
+    kafka_rig_until(&rig, &a.records, 5, 20000);
+    a.hold = true;
+    struct health *h = health_create(clock_system(), NULL);
+    join_watched(&b, &rig, "g", h);
+    until_ready(&rig, h, true); /* it is connected */
+    kafka_rig_until(&rig, &a.revoked, 1, 20000);
+    until_ready(&rig, h, false);
+    health_summary(h, words, sizeof words);
+    assert_non_null(strstr(words, "kafka-group is down: not let into the group yet"));
+    a.hold = false;
+    group_released(a.group);
+    until_ready(&rig, h, true);
+    leave_group(&a);
+    leave_group(&b);
+    health_destroy(h);
+    kafka_rig_close(&rig);
+}
+
 static void goes_on_after_the_broker_was_away(void **state)
 {
     (void)state;
@@ -383,6 +424,7 @@ int main(void)
         cmocka_unit_test(pauses_and_resumes_without_loss_or_repeat),
         cmocka_unit_test(is_resumed_after_a_rebalance),
         cmocka_unit_test(waits_for_the_drain_before_it_gives_partitions_up),
+        cmocka_unit_test(is_not_ready_while_it_waits_to_be_let_in_and_ready_without_partitions),
         cmocka_unit_test(goes_on_after_the_broker_was_away),
         cmocka_unit_test(asks_again_when_committed_offsets_are_not_to_be_had),
         cmocka_unit_test(starts_at_the_earliest_when_the_committed_offset_is_past_the_end),

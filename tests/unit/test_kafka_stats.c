@@ -51,6 +51,26 @@ static void one_is_enough_to_have_an_answer(void **state)
     assert_false(vitals(BROKER("GroupCoordinator", "logical", "UP", "0", "0")).answers);
 }
 
+static bool joins(const char *state)
+{
+    char json[200];
+    struct kafka_vitals v;
+    int n = snprintf(json, sizeof json, "{\"type\":\"consumer\",\"brokers\":{},\"cgrp\":{\"state\":\"up\",\"join_state\":\"%s\"}}", state);
+    assert_int_equal(kafka_stats_take(json, (size_t)n, "kafka-group", NULL, &v), RC_OK);
+    return v.joining;
+}
+
+static void a_member_that_waits_for_its_group_is_told_from_one_without_partitions(void **state)
+{
+    (void)state;
+    assert_true(joins("wait-join"));
+    assert_true(joins("wait-sync"));
+    assert_false(joins("steady"));
+    assert_false(joins("init")); /* the new protocol's, without partitions */
+    assert_false(joins("wait-unassign-call"));
+    assert_false(vitals(BROKER("a:1/1", "learned", "UP", "0", "1")).joining);
+}
+
 static void figures_become_metrics(void **state)
 {
     (void)state;
@@ -89,6 +109,7 @@ int main(void)
         cmocka_unit_test(a_broker_that_owes_an_answer_for_long_is_silent),
         cmocka_unit_test(one_that_owes_nothing_answered_lately_or_is_not_connected_is_not),
         cmocka_unit_test(one_is_enough_to_have_an_answer),
+        cmocka_unit_test(a_member_that_waits_for_its_group_is_told_from_one_without_partitions),
         cmocka_unit_test(figures_become_metrics),
         cmocka_unit_test(what_is_no_report_changes_nothing),
     };
