@@ -6,18 +6,14 @@
 #include <string.h>
 
 #include "common/base/probe.h"
-#include "common/base/traceparent.h"
-#include "common/contract/order_key.h"
 #include "common/contract/order_listing.h"
 #include "common/kafka/group.h"
-#include "common/kafka/key_partition.h"
 #include "producer/ledger.h"
 #include "producer/ledger_reader.h"
 #include "producer/outcome_intake.h"
 #include "producer/outcome_letters.h"
 #include "producer/outcome_mover.h"
-#include "producer/outcome_reader.h"
-#include "producer/reason_line.h"
+#include "producer/outcome_noting.h"
 #include "producer/row_writer.h"
 #include "producer/status_setter.h"
 #include "producer/updater_metrics.h"
@@ -34,16 +30,14 @@ struct updating {
     struct outcome_intake *intake;
     struct status_setter *setter;
     struct row_writer *writer;
-    struct outcome_reader *reader;
+    struct outcome_noting *noting;
     struct outcome_letters *letters;
     struct outcome_mover *mover;
     struct order_traces *traces;
     struct loop_timer kick, drain;
     int64_t commit_at, parked_at; /* monotonic ms: the next commit, the next look at what is parked */
-    int64_t reading_row, reading_offset; /* order whose row is being read again (0: none), and where it stands */
     int32_t *leaving;
     size_t leaving_n;
-    size_t disowned; /* outcomes whose schema the registry does not know, as of the last look at what is parked */
     bool draining, committing, late, stopping, assigned, parked_told, retry;
     bool *ended; /* partitions of them: the end was seen */
 };
@@ -92,12 +86,7 @@ static const struct outcome_mover_ops mover_ops = {on_passed, on_failed};
 static void on_row_read(void *arg, const struct ledger_row *row)
 {
     struct updating *u = arg;
-    int64_t order_id = u->reading_row;
-    u->reading_row = 0;
-    int32_t partition = ledger_reader_partition(u->rows);
-    if (intake_has(u->intake, partition) &&
-        ledger_restore_whole(u->ledger, order_id, row, partition, u->reading_offset) != RC_OK)
-        fail(u, "out of memory");
+    noting_row_read(u->noting, row);
     kick(u);
 }
 
@@ -107,99 +96,10 @@ static const char *trace_of(void *arg, int64_t order_id)
     return order_traces_find(u->traces, order_id);
 }
 
-/* Once for each verdict that the ledger did not know. The words themselves stand in the ledger and may hold what a log may not. */
-static void tell_refusal(struct updating *u, const struct kafka_record *r, const struct outcome *o)
-{
-    char order[ORDER_KEY_BYTES], trace[TRACEPARENT_ID];
-    if (o->result != OUTCOME_REJECTED)
-        return;
-    if (order_key_format(order, o->organization, o->order_id) == 0)
-        order[0] = '\0';
-    order_traces_id(u->traces, o->order_id, trace);
-    log_fact(u->p.log, LOG_INFO, "outcome", order, "refused, its reason stands in the ledger", LOG_S("warehouse", o->warehouse),
-             LOG_I("publication", o->publication), LOG_I("attempts", o->attempts), LOG_I("partition", r->partition), LOG_I("offset", r->offset), LOG_S("trace", trace));
-}
-
-static enum intake_noted note_outcome(struct updating *u, const struct kafka_record *r, struct intake_ticket *t, struct outcome *o)
-{
-    int64_t offset = 0, now = clock_wall(loop_clock(u->p.loop));
-    char line[REASON_LINE_BYTES];
-    o->reason = reason_line(o->reason, line);
-    switch (ledger_note(u->ledger, o, r->partition, config_bool(u->p.config, "updater.reasons"), now, &offset)) {
-    case LEDGER_SAME:
-        metrics_add(u->p.metrics, UPDATER_OUTCOMES, "nothing", 1);
-        intake_finish(u->intake, t);
-        return INTAKE_DEALT;
-    case LEDGER_CHANGED:
-        order_traces_note(u->traces, o->order_id, r);
-        metrics_add(u->p.metrics, UPDATER_OUTCOMES, outcome_result_name(o->result), 1);
-        tell_refusal(u, r, o);
-        row_writer_write(u->writer, o->order_id, t);
-        return INTAKE_DEALT;
-    case LEDGER_READ_ROW:
-        if (u->reading_row == 0) {
-            u->reading_row = o->order_id;
-            u->reading_offset = offset;
-            ledger_reader_one(u->rows, r->partition, offset, o->order_id);
-        }
-        return INTAKE_NOT_NOW;
-    case LEDGER_NO_MEMORY:
-        fail(u, "out of memory");
-        break;
-    }
-    return INTAKE_NOT_NOW;
-}
-
-/* Of no schema that the registry knows: the system's trouble, or garbage. What it is shows in time. */
-static enum intake_noted wait_for_schema(struct updating *u, const struct kafka_record *r, struct intake_ticket *t, int64_t *since, bool disowned,
-                                         const char *words)
-{
-    int64_t now = loop_now(u->p.loop);
-    if (*since == 0 || !disowned) /* while nobody can be asked, no time passes */
-        *since = now;
-    if (now - *since >= config_ms(u->p.config, "updater.unknown_schema_after"))
-        return letters_send(u->letters, r, t, words) ? INTAKE_DEALT : INTAKE_NOT_NOW;
-    u->disowned += disowned;
-    return INTAKE_PARK;
-}
-
 static enum intake_noted on_note(void *arg, const struct kafka_record *r, struct intake_ticket *t, int64_t *since)
 {
     struct updating *u = arg;
-    struct err e = {0};
-    struct outcome *o = NULL;
-    enum intake_noted noted = INTAKE_NOT_NOW;
-    if (row_writer_full(u->writer))
-        return INTAKE_NOT_NOW;
-    enum outcome_read read = outcome_reader_read(u->reader, r, &o, &e);
-    int32_t home = r->key != NULL ? key_partition(r->key, r->key_n, u->p.partitions) : r->partition;
-    if (home != r->partition && read != OUTCOME_NOT_OURS && read != OUTCOME_UNREADABLE) {
-        metrics_add(u->p.metrics, UPDATER_OUTCOMES, "moved", 1);
-        outcome_destroy(o);
-        return mover_move(u->mover, r, home, t) ? INTAKE_DEALT : INTAKE_NOT_NOW;
-    }
-    switch (read) {
-    case OUTCOME_READ:
-        noted = note_outcome(u, r, t, o);
-        break;
-    case OUTCOME_NOT_OURS:
-        intake_finish(u->intake, t);
-        noted = INTAKE_DEALT;
-        break;
-    case OUTCOME_UNREADABLE:
-        metrics_add(u->p.metrics, UPDATER_UNREADABLE, NULL, 1);
-        noted = letters_send(u->letters, r, t, e.text) ? INTAKE_DEALT : INTAKE_NOT_NOW;
-        break;
-    case OUTCOME_NO_MEMORY:
-        fail(u, e.text);
-        break;
-    case OUTCOME_NOT_NOW:
-    case OUTCOME_DISOWNED:
-        noted = wait_for_schema(u, r, t, since, read == OUTCOME_DISOWNED, e.text);
-        break;
-    }
-    outcome_destroy(o);
-    return noted;
+    return noting_note(u->noting, r, t, since);
 }
 
 static void on_pause(void *arg, int32_t partition)
@@ -492,10 +392,11 @@ static void look_at_parked(struct updating *u)
         return;
     u->retry = false;
     u->parked_at = loop_now(u->p.loop) + PARKED_MS;
-    u->disowned = 0;
+    (void)noting_disowned(u->noting); /* those that came since the last look */
     intake_retry(u->intake);
-    if (u->disowned > 0) {
-        (void)snprintf(why, sizeof why, "%zu outcomes carry schema ids that the registry does not know", u->disowned);
+    size_t disowned = noting_disowned(u->noting);
+    if (disowned > 0) {
+        (void)snprintf(why, sizeof why, "%zu outcomes carry schema ids that the registry does not know", disowned);
         health_set(u->p.health, "outcomes", HEALTH_DOWN, why, "keeps them and goes on with other orders");
         u->parked_told = true;
     } else if (u->parked_told && intake_parked(u->intake) == 0) {
@@ -551,6 +452,16 @@ void updating_tick(struct updating *u)
 
 /* ---- begin and end */
 
+static const struct outcome_noting_ops noting_ops = {on_schema, on_failed};
+
+static enum rc build_noting(struct updating *u, struct err *e)
+{
+    const struct updating_parts *p = &u->p;
+    struct outcome_noting_parts parts = {p->loop, p->config, p->log, p->metrics, p->schemas, xsale_client_organization(p->xsale), u->ledger, u->rows, u->intake, u->writer,
+                                         u->letters, u->mover, u->traces, p->partitions};
+    return noting_create(&parts, &noting_ops, u, &u->noting, e);
+}
+
 static enum rc build(struct updating *u, struct err *e)
 {
     const struct updating_parts *p = &u->p;
@@ -574,7 +485,7 @@ static enum rc build(struct updating *u, struct err *e)
     if (rc == RC_OK)
         rc = ledger_reader_create(&rows, &rows_ops, u, &u->rows, e);
     if (rc == RC_OK)
-        rc = outcome_reader_create(p->schemas, xsale_client_organization(p->xsale), on_schema, u, &u->reader, e);
+        rc = build_noting(u, e);
     return rc;
 memory:
     err_set(e, "out of memory");
@@ -630,7 +541,7 @@ void updating_destroy(struct updating *u)
     row_writer_destroy(u->writer);
     letters_destroy(u->letters);
     mover_destroy(u->mover);
-    outcome_reader_destroy(u->reader);
+    noting_destroy(u->noting);
     intake_destroy(u->intake);
     ledger_destroy(u->ledger);
     xsale_client_on_trace(u->p.xsale, NULL, NULL);
