@@ -12,14 +12,17 @@
 #include "consumer/record_field.h"
 #include "consumer/record_line.h"
 
-enum { WORDS_MAX = 64 * 1024, CHANGES_SHOWN = 40, VALUE_SHOWN = 200 };
+enum { LEAVES_BYTES_MAX = 64 * 1024 * 1024, WORDS_MAX = 64 * 1024, CHANGES_SHOWN = 40, VALUE_SHOWN = 200 };
 
 struct event {
     int64_t at;         /* broker's time, ms */
     size_t sequence;    /* as fed: keeps events of one moment in order */
     const char *kind;   /* "published", "outcome", ... */
     char *words;        /* one line; owned */
-    const char *changes; /* more lines, each ended; "" : none; behind words */
+    char *changes;      /* since the order's record before it: more lines, each ended; owned; NULL: none */
+    struct record_leaves leaves; /* of an order's record */
+    bool leaves_there;
+    int32_t partition;  /* of orders; -1: of another topic */
     char where[300];    /* topic[partition]@offset */
 };
 
@@ -32,6 +35,7 @@ struct verdict {
 struct order_life {
     struct event *events; /* n */
     size_t n, cap, dropped;
+    size_t leaves_bytes; /* of all events ever */
     /* the newest publication */
     int64_t publication, published_at;
     bool withdrawn;
@@ -43,8 +47,10 @@ struct order_life {
     int64_t row_publication;
     bool row_closed, row_complete;
     char row_wanted[32], row_set[32];
-    struct record_leaves leaves; /* of the last published record that could be compared */
-    bool leaves_there;
+    int64_t row_at; /* its record's time, ms */
+    int32_t row_partition;
+    struct event before; /* the order's record dropped last: what the first one that is left is compared with */
+    int64_t first_published, first_named; /* lowest publication that a record of orders has, and that any record names; 0: none */
 };
 
 struct order_life *order_life_create(void)
@@ -52,13 +58,21 @@ struct order_life *order_life_create(void)
     return calloc(1, sizeof(struct order_life));
 }
 
+static void event_release(struct event *v)
+{
+    if (v->leaves_there)
+        record_leaves_release(&v->leaves);
+    free(v->words);
+    free(v->changes);
+}
+
 void order_life_destroy(struct order_life *l)
 {
     if (l == NULL)
         return;
-    record_leaves_release(&l->leaves);
+    event_release(&l->before);
     for (size_t i = 0; i < l->n; i++)
-        free(l->events[i].words);
+        event_release(&l->events[i]);
     free(l->events);
     free(l);
 }
@@ -155,21 +169,41 @@ static void put_change(void *arg, const char *path, const char *before, const ch
     buf_put_byte(c->out, '\n');
 }
 
-/* What changed since the publication before this one. */
-static void put_changes(struct order_life *l, const struct scan_record *r, struct buf *out)
+/* Records of several partitions come in any order: what changed from one to the next is told when all are there. */
+static void keep_leaves(struct order_life *l, struct event *made, const struct scan_record *r, struct buf *words)
 {
-    struct record_leaves leaves;
     struct err e;
-    struct changes c = {out, 0};
-    if (record_leaves_read(schema_root(r->writer), r->avro, r->avro_n, &leaves, &e) != RC_OK) {
-        buf_printf(out, "not compared: %s\n", e.text);
+    made->leaves_there = record_leaves_read(schema_root(r->writer), r->avro, r->avro_n, &made->leaves, &e) == RC_OK;
+    if (!made->leaves_there) {
+        buf_printf(words, " (not compared: %s)", e.text);
         return;
     }
-    if (l->leaves_there && record_diff(&l->leaves, &leaves, put_change, &c) > CHANGES_SHOWN)
-        buf_printf(out, "and %zu more\n", c.shown - CHANGES_SHOWN);
-    record_leaves_release(&l->leaves);
-    l->leaves = leaves;
-    l->leaves_there = true;
+    l->leaves_bytes += made->leaves.texts.n + made->leaves.cap * sizeof *made->leaves.all;
+    if (l->leaves_bytes > LEAVES_BYTES_MAX) {
+        record_leaves_release(&made->leaves);
+        made->leaves_there = false;
+        buf_put_text(words, " (not compared: the records before it are too large)");
+    }
+}
+
+static void tell_changes(struct event *before, struct event *v)
+{
+    struct buf out;
+    buf_init(&out, WORDS_MAX);
+    struct changes c = {&out, 0};
+    if (record_diff(&before->leaves, &v->leaves, put_change, &c) > CHANGES_SHOWN)
+        buf_printf(&out, "and %zu more\n", c.shown - CHANGES_SHOWN);
+    const char *text = out.n > 0 ? buf_text(&out) : NULL;
+    free(v->changes);
+    v->changes = text != NULL ? strdup(text) : NULL; /* no memory: nothing is told of them */
+    buf_release(&out);
+}
+
+/* For order_life_misses. */
+static void name_publication(struct order_life *l, int64_t publication)
+{
+    if (publication > 0 && (l->first_named == 0 || publication < l->first_named))
+        l->first_named = publication;
 }
 
 static void take_warehouses(struct order_life *l, const struct kafka_record *r)
@@ -187,7 +221,7 @@ static void take_warehouses(struct order_life *l, const struct kafka_record *r)
     }
 }
 
-static const char *tell_order(struct order_life *l, const struct scan_record *r, struct buf *words, struct buf *changes)
+static const char *tell_order(struct order_life *l, const struct scan_record *r, struct buf *words, struct event *made)
 {
     const struct kafka_record *k = r->record;
     if (k->value == NULL || r->writer == NULL) {
@@ -200,7 +234,10 @@ static const char *tell_order(struct order_life *l, const struct scan_record *r,
     put_field(words, r, "revision", ", revision ", "");
     put_header(words, k, "warehouses", ", for ");
     buf_put_text(words, kafka_record_header(k, "replayed") != NULL ? ", put back by hand" : again ? ", once more (the same publication)" : "");
-    put_changes(l, r, changes);
+    keep_leaves(l, made, r, words);
+    if (publication > 0 && (l->first_published == 0 || publication < l->first_published))
+        l->first_published = publication;
+    name_publication(l, record_field_long(r, "round", 0));
     if (newest || again) {
         l->publication = publication;
         l->published_at = k->timestamp;
@@ -225,6 +262,13 @@ static void note_verdict(struct order_life *l, const struct scan_record *r, int6
         l->verdicts[l->verdicts_n++] = v;
 }
 
+static bool field_there(const struct scan_record *r, const char *name)
+{
+    const char *p;
+    size_t n;
+    return record_field_text(r, name, &p, &n) && n > 0;
+}
+
 static const char *tell_outcome(struct order_life *l, const struct scan_record *r, struct buf *words)
 {
     int64_t publication = record_field_long(r, "publication", 0), attempts = record_field_long(r, "attempts", 0);
@@ -236,12 +280,22 @@ static const char *tell_outcome(struct order_life *l, const struct scan_record *
     put_field(words, r, "reason", ", \"", "\"");
     put_moment(words, ", publication ", publication);
     note_verdict(l, r, publication);
+    if (field_there(r, "warehouse")) /* else it never became a record */
+        name_publication(l, publication);
     return "outcome";
 }
 
 static const char *tell_row(struct order_life *l, const struct scan_record *r, struct buf *words)
 {
-    l->row_publication = record_field_long(r, "publication", 0);
+    int64_t publication = record_field_long(r, "publication", 0);
+    bool older = r->record->partition != l->row_partition && (publication < l->row_publication || (publication == l->row_publication && r->record->timestamp < l->row_at));
+    if (older) { /* of another partition, read later */
+        put_moment(words, "an older row, publication ", publication);
+        return "status";
+    }
+    l->row_publication = publication;
+    l->row_at = r->record->timestamp;
+    l->row_partition = r->record->partition;
     l->row_closed = field_true(r, "closed");
     l->row_complete = field_true(r, "complete");
     field_text(r, "wanted", l->row_wanted, sizeof l->row_wanted);
@@ -279,11 +333,11 @@ static bool ends(const char *topic, const char *name)
     return n >= m && strcmp(topic + n - m, name) == 0;
 }
 
-static const char *tell(struct order_life *l, const struct scan_record *r, struct buf *words, struct buf *changes)
+static const char *tell(struct order_life *l, const struct scan_record *r, struct buf *words, struct event *made)
 {
     const char *topic = r->record->topic;
     if (ends(topic, ".orders"))
-        return tell_order(l, r, words, changes);
+        return tell_order(l, r, words, made);
     if (ends(topic, ".orders-dlq"))
         return tell_letter(r, words);
     if (ends(topic, ".order-state") && (r->writer != NULL || r->record->value == NULL))
@@ -311,49 +365,43 @@ static bool make_room(struct order_life *l)
 
 static void drop_oldest(struct order_life *l)
 {
-    free(l->events[0].words);
+    if (l->events[0].leaves_there) {
+        event_release(&l->before);
+        l->before = l->events[0];
+    } else {
+        event_release(&l->events[0]);
+    }
     memmove(l->events, l->events + 1, (l->n - 1) * sizeof *l->events);
     l->n--;
     l->dropped++;
 }
 
-/* Both texts, terminated, in one block; *second points into it. */
-static char *join(const struct buf *a, const struct buf *b, const char **second)
-{
-    char *made = malloc(a->n + b->n + 2);
-    if (made == NULL)
-        return NULL;
-    if (a->n > 0)
-        memcpy(made, a->p, a->n);
-    made[a->n] = '\0';
-    if (b->n > 0)
-        memcpy(made + a->n + 1, b->p, b->n);
-    made[a->n + 1 + b->n] = '\0';
-    *second = made + a->n + 1;
-    return made;
-}
-
 enum rc order_life_add(struct order_life *l, const struct scan_record *r, struct err *e)
 {
-    struct buf words, changes;
+    struct buf words;
     enum rc rc = RC_OK;
     buf_init(&words, WORDS_MAX);
-    buf_init(&changes, WORDS_MAX);
     struct event made = {.at = r->record->timestamp, .sequence = l->n + l->dropped};
-    made.kind = tell(l, r, &words, &changes);
+    made.partition = ends(r->record->topic, ".orders") ? r->record->partition : -1;
+    made.kind = tell(l, r, &words, &made);
     (void)snprintf(made.where, sizeof made.where, "%s[%d]@%" PRId64, r->record->topic, (int)r->record->partition, r->record->offset);
     if (l->n == LIFE_EVENTS_MAX)
         drop_oldest(l);
-    made.words = join(&words, &changes, &made.changes);
+    const char *text = buf_text(&words);
+    made.words = text != NULL ? strdup(text) : NULL;
     if (made.words == NULL || !make_room(l)) {
-        free(made.words);
+        event_release(&made);
         rc = no_memory(e);
     } else {
         l->events[l->n++] = made;
     }
     buf_release(&words);
-    buf_release(&changes);
     return rc;
+}
+
+bool order_life_misses(const struct order_life *l)
+{
+    return l->first_named > 0 && l->first_named < l->first_published;
 }
 
 static int by_time(const void *a, const void *b)
@@ -368,6 +416,28 @@ static void sort(struct order_life *l)
 {
     if (l->n > 1)
         qsort(l->events, l->n, sizeof *l->events, by_time);
+    struct event *before = l->before.leaves_there ? &l->before : NULL;
+    for (size_t i = 0; i < l->n; i++) {
+        if (!l->events[i].leaves_there)
+            continue;
+        if (before != NULL)
+            tell_changes(before, &l->events[i]);
+        before = &l->events[i];
+    }
+}
+
+/* The partitions of orders that its records stand in, as "1, 4"; returns how many. */
+static size_t put_partitions(const struct order_life *l, struct buf *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        bool known = l->events[i].partition < 0;
+        for (size_t k = 0; k < i && !known; k++)
+            known = l->events[k].partition == l->events[i].partition;
+        if (!known)
+            buf_printf(out, "%s%d", n++ > 0 ? ", " : "", (int)l->events[i].partition);
+    }
+    return n;
 }
 
 static const struct verdict *verdict_of(const struct order_life *l, const char *warehouse)
@@ -443,9 +513,15 @@ void order_life_text(struct order_life *l, const char *key, int64_t now, struct 
         const struct event *v = &l->events[i];
         record_line_time(v->at, out);
         buf_printf(out, "  %-11s  %s  [%s]\n", v->kind, v->words, v->where);
-        for (const char *line = v->changes; *line != '\0'; line += strcspn(line, "\n") + 1)
+        for (const char *line = v->changes != NULL ? v->changes : ""; *line != '\0'; line += strcspn(line, "\n") + 1)
             buf_printf(out, "%*s%.*s\n", 39, "", (int)strcspn(line, "\n"), line);
     }
+    struct buf partitions;
+    buf_init(&partitions, WORDS_MAX);
+    if (put_partitions(l, &partitions) > 1)
+        buf_printf(out, "its records stand in the partitions %s of orders: the topic got more partitions in between, and across two of them a warehouse may take publications up in another "
+                        "order; the newest counts\n", buf_text(&partitions) != NULL ? buf_text(&partitions) : "");
+    buf_release(&partitions);
     put_now(l, now, out);
 }
 
@@ -463,7 +539,7 @@ static void put_json_event(const struct event *v, struct buf *out)
     buf_put_text(out, ",\"where\":");
     put_json_text(out, v->where);
     buf_put_text(out, ",\"changes\":[");
-    for (const char *line = v->changes; *line != '\0'; line += strcspn(line, "\n") + 1) {
+    for (const char *line = v->changes != NULL ? v->changes : ""; *line != '\0'; line += strcspn(line, "\n") + 1) {
         buf_put_text(out, line != v->changes ? "," : "");
         avro_json_text(out, (const unsigned char *)line, strcspn(line, "\n"));
     }
@@ -480,6 +556,8 @@ void order_life_json(struct order_life *l, const char *key, int64_t now, struct 
         buf_put_text(out, i > 0 ? "," : "");
         put_json_event(&l->events[i], out);
     }
+    buf_put_text(out, "],\"partitions\":[");
+    (void)put_partitions(l, out);
     buf_printf(out, "],\"publication\":%" PRId64 ",\"withdrawn\":%s,\"waitingFor\":[", l->publication, l->withdrawn ? "true" : "false");
     (void)put_waiting(l, ",", true, out);
     bool row = l->row_publication >= l->publication && l->row_publication > 0;

@@ -107,6 +107,20 @@ static bool partitions_known(const struct order_search *s)
     return any;
 }
 
+/* An older record stands where fewer partitions put it. */
+static void read_all(struct order_search *s)
+{
+    struct order_life *fresh = order_life_create();
+    if (fresh == NULL) {
+        finish(s, RC_RETRY, "out of memory");
+        return;
+    }
+    order_life_destroy(s->result.life);
+    s->result.life = fresh;
+    memset(s->partitions, 0, sizeof s->partitions);
+    begin_again(s, s->order);
+}
+
 /* No record has that id as its key: it may stand elsewhere, since the topics got more partitions or another program put it there, or be the shop's own number. */
 static void on_end(void *arg)
 {
@@ -116,6 +130,8 @@ static void on_end(void *arg)
     int64_t id;
     if (s->fault.text[0] != '\0') {
         finish(s, RC_RETRY, s->fault.text);
+    } else if (s->order > 0 && s->result.keys_n == 1 && partitions_known(s) && order_life_misses(s->result.life)) {
+        read_all(s);
     } else if (s->order > 0 && s->result.keys_n == 1) {
         finish(s, RC_OK, "");
     } else if (s->order > 0 && s->result.keys_n == 0 && partitions_known(s)) {
@@ -168,6 +184,8 @@ static void on_counts(void *arg, const int32_t *counts, size_t n)
 {
     struct order_search *s = arg;
     memcpy(s->partitions, counts, n * sizeof *counts);
+    if (counts[TOPIC_ORDERS] != counts[TOPIC_OUTCOMES] || counts[TOPIC_OUTCOMES] != counts[TOPIC_STATUS]) /* one got more partitions: who knows how many it had */
+        memset(s->partitions, 0, sizeof s->partitions);
     begin(s);
 }
 

@@ -9,6 +9,7 @@
 #include "common/kafka/group_survey.h"
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/topics.h"
+#include "consumer/kafka_away.h"
 #include "consumer/scan_time.h"
 #include "consumer/topic_scan.h"
 
@@ -132,7 +133,9 @@ static void on_survey(void *arg, enum rc rc, const struct survey *found, const c
 {
     struct pipeline_scan *s = arg;
     if (rc != RC_OK) {
-        fail(s, words);
+        struct err e;
+        kafka_away_words(config_text(program_config(s->program), "kafka.bootstrap.servers"), words, health_why(program_health(s->program), "kafka"), &e);
+        fail(s, e.text);
         return;
     }
     (void)snprintf(s->words, sizeof s->words, "%s", found->words);

@@ -14,6 +14,7 @@
 #include "consumer/order_record.h"
 #include "consumer/order_tally.h"
 #include "consumer/record_line.h"
+#include "consumer/kafka_away.h"
 #include "consumer/scan_time.h"
 #include "consumer/topic_scan.h"
 
@@ -335,7 +336,9 @@ static void on_look(void *arg, enum rc rc, const struct group_sight *sight, cons
         log_event(program_log(w->program), LOG_WARN, "rewind", NULL, "asks again", LOG_S("why", words));
         loop_timer_in(w->loop, &w->timer, AGAIN_MS, look, w);
     } else if (rc != RC_OK) {
-        finish(w, 1, words);
+        struct err e;
+        kafka_away_words(config_text(program_config(w->program), "kafka.bootstrap.servers"), words, health_why(program_health(w->program), "kafka"), &e);
+        finish(w, 1, e.text);
     } else if (sight->members.active && !w->dry) {
         refuse_active(w, &sight->members);
     } else if (!w->new_group && strcmp(sight->members.state, "Dead") == 0 && nothing_committed(sight)) {

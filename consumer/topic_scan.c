@@ -5,6 +5,7 @@
 
 #include "common/contract/avro_walk.h"
 #include "common/kafka/frame.h"
+#include "consumer/kafka_away.h"
 
 enum { AGAIN_MS = 1000, DRAIN_A_TURN = 1000, GIVEN_UP_MAX = 64, GIVEN_UP_MS = 60000 };
 
@@ -25,6 +26,7 @@ struct held {
 
 struct topic_scan {
     struct loop *loop;
+    struct program *program;
     struct registry *registry;
     struct reader *reader;
     struct topic_scan_ops ops;
@@ -51,7 +53,10 @@ static void fail(struct topic_scan *s, const char *words)
 
 static void on_silence(void *arg)
 {
-    fail(arg, "Kafka did not answer for a minute; is kafka.bootstrap.servers right, do the topics exist?");
+    struct topic_scan *s = arg;
+    struct err e;
+    kafka_away_words(config_text(program_config(s->program), "kafka.bootstrap.servers"), "it has not answered for a minute", health_why(program_health(s->program), "kafka"), &e);
+    fail(s, e.text);
 }
 
 /* A dead letter that is a whole record of one of our topics. */
@@ -283,6 +288,7 @@ enum rc topic_scan_create(struct program *p, const struct reader_start *starts, 
         return RC_FATAL;
     }
     s->loop = program_loop(p);
+    s->program = p;
     s->ops = *ops;
     s->arg = arg;
     s->last = &s->first;

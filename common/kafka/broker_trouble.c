@@ -42,6 +42,8 @@ static const struct sign signs[] = {
     {"SSL handshake failed", {"no TLS with this port: ", PROTOCOL}},
     {"Invalid response size", {"not Kafka's protocol, perhaps TLS: ", PROTOCOL}}, /* a TLS alert, taken for a length */
     {"security.protocol", {"", PROTOCOL}},
+    {"ApiVersionRequest failed: Local: Timed out", {"the broker takes connections and answers nothing: it is frozen or overloaded, or it wants TLS: ",
+                                                    "connects again; see whether it still works, and security.protocol"}},
     {"in state APIVERSION_QUERY", {"the broker hangs up before it has said anything, perhaps it wants TLS: ", PROTOCOL}},
 };
 

@@ -29,6 +29,7 @@ struct kafka_handle {
     bool abandoned;
     bool blamed; /* why it is down was said by a broker's connection */
     bool unauthenticated; /* the password was refused */
+    char said[250]; /* by a broker's connection that failed last, since it was up; "": nothing */
     atomic_int x509_error; /* what was wrong with the last certificate that was refused; set by a broker's thread */
 };
 
@@ -40,6 +41,7 @@ static void set_up(struct kafka_handle *h)
         return;
     h->up = true;
     h->blamed = h->unauthenticated = false;
+    h->said[0] = '\0';
     health_set(h->d.health, h->d.dependency, HEALTH_UP, NULL, NULL);
 }
 
@@ -103,16 +105,27 @@ void kafka_handle_well(struct kafka_handle *h)
     set_up(h);
 }
 
+/* librdkafka answers a question in vain with "transport failure" or "timed out"; what lies behind it a connection has said. */
+static const char *with_cause(const struct kafka_handle *h, const char *why, char *room, size_t n)
+{
+    if (h->said[0] == '\0' || (strstr(why, "transport failure") == NULL && strstr(why, "Timed out") == NULL))
+        return why;
+    (void)snprintf(room, n, "%s: %s", why, h->said); /* cut is fine */
+    return room;
+}
+
 void kafka_handle_trouble(struct kafka_handle *h, const char *why, const char *doing)
 {
+    char room[512];
     h->troubled = true;
-    set_down(h, why, doing);
+    set_down(h, with_cause(h, why, room, sizeof room), doing);
 }
 
 void kafka_handle_retry(struct kafka_handle *h, const char *why, const char *doing, int64_t in_ms)
 {
+    char room[512];
     h->troubled = true;
-    health_retry(h->d.health, h->d.dependency, why, doing, in_ms);
+    health_retry(h->d.health, h->d.dependency, with_cause(h, why, room, sizeof room), doing, in_ms);
     note_down(h);
 }
 
@@ -155,6 +168,8 @@ static void on_failure(struct kafka_handle *h, rd_kafka_resp_err_t err, const ch
         return;
     struct broker_trouble t = broker_trouble_find(words, err == RD_KAFKA_RESP_ERR__SSL ? atomic_exchange(&h->x509_error, 0) : 0);
     (void)snprintf(why, sizeof why, "%s%s", t.why, words); /* cut is fine */
+    if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        (void)snprintf(h->said, sizeof h->said, "%.249s", why);
     set_down(h, why, t.doing);
     h->blamed = err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     h->unauthenticated = err == RD_KAFKA_RESP_ERR__AUTHENTICATION;

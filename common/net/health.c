@@ -192,6 +192,14 @@ static void put_time(struct buf *out, int64_t wall_ms)
         buf_put_text(out, "null");
 }
 
+const char *health_why(const struct health *h, const char *name)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (h->list[i].state == HEALTH_DOWN && strncmp(h->list[i].name, name, strlen(name)) == 0)
+            return h->list[i].why;
+    return "";
+}
+
 void health_print(const struct health *h, struct buf *out)
 {
     char doing[DOING_ROOM];

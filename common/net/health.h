@@ -29,6 +29,8 @@ void health_retry(struct health *h, const char *name, const char *why, const cha
 bool health_ready(const struct health *h);
 /* One line for people: "ready", or the first dependency that is not up with its error and what is done about it; cut to room. */
 void health_summary(const struct health *h, char *out, size_t room);
+/* The error of the first dependency that is down and whose name begins so; "": none. Borrowed until it changes. */
+const char *health_why(const struct health *h, const char *name);
 /* {"ready":false,"dependencies":{"kafka":{"state":"down","since":"...","error":"...","doing":"..."}}} */
 void health_print(const struct health *h, struct buf *out);
 

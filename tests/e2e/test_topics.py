@@ -1,7 +1,9 @@
 """Missing topics are made as designed; what is dangerous about existing ones stops the start, and the command that the words name mends it."""
 import argparse
+import os
 import re
 import subprocess
+from json import loads
 
 from harness import check, equal, main, services, wait
 
@@ -54,6 +56,31 @@ def configure(words):
     equal(r.returncode, 0, f"{match[0]}: {r.stdout[-1500:]}")
 
 
+def in_two_partitions(s):
+    """The topics get more partitions and the orders are edited: explain shows both records of each, wherever they stand, what changed, and why there are two places."""
+    from confluent_kafka.admin import NewPartitions
+    orders = sorted(o["id"] for o in s.xsale.get("orders"))
+    client = admin(s)       # must outlive its answers
+    for done in client.create_partitions([NewPartitions("xsale." + t, 8) for t in ("orders", "order-outcomes", "order-status")]).values():
+        done.result(15)
+    for order in orders:
+        s.xsale.post(f"orders/{order}/edit", {"warehouses": ["MAG-1"]})
+    code, text = s.producer.run("--once")
+    equal(code, 0, f"exit code with more partitions, which says {text[-1500:]}")
+    moved = 0
+    for order in orders:
+        both = [subprocess.run([os.path.join(s.build, "consumer/order-replay"), "explain", "-c", s.config_file, str(order), *json], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, timeout=90) for json in ([], ["--json"])]
+        equal([r.returncode for r in both], [0, 0], f"codes of explain, which says {both[0].stderr}")
+        found = loads(both[1].stdout)
+        published = [e for e in found["events"] if e["kind"] == "published"]
+        equal(len(published), 2, f"publications of {order}: {published}")
+        check(published[1]["changes"] and not published[0]["changes"], f"what changed of {order}: {published}")
+        equal("topic got more partitions" in both[0].stdout, len(found["partitions"]) == 2, f"the word why, of {order}: {both[0].stdout}")
+        moved += len(found["partitions"]) == 2
+    check(moved > 0, "no order has its records in two partitions")
+
+
 def test(s):
     create(s, "xsale.order-state", 1, **{"cleanup.policy": "delete"})
     create(s, "xsale.orders", 6, **{"retention.ms": "3600000"})
@@ -75,6 +102,8 @@ def test(s):
         check(retention in (None, found[topic]["retention.ms"]), f"retention.ms of {topic}: {found[topic]['retention.ms']}")
     equal({t: len(m.partitions) for t, m in admin(s).list_topics(timeout=15).topics.items() if t.startswith("xsale.")},
           {"xsale.orders": 6, "xsale.order-state": 1, "xsale.order-outcomes": 6, "xsale.order-status": 6, "xsale.orders-dlq": 1}, "partitions")
+
+    in_two_partitions(s)
 
     # Counts that do not join: an empty prefix of its own.
     create(s, "other.orders", 4)

@@ -36,6 +36,7 @@ static void what_the_broker_refuses_names_the_setting(void **state)
     expect("Receive failed: error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert number 42", 0, "client certificate", "ssl.certificate.location");
     expect("SSL handshake failed: error:0A000126:SSL routines::unexpected eof while reading", 0, "no TLS", "security.protocol");
     expect("Disconnected while requesting ApiVersion: might be caused by incorrect security.protocol configuration", 0, "", "security.protocol");
+    expect("ApiVersionRequest failed: Local: Timed out: probably due to broker version < 0.10 (after 10009ms in state APIVERSION_QUERY)", 0, "frozen", "security.protocol");
     expect("Disconnected: connection closed by peer: receive 0 after POLLIN (after 2ms in state APIVERSION_QUERY, 1 identical error(s) suppressed)", 0, "wants TLS", "security.protocol");
     expect("Connect to ipv4#127.0.0.1:1 failed: Connection refused", 0, "", "connects again");
 }
