@@ -56,6 +56,13 @@ struct sql_session *sql_session_create(const struct sql_settings *settings)
     return s;
 }
 
+void sql_end_not_begun(struct sql_end *end, const char *message)
+{
+    *end = (struct sql_end){.stage = SQL_STAGE_CONNECT, .state = "HY001"};
+    (void)snprintf(end->message, sizeof end->message, "%s", message);
+    end->row = sql_fate_of(end->server, end->stage, end->state, 0, end->message);
+}
+
 static void statement_drop(struct sql_session *s, size_t which)
 {
     if (s->statements[which] != SQL_NULL_HSTMT)
@@ -151,8 +158,7 @@ static bool connect_to(struct sql_session *s, const char *connection, struct sql
     SQLSMALLINT n = 0;
     char *kept = strdup(connection);
     if (kept == NULL || !handles(s)) {
-        *end = (struct sql_end){.stage = SQL_STAGE_CONNECT, .state = "HY001", .message = "out of memory"};
-        end->row = sql_fate_of(end->server, end->stage, end->state, 0, end->message);
+        sql_end_not_begun(end, "out of memory");
         free(kept);
         disconnect(s);
         return false;

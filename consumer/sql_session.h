@@ -34,6 +34,9 @@ struct sql_end {
     char message[SQL_MESSAGE_BYTES]; /* the driver's, without the "[..]" in front; may tell the order's data */
 };
 
+/* Nothing was sent, nor was the database asked. */
+void sql_end_not_begun(struct sql_end *end, const char *message);
+
 struct sql_session;
 
 /* Connects to nothing yet; NULL: out of memory. */

@@ -1,6 +1,42 @@
 /* The contract of erp_sink.h held to sql, against the example schema in SQLite; with BRIDGE_SQL_CONNECTION, BRIDGE_SQL_STATEMENT and BRIDGE_SQL_SCRIPT (a command that
  * makes the database empty again) against that server: tests/services/test_databases.py does so with each one. Then what only sql has. */
+#define _GNU_SOURCE /* RTLD_NEXT */
 #include "tests/unit/sink_contract.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sql.h>
+#include <stdatomic.h>
+
+#include "consumer/sql_pool.h"
+
+/* The system has no more threads, if a test says so. */
+static bool no_threads;
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
+{
+    int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    if (no_threads)
+        return EAGAIN;
+    *(void **)&next = dlsym(RTLD_NEXT, "pthread_create");
+    return next(thread, attributes, run, arg);
+}
+
+/* So many statements freeze, as on a server that does, until `thaw`. */
+static atomic_int freezes;
+static sem_t thaw;
+
+SQLRETURN SQLExecute(SQLHSTMT statement)
+{
+    SQLRETURN (*next)(SQLHSTMT);
+    if (atomic_fetch_sub(&freezes, 1) > 0)
+        while (sem_wait(&thaw) != 0)
+            continue;
+    *(void **)&next = dlsym(RTLD_NEXT, "SQLExecute");
+    return next(statement);
+}
 
 static const char lite_statement[] =
     "WITH o AS (SELECT :organization AS organization, :order_id AS order_id, :warehouse AS warehouse, :revision AS revision, :publication AS publication, "
@@ -198,14 +234,67 @@ static void a_new_connection_string_is_taken_after_a_failure(void **state)
 }
 
 /* SQLite knows no time-out: a statement that counts for minutes stands for a server that is frozen. */
-static void a_connection_that_hangs_is_left_behind_and_the_others_go_on(void **state)
+static struct bench *bench_counting(void)
 {
-    (void)state;
     struct bench *b = bench_sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 'D' || i FROM (SELECT i FROM n LIMIT :order_id) WHERE i = :order_id");
-    struct order hangs[3], good, late;
     database_empty(b->directory);
     set(b, "erp.sql.timeout", "%s", "1s");
     set(b, "erp.connect_timeout", "%s", "100ms");
+    return b;
+}
+
+static void freeze(struct bench *b, struct order *o)
+{
+    atomic_store(&freezes, 1);
+    submit(b, o);
+}
+
+/* It was not sent, so nothing about it is ambiguous, whether a connection comes in the place of the one that hangs or not. */
+static void what_waits_behind_a_connection_that_hangs_was_not_sent(void **state)
+{
+    (void)state;
+    struct bench *b = bench_counting();
+    struct order hangs[2], waits[2], late;
+    struct err e;
+    assert_int_equal(sem_init(&thaw, 0, 0), 0);
+    set(b, "erp.sql.sessions", "%d", 1);
+    open_sink(b, "sql");
+    freeze(b, order(&hangs[0], 4, 10, "aa", false));
+    for (int i = 0; i < 2; i++)
+        submit(b, order(&waits[i], 5 + i, 10, "aa", false));
+    assert_int_equal(finish(b, &hangs[0]), FATE_PAUSE);
+    assert_true(hangs[0].end.v.ambiguous);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(finish(b, &waits[i]), FATE_LOADED);
+
+    freeze(b, order(&hangs[1], 4, 11, "aa", false));
+    for (int i = 0; i < 2; i++)
+        submit(b, order(&waits[i], 5 + i, 11, "aa", false));
+    no_threads = true;
+    assert_int_equal(finish(b, &hangs[1]), FATE_PAUSE);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(finish(b, &waits[i]), FATE_PAUSE);
+        assert_false(waits[i].end.v.ambiguous);
+        assert_non_null(strstr(waits[i].end.words, strerror(EAGAIN)));
+    }
+    order(&late, 9, 10, "aa", false);
+    assert_int_equal(b->sink->ops->submit(b->sink, &late.load, NULL, NULL, &e), RC_RETRY);
+    no_threads = false;
+    assert_int_equal(load(b, &late), FATE_LOADED);
+    assert_int_equal(sql_pool_hanging(), 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(sem_post(&thaw), 0);
+    for (int64_t end = loop_now(b->loop) + PATIENCE_MS; sql_pool_hanging() > 0 && loop_now(b->loop) < end;)
+        loop_turn(b->loop, 10);
+    assert_int_equal(sql_pool_hanging(), 0); /* they came back, and nobody heard of it */
+    bench_destroy(b);
+}
+
+static void a_connection_that_hangs_is_left_behind_and_the_others_go_on(void **state)
+{
+    (void)state;
+    struct bench *b = bench_counting();
+    struct order hangs[3], good, late;
     open_sink(b, "sql");
     for (int i = 0; i < 3; i++)
         submit(b, order(&hangs[i], 2000000000, 10 + i, "aa", false));
@@ -271,10 +360,11 @@ int main(void)
         cmocka_unit_test(wrong_settings_are_all_told),
         cmocka_unit_test(a_database_that_is_absent_pauses_and_is_told_until_it_is_there),
         cmocka_unit_test(a_new_connection_string_is_taken_after_a_failure),
+        cmocka_unit_test(what_waits_behind_a_connection_that_hangs_was_not_sent),
         cmocka_unit_test(a_connection_that_hangs_is_left_behind_and_the_others_go_on), /* last: they count on */
     };
     size_t n = sizeof tests / sizeof *tests;
     if (getenv("BRIDGE_SQL_CONNECTION") != NULL)
-        n -= 3; /* the last ones are about a file, and a database without time-outs */
+        n -= 4; /* the last ones are about a file, and a database without time-outs */
     return _cmocka_run_group_tests("sql", tests, n, NULL, NULL);
 }
