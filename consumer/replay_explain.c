@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "consumer/in_hand_print.h"
+#include "consumer/option_moment.h"
 #include "consumer/order_search.h"
+#include "consumer/report.h"
 #include "consumer/scan_time.h"
-
-enum { TEXT_MAX = 64 * 1024 * 1024 };
 
 static const struct program_option options[] = {
     {"--from", "MOMENT", "Look at records since then only, which is quicker: 3h (ago; s, m, h, d), 2026-11-24T10:00, beginning. Otherwise: beginning."},
@@ -50,16 +50,14 @@ static void show(void *arg, struct in_hand *h)
     struct buf out;
     int64_t now = clock_wall(loop_clock(program_loop(x->program)));
     x->hand = h;
-    buf_init(&out, TEXT_MAX);
+    buf_init(&out, REPORT_MAX);
     if (x->json) {
         put_json(x, now, &out);
     } else {
         order_life_text(x->found->life, x->found->keys[0], now, &out);
         in_hand_text(h, &out);
     }
-    bool ok = !buf_failed(&out) && fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0;
-    buf_release(&out);
-    finish(x, ok ? 0 : 1, ok ? NULL : "cannot write to standard output");
+    report_end(x->program, &out, 0);
 }
 
 static void tell_several(struct explain *x)
@@ -92,14 +90,11 @@ static void on_found(void *arg, const struct order_search_result *r)
 static enum rc parse_options(struct explain *x, struct err *e)
 {
     struct program *p = x->program;
-    const char *from = program_option_value(p, "--from");
     x->json = program_option_value(p, "--json") != NULL;
     x->at = program_option_value(p, "--at");
     x->asked = program_argument(p, 0);
-    enum rc rc = scan_time_parse(from != NULL ? from : "beginning", clock_wall(loop_clock(program_loop(p))), &x->from, e);
-    if (rc != RC_OK)
-        err_prefix(e, "--from");
-    else if ((rc = in_hand_places_check(x->at, e)) != RC_OK)
+    enum rc rc = option_moment(p, "--from", "beginning", &x->from, e);
+    if (rc == RC_OK && (rc = in_hand_places_check(x->at, e)) != RC_OK)
         err_prefix(e, "--at");
     return rc;
 }

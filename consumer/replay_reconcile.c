@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consumer/option_moment.h"
 #include "consumer/pipeline_scan.h"
 #include "consumer/reconcile.h"
+#include "consumer/report.h"
 #include "consumer/scan_time.h"
-
-enum { TEXT_MAX = 64 * 1024 * 1024 };
 
 static const struct program_option options[] = {
     {"--from", "MOMENT", "Orders published since then: 3h (ago; s, m, h, d), 2026-11-24T10:00 (local time), 2026-11-24T10:00Z, beginning. Otherwise: 24h."},
@@ -42,34 +42,23 @@ static void on_scanned(void *arg, enum rc rc, struct pipeline *p, const char *wo
     }
     if (*words != '\0')
         (void)fprintf(stderr, "%s\n", words);
-    buf_init(&out, TEXT_MAX);
+    buf_init(&out, REPORT_MAX);
     (c->json ? reconcile_json : reconcile_text)(&r, &out);
-    bool ok = !buf_failed(&out) && fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0;
     bool clean = r.faults_total == 0;
-    buf_release(&out);
     reconcile_release(&r);
-    program_finish(c->program, !ok ? 1 : clean ? 0 : 3, ok ? NULL : "cannot write to standard output");
-}
-
-static enum rc parse_moment(const struct command *c, const char *name, const char *otherwise, int64_t *out, struct err *e)
-{
-    const char *text = program_option_value(c->program, name);
-    enum rc rc = scan_time_parse(text != NULL ? text : otherwise, clock_wall(loop_clock(program_loop(c->program))), out, e);
-    if (rc != RC_OK)
-        err_prefix(e, "%s", name);
-    return rc;
+    report_end(c->program, &out, clean ? 0 : 3);
 }
 
 static enum rc parse_options(struct command *c, struct err *e)
 {
     int64_t ago = 0, now = clock_wall(loop_clock(program_loop(c->program)));
-    enum rc rc = parse_moment(c, "--from", "24h", &c->span.from, e);
+    enum rc rc = option_moment(c->program, "--from", "24h", &c->span.from, e);
     if (rc == RC_OK)
-        rc = parse_moment(c, "--to", "end", &c->span.to, e);
+        rc = option_moment(c->program, "--to", "end", &c->span.to, e);
     if (rc == RC_OK && program_option_value(c->program, "--restored") != NULL)
-        rc = parse_moment(c, "--restored", "", &c->span.restored, e);
+        rc = option_moment(c->program, "--restored", "", &c->span.restored, e);
     if (rc == RC_OK)
-        rc = parse_moment(c, "--grace", "15m", &ago, e);
+        rc = option_moment(c->program, "--grace", "15m", &ago, e);
     if (rc == RC_OK && (ago == SCAN_TIME_BEGINNING || ago > now)) {
         err_set(e, "--grace: a time as 15m or 2h is wanted");
         rc = RC_REJECT;

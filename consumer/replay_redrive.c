@@ -7,6 +7,7 @@
 
 #include "common/contract/order_key.h"
 #include "common/kafka/kafka_conf.h"
+#include "consumer/option_moment.h"
 #include "consumer/option_number.h"
 #include "consumer/put_back_run.h"
 #include "consumer/scan_time.h"
@@ -118,25 +119,13 @@ static void on_end(void *arg)
 
 /* ---- the command */
 
-static enum rc parse_moment(const struct redrive *x, const char *option, int64_t initial, int64_t *out, struct err *e)
-{
-    const char *text = program_option_value(program(x), option);
-    *out = initial;
-    if (text == NULL)
-        return RC_OK;
-    enum rc rc = scan_time_parse(text, clock_wall(loop_clock(x->run.loop)), out, e);
-    if (rc != RC_OK)
-        err_prefix(e, "%s", option);
-    return rc;
-}
-
 static enum rc parse_options(struct redrive *x, struct err *e)
 {
     const char *word;
     int64_t number;
-    enum rc rc = parse_moment(x, "--from", SCAN_TIME_BEGINNING, &x->from, e);
+    enum rc rc = option_moment(program(x), "--from", "beginning", &x->from, e);
     if (rc == RC_OK)
-        rc = parse_moment(x, "--until", SCAN_TIME_END, &x->until, e);
+        rc = option_moment(program(x), "--until", "end", &x->until, e);
     for (size_t i = 0; rc == RC_OK && (word = program_option_again(program(x), "--order", i)) != NULL; i++)
         rc = option_number("--order", word, 1, INT64_MAX, &number, e);
     if (rc == RC_OK && x->from >= x->until) {

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consumer/option_moment.h"
 #include "consumer/pipeline_scan.h"
+#include "consumer/report.h"
 #include "consumer/scan_time.h"
 #include "consumer/waiting.h"
 
-enum { TEXT_MAX = 64 * 1024 * 1024, SHOWN = 50 };
+enum { SHOWN = 50 };
 
 static const struct program_option options[] = {
     {"--warehouse", "NAME", "Only this warehouse's orders; \"\": only statuses that are still to be set."},
@@ -39,16 +41,14 @@ static void show(struct command *c, const struct pipeline *p, const char *words)
         program_finish(c->program, 1, e.text);
         return;
     }
-    buf_init(&out, TEXT_MAX);
+    buf_init(&out, REPORT_MAX);
     (c->json ? waiting_json : waiting_text)(&w, now, &out);
     for (size_t i = 0; i < c->hand->programs_n; i++)
         if (c->hand->programs[i].words[0] != '\0' && w.total > 0)
             (void)fprintf(stderr, "%s was not asked: %s\n", c->hand->programs[i].at, c->hand->programs[i].words);
     (void)words; /* about groups, which do not matter here */
-    bool ok = !buf_failed(&out) && fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0;
-    buf_release(&out);
     waiting_release(&w);
-    program_finish(c->program, ok ? 0 : 1, ok ? NULL : "cannot write to standard output");
+    report_end(c->program, &out, 0);
 }
 
 static void on_scanned(void *arg, enum rc rc, struct pipeline *p, const char *words)
@@ -73,7 +73,7 @@ static void on_hand(void *arg, struct in_hand *h)
 static enum rc parse_options(struct command *c, struct err *e)
 {
     struct program *p = c->program;
-    const char *from = program_option_value(p, "--from"), *limit = program_option_value(p, "--limit");
+    const char *limit = program_option_value(p, "--limit");
     char *end = NULL;
     c->warehouse = program_option_value(p, "--warehouse");
     c->json = program_option_value(p, "--json") != NULL;
@@ -86,10 +86,7 @@ static enum rc parse_options(struct command *c, struct err *e)
         err_set(e, "--limit: %.40s is no number from 1 to %d", limit, WAITING_ROWS_MAX);
         return RC_REJECT;
     }
-    enum rc rc = scan_time_parse(from != NULL ? from : "beginning", clock_wall(loop_clock(program_loop(p))), &c->span.from, e);
-    if (rc != RC_OK)
-        err_prefix(e, "--from");
-    return rc;
+    return option_moment(p, "--from", "beginning", &c->span.from, e);
 }
 
 static enum rc start_command(struct program *p, void **state, struct err *e)
