@@ -332,6 +332,8 @@ static void on_registered(void *arg, enum rc rc, int32_t id, const char *words)
         return;
     }
     loading_schema(l->loading, id);
+    publisher_warm(l->publisher, l->outcomes); /* the topics exist by now; what ended waits for its outcome, so a second lost here holds up every load */
+    publisher_warm(l->publisher, l->dead_letters);
     if (l->stopping)
         return;
     if (group_create(l->env.loop, l->env.worker, l->env.config, l->env.log, l->env.health, l->group_id, topics, 1, &ops, l, &l->group, &e) != RC_OK) {
