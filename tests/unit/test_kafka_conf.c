@@ -82,7 +82,7 @@ static void sets_what_the_bridge_needs(void **state)
     value_is(conf, "fetch.message.max.bytes", "5000"); /* the user's own goes before */
     rd_kafka_conf_destroy(conf);
     conf = conf_of("kafka.fetch.min.bytes=2", KAFKA_READ, NULL);
-    value_is(conf, "queued.max.messages.kbytes", "16384"); /* reads to an end, as fast as it can */
+    value_is(conf, "queued.max.messages.kbytes", "6144"); /* reads to an end, as fast as it can */
     value_is(conf, "fetch.message.max.bytes", "131072");
     rd_kafka_conf_destroy(conf);
 }
