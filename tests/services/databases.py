@@ -35,7 +35,8 @@ class Database(Service):
 
     def command(self, words, text=None):
         r = subprocess.run(words, input=text, stdin=None if text is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                           text=True, encoding="utf-8", cwd=self.directory, preexec_fn=as_nobody, timeout=120, env={**os.environ, "LC_ALL": "C.UTF-8"})
+                           text=True, encoding="utf-8", cwd=self.directory, preexec_fn=as_nobody, timeout=120,
+                           env={**os.environ, "LC_ALL": "C.UTF-8", "TMPDIR": self.directory})     # the caller's may be closed to nobody
         if r.returncode != 0:
             raise RuntimeError(f"{words[0]}: {r.stdout[-1000:]}{r.stderr[-3000:]}")
         return r.stdout
@@ -98,7 +99,7 @@ class MariaDB(Database):
 
     def __init__(self, port=None, **settings):
         super().__init__(port)
-        self.settings = {"bind-address": "127.0.0.1", "port": self.port, "socket": os.path.join(self.directory, "s"), "pid-file": os.path.join(self.directory, "pid"),
+        self.settings = {"bind-address": "127.0.0.1", "port": self.port, "socket": os.path.join(self.directory, "s"), "pid-file": os.path.join(self.directory, "pid"), "tmpdir": self.directory,
                          "innodb-flush-log-at-trx-commit": 2, "innodb-buffer-pool-size": "64M", "skip-name-resolve": 1, "lc-messages": "en_US",
                          "init-file": os.path.join(self.directory, "init.sql"), **settings}
         with open(self.settings["init-file"], "w", encoding="utf-8") as f:
