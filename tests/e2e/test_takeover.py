@@ -12,7 +12,7 @@ def test(s):
     first = s.producer
     second = s.program("xsale-producer", "producer-2")
     s.start(first)
-    wait("the first producer owns the organization", 60, lambda: first.alive() and "xsale_bridge_producer_owner 1" in first.http("/metrics")[1])
+    wait("the first producer owns the organization", 60, lambda: first.alive() and "\nxsale_bridge_producer_owner 1" in first.http("/metrics")[1])
     s.start(second)
     wait("the second one stands by", 60, lambda: second.alive() and first.alive() and second.ready() and first.ready())
     s.xsale.post("generate", {"count": 1, "first": 100001, "warehouses": [[f"WAREHOUSE-WITH-A-VERY-LONG-NAME-INDEED-{i:02}" for i in range(40)]]})
