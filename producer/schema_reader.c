@@ -43,19 +43,25 @@ static void fetch(void *arg)
     writer_schemas_wait(sr->n.schemas, &sr->wait, begin, sr);
 }
 
-/* Holds everything up for the record, unless the operator lets it pass. */
-static bool must_wait(struct schema_reader *sr, const struct kafka_record *r, int32_t schema_id)
+static bool is_passed_over(const struct schema_reader *sr, const char *name)
 {
-    char name[sizeof sr->wait.record];
     size_t n = config_list_count(sr->n.config, "topics.pass_over");
-    (void)snprintf(name, sizeof name, "%.150s/%" PRId32 "/%" PRId64, r->topic, r->partition, r->offset); /* fits */
     for (size_t i = 0; i < n; i++)
         if (strcmp(config_list_item(sr->n.config, "topics.pass_over", i), name) == 0)
-            return false;
-    sr->wait.id = schema_id;
-    sr->wait.meanwhile = sr->ops->meanwhile;
-    memcpy(sr->wait.record, name, sizeof name);
-    return true;
+            return true;
+    return false;
+}
+
+/* Holds everything up for the record, unless the operator lets it pass and the registry has said that it does not know the schema: one that could not be asked, or that has the
+ * schema again, is no reason to do without the record. */
+static bool must_wait(struct schema_reader *sr, const struct kafka_record *r, int32_t schema_id)
+{
+    struct writer_schema_wait *w = &sr->wait;
+    (void)snprintf(w->record, sizeof w->record, "%.150s/%" PRId32 "/%" PRId64, r->topic, r->partition, r->offset); /* fits */
+    w->passable = is_passed_over(sr, w->record);
+    w->id = schema_id;
+    w->meanwhile = sr->ops->meanwhile;
+    return !w->passable || !writer_schemas_disowned(sr->n.schemas, schema_id);
 }
 
 static bool deliver(struct schema_reader *sr, const struct kafka_record *r)

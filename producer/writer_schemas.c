@@ -146,14 +146,19 @@ static void ask(struct writer_schemas *ws, int32_t id)
     loop_timer_in(ws->loop, &ws->timer, AGAIN_MS, serve, ws); /* memory */
 }
 
+static bool is_decided(struct writer_schemas *ws, const struct writer_schema_wait *w)
+{
+    struct record_writer *writer;
+    return writer_schemas_find(ws, w->id, &writer) != WRITER_SCHEMA_UNKNOWN || (w->passable && writer_schemas_disowned(ws, w->id));
+}
+
 /* Calls those whose schema is decided, asks for the others. */
 static void serve(void *arg)
 {
     struct writer_schemas *ws = arg;
     struct writer_schema_wait *w = ws->waiting.next;
-    struct record_writer *writer;
     while (w != &ws->waiting) {
-        if (writer_schemas_find(ws, w->id, &writer) == WRITER_SCHEMA_UNKNOWN) {
+        if (!is_decided(ws, w)) {
             ask(ws, w->id);
             w = w->next;
             continue;

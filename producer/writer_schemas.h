@@ -21,6 +21,7 @@ struct writer_schema_wait {
     int32_t id;
     char record[200];      /* what cannot go on without it: "xsale.order-state/0/1234"; "": whoever waits tells it */
     const char *meanwhile; /* literal, what does not happen until then: "publishes nothing" */
+    bool passable;         /* called too once the registry says that it does not know the schema */
     loop_fn *fn;
     void *arg;
 };
