@@ -133,10 +133,10 @@ static void on_joining(struct kafka_handle *h, bool joining)
 {
     bool was = outside(h);
     h->joining = !joining ? 0 : was ? h->joining : h->joining + 1;
-    if (outside(h) && !was && h->up)
+    if (outside(h) && !was && !h->troubled && !h->silent && (h->up || h->said[0] == '\0')) /* a connection's own trouble says more */
         set_down(h, "not let into the group yet: another member gives its partitions up, or a session of before has to end first", "waits for its turn; it has no partitions");
-    else if (was && !joining && !h->troubled && !h->silent)
-        set_up(h);
+    else if (was && !joining && !h->up)
+        note_down(h); /* the wait ended by the group or by a broker that is gone: the probe tells which */
 }
 
 static void on_stats(struct kafka_handle *h, rd_kafka_event_t *event)

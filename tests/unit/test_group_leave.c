@@ -16,7 +16,7 @@
 #include "common/kafka/publisher.h"
 #include "tests/mock/kafka_rig.h"
 
-enum { COOPERATIVE_FROM = 0x020a0000, RECORDS = 5, LOOK_LASTS_MS = 15000 };
+enum { COOPERATIVE_FROM = 0x020a0000, RECORDS = 5, LOOK_LASTS_MS = 40000 };
 
 /* ---- librdkafka's calls that wait for its thread (linked with --wrap) */
 
@@ -195,7 +195,7 @@ static void leaves_at_once_while_it_looks_for_its_positions_and_asks_librdkafka_
     seen.hold = true;
     until_it_looks(&m);
     group_close(m.group, on_closed, &m);
-    kafka_rig_until(&m.rig, &m.closed, 1, LOOK_LASTS_MS - 6000);
+    kafka_rig_until(&m.rig, &m.closed, 1, LOOK_LASTS_MS - 10000);
     assert_int_equal(m.assigned + m.revoked, 0);
     assert_true(seen.asked <= 1);
     end(&m);
