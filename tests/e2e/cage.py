@@ -1,6 +1,7 @@
 """A cap on the memory of one process, which the kernel keeps: a control group (version 2 or 1, whichever this machine has its memory controller in), as systemd makes one
 for MemoryMax=. Needs root."""
 import contextlib
+import glob
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import time
 from harness import ROOT, check
 
 FILES = {2: ("memory.max", "memory.peak", "memory.current"), 1: ("memory.limit_in_bytes", "memory.max_usage_in_bytes", "memory.usage_in_bytes")}
+MOUNT, CAGE = "bridge-cgroup-", "bridge-test-"
 
 
 def memory_max():
@@ -28,7 +30,7 @@ def mounted():
             return 1, path, False
         if kind == "cgroup2" and "memory" in words(path + "/cgroup.controllers"):
             return 2, path, False
-    path = tempfile.mkdtemp(prefix="bridge-cgroup-")
+    path = tempfile.mkdtemp(prefix=MOUNT)
     for version, command in ((2, ["cgroup2", "none"]), (1, ["cgroup", "-o", "memory", "none"])):
         if subprocess.run(["mount", "-t", *command, path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
             if version == 1 or "memory" in words(path + "/cgroup.controllers"):
@@ -53,7 +55,7 @@ class Cage:
         if self.version == 2:
             with open(top + "/cgroup.subtree_control", "w", encoding="ascii") as f:
                 f.write("+memory")
-        self.path = f"{top}/bridge-test-{os.getpid()}-{name}"
+        self.path = f"{top}/{CAGE}{os.getpid()}-{name}"
         os.mkdir(self.path)
         self.files = [os.path.join(self.path, f) for f in FILES[self.version]]
         self.limit(most)

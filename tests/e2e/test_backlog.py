@@ -52,8 +52,7 @@ class Caged:
             self.look()
             time.sleep(0.1)
         self.cage.limit(memory_max())
-        time.sleep(1)       # whoever was being ended is gone
-        self.look()
+        wait(f"{self.p.name} lives on", 60, lambda: self.look() and self.cage.killed() == self.deaths and self.p.http("/livez")[0] == 200)   # whoever was being ended is gone
         refused, deaths = self.cage.refused(), self.deaths
         wait(f"{self.p.name} works its backlog off", 1200, lambda: self.look() and done(), 1)
         equal(self.deaths, deaths, f"times that {self.p.name} was ended under its unit's cap")
