@@ -2,7 +2,7 @@
 says why."""
 from harness import check, equal, main, wait
 
-HOLDS = "xsale_bridge_producer_owner 1"
+HOLDS = "\nxsale_bridge_producer_owner 1"
 
 
 def refused(s, settings, words, most_logins):

@@ -11,7 +11,7 @@ SESSION_S = 6
 
 
 def owner(p):
-    return p.alive() and "xsale_bridge_producer_owner 1" in p.http("/metrics")[1]
+    return p.alive() and p.metrics().get("xsale_bridge_producer_owner") == 1      # not a search in the text: its HELP line begins with the same words
 
 
 def polls(p):
@@ -19,7 +19,7 @@ def polls(p):
 
 
 def stands_by(p):
-    return p.alive() and p.ready() and "xsale_bridge_producer_owner 0" in p.http("/metrics")[1]
+    return p.alive() and p.ready() and p.metrics().get("xsale_bridge_producer_owner") == 0
 
 
 def settled(*pair):
