@@ -22,19 +22,19 @@ def memory_max():
 
 
 def mounted():
-    """(version, directory, ours) of the tree that has the memory controller; mounted here, which makes it ours to unmount, if nobody has done it."""
+    """(version, directory) of the tree that has the memory controller; mounted here if nobody has done it."""
     with open("/proc/self/mounts", encoding="utf-8") as f:
         rows = [line.split() for line in f]
     for _, path, kind, options, *_ in rows:
         if kind == "cgroup" and "memory" in options.split(","):
-            return 1, path, False
+            return 1, path
         if kind == "cgroup2" and "memory" in words(path + "/cgroup.controllers"):
-            return 2, path, False
+            return 2, path
     path = tempfile.mkdtemp(prefix=MOUNT)
     for version, command in ((2, ["cgroup2", "none"]), (1, ["cgroup", "-o", "memory", "none"])):
         if subprocess.run(["mount", "-t", *command, path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
             if version == 1 or "memory" in words(path + "/cgroup.controllers"):
-                return version, path, True
+                return version, path
             subprocess.run(["umount", path], check=True)
     os.rmdir(path)
     return None
@@ -50,8 +50,7 @@ class Cage:
     def __init__(self, name, most):
         found = mounted()
         check(found, "no memory controller: neither version of control groups is there, or this is not root")
-        self.version, top, ours = found
-        self.mount = top if ours else None
+        self.version, top = found
         if self.version == 2:
             with open(top + "/cgroup.subtree_control", "w", encoding="ascii") as f:
                 f.write("+memory")
@@ -91,5 +90,7 @@ class Cage:
                 os.rmdir(self.path)
                 break
             time.sleep(0.1)     # the last process in it is not quite gone
-        if self.mount and subprocess.run(["umount", self.mount], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
-            os.rmdir(self.mount)    # busy: another test's cage is in it still
+        top = os.path.dirname(self.path)
+        if os.path.basename(top).startswith(MOUNT) and not glob.glob(f"{top}/{CAGE}*"):     # mounted by a test, and this is the last cage in it
+            if subprocess.run(["umount", top], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+                os.rmdir(top)
