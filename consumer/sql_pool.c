@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include <unistd.h>
 
 #include <utlist.h>
+
+#include "common/net/thread.h"
 
 /* Beyond the sessions. On a dead route a connection hangs until TCP's keep-alive gives it up, 2 h 11 min by default; a probe every 100 s (erp.probe_max, and the time-outs)
  * leaves fewer than this behind until then. */
@@ -212,21 +213,12 @@ static void *work(void *arg)
 
 /* --- the loop's */
 
-/* The thread takes no signal: they belong to the loop. */
 static int start_thread(struct seat *t)
 {
-    sigset_t all, before;
-    if (sigfillset(&all) != 0)
-        return EINVAL;
-    int code = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (code != 0)
-        return code;
     (void)atomic_fetch_add(&t->pool->refs, 1);
-    code = pthread_create(&t->thread, NULL, work, t);
+    int code = thread_start(&t->thread, NULL, work, t);
     if (code != 0)
         (void)atomic_fetch_sub(&t->pool->refs, 1);
-    if (pthread_sigmask(SIG_SETMASK, &before, NULL) != 0) /* cannot be: `before` came from the same call */
-        abort();
     return code;
 }
 
@@ -412,20 +404,6 @@ static bool on_back(void *arg)
     return false;
 }
 
-/* Its waits are measured by the steady clock. */
-static int steady_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t steady;
-    int code = pthread_condattr_init(&steady);
-    if (code != 0)
-        return code;
-    code = pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    if (code == 0)
-        code = pthread_cond_init(cond, &steady);
-    (void)pthread_condattr_destroy(&steady);
-    return code;
-}
-
 struct sql_pool *sql_pool_create(const struct sql_pool_env *env, struct err *e)
 {
     int code = ENOMEM;
@@ -440,7 +418,7 @@ struct sql_pool *sql_pool_create(const struct sql_pool_env *env, struct err *e)
     }
     if ((code = pthread_mutex_init(&p->mutex, NULL)) != 0)
         goto out_close;
-    if ((code = steady_cond_init(&p->over)) != 0)
+    if ((code = thread_cond_init(&p->over)) != 0)
         goto out_mutex;
     loop_watch_add(env->loop, &p->back, p->back_fd, on_back, p);
     return p;

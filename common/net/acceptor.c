@@ -7,11 +7,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "common/net/thread.h"
 
 enum { BACKLOG = 128, FULL_MS = 20, NO_FILES_MS = 200, STACK_BYTES = 64 * 1024 };
 
@@ -87,14 +88,10 @@ static void *run(void *arg)
 static enum rc start_thread(struct acceptor *a, struct err *e)
 {
     pthread_attr_t attributes;
-    sigset_t all, before;
     int code = pthread_attr_init(&attributes);
     if (code == 0) {
         (void)pthread_attr_setstacksize(&attributes, STACK_BYTES); /* refused: the usual size */
-        (void)sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
-        code = pthread_create(&a->thread, &attributes, run, a);
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        code = thread_start(&a->thread, &attributes, run, a);
         (void)pthread_attr_destroy(&attributes);
     }
     a->runs = code == 0;

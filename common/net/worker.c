@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "common/net/thread.h"
 
 enum { JOBS_MAX = 256 };
 
@@ -138,36 +139,6 @@ static bool on_back(void *arg)
     return more;
 }
 
-/* The thread takes no signal: they belong to the loop. */
-static int start_thread(struct worker *w)
-{
-    sigset_t all, before;
-    if (sigfillset(&all) != 0)
-        return EINVAL;
-    int code = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (code != 0)
-        return code;
-    code = pthread_create(&w->thread, NULL, work, w);
-    int restored = pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (restored != 0) /* cannot be: `before` came from the same call */
-        abort();
-    return code;
-}
-
-/* Its waits are measured by the steady clock. */
-static int steady_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t steady;
-    int code = pthread_condattr_init(&steady);
-    if (code != 0)
-        return code;
-    code = pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    if (code == 0)
-        code = pthread_cond_init(cond, &steady);
-    (void)pthread_condattr_destroy(&steady);
-    return code;
-}
-
 struct worker *worker_create(struct loop *l, struct err *e)
 {
     int code = ENOMEM;
@@ -186,9 +157,9 @@ struct worker *worker_create(struct loop *l, struct err *e)
         goto out_close;
     if ((code = pthread_cond_init(&w->cond, NULL)) != 0)
         goto out_mutex;
-    if ((code = steady_cond_init(&w->end)) != 0)
+    if ((code = thread_cond_init(&w->end)) != 0)
         goto out_cond;
-    if ((code = start_thread(w)) != 0)
+    if ((code = thread_start(&w->thread, NULL, work, w)) != 0)
         goto out_end;
     loop_watch_add(l, &w->back, w->back_fd, on_back, w);
     return w;
