@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/traceparent.h"
+#include "common/contract/publication.h"
 #include "common/kafka/frame.h"
 
 /* A zero-terminated copy of n bytes at *at, which moves behind it. */
@@ -182,14 +183,5 @@ bool order_record_not_for(const struct kafka_record *r, const char *warehouse)
 int64_t order_record_publication(const struct kafka_record *r)
 {
     const struct kafka_header *h = kafka_record_header(r, "publication");
-    const char *p = h != NULL ? h->value : NULL;
-    int64_t value = 0;
-    if (p == NULL)
-        return 0;
-    for (const char *end = p + h->n; p < end; p++) {
-        if (*p < '0' || *p > '9' || value > INT64_MAX / 20)
-            return 0;
-        value = value * 10 + (*p - '0');
-    }
-    return value < INT64_MAX / 2 ? value : 0;
+    return h == NULL ? 0 : publication_parse(h->value, h->n);
 }

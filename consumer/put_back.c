@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/contract/order_key.h"
+#include "common/contract/publication.h"
 #include "consumer/order_record.h"
 #include "consumer/record_field.h"
 
@@ -205,7 +206,7 @@ enum rc put_back_see(struct put_back *b, const struct scan_record *r, struct err
     int64_t publication = order_record_publication(r->record);
     if (o == NULL || r->record->value == NULL)
         return RC_OK;
-    if (publication == 0)
+    if (publication == 0 && publication_possible(record_field_long(r, "publication", 0)))
         publication = record_field_long(r, "publication", 0);
     if (strcmp(r->record->topic, b->topics[TOPIC_ORDERS]) == 0)
         return see_order(b, o, r, publication, e);

@@ -6,6 +6,7 @@
 #include "common/base/probe.h"
 #include "common/contract/order_key.h"
 #include "common/contract/order_view.h"
+#include "common/contract/publication.h"
 #include "common/kafka/kafka_conf.h"
 
 enum {
@@ -45,17 +46,10 @@ static void fail(struct recall *r, const char *words)
     r->ops->failed(r->arg, words);
 }
 
-/* A header that holds a decimal number; 0: none, or it holds something else. */
-static int64_t number_header(const struct kafka_record *r, const char *name)
+static int64_t publication_of(const struct kafka_record *r)
 {
-    const struct kafka_header *h = kafka_record_header(r, name);
-    char text[24], *end;
-    if (h == NULL || h->n == 0 || h->n >= sizeof text)
-        return 0;
-    memcpy(text, h->value, h->n);
-    text[h->n] = '\0';
-    long long v = strtoll(text, &end, 10);
-    return *end == '\0' && v > 0 ? v : 0;
+    const struct kafka_header *h = kafka_record_header(r, "publication");
+    return h == NULL ? 0 : publication_parse(h->value, h->n);
 }
 
 static void unreadable(struct recall *r, const struct kafka_record *record, const char *why)
@@ -90,7 +84,7 @@ static enum rc start_reader(struct recall *r, const char *topic, int partitions,
 static bool is_news(void *arg, const struct kafka_record *record)
 {
     struct recall *r = arg;
-    int64_t id, publication = number_header(record, "publication");
+    int64_t id, publication = publication_of(record);
     bool replayed = kafka_record_header(record, "replayed") != NULL;
     if (!recall_is_ours(r->n.organization, record, &id) || record->value == NULL)
         return false;
@@ -119,7 +113,7 @@ static enum rc read_head(struct recall *r, const struct schema_record *sr, struc
 static bool head_from_headers(const struct kafka_record *record, struct order_head *head)
 {
     const struct kafka_header *list = kafka_record_header(record, "warehouses"), *revision = kafka_record_header(record, "revision");
-    head->publication = head->round = number_header(record, "publication");
+    head->publication = head->round = publication_of(record);
     head->withdrawn = false;
     head->warehouses.n = 0;
     if (head->publication == 0 || list == NULL || revision == NULL || revision->n != ORDER_REVISION_BYTES - 1)
@@ -199,7 +193,7 @@ static void on_note(void *arg, const struct schema_record *sr)
         unreadable(r, sr->record, e.text);
         return;
     }
-    if (rc != RC_OK || order_book_restore(r->book, id, state, number_header(sr->record, "publication")) != RC_OK)
+    if (rc != RC_OK || order_book_restore(r->book, id, state, publication_of(sr->record)) != RC_OK)
         fail(r, "restore: out of memory");
     order_state_destroy(state);
 }

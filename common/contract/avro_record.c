@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/contract/publication.h"
+
 enum {
     LIST_ITEMS = 4096,
     DEFAULTS_BYTES = 4096, /* what the built-in defaults may add to a record, ... */
@@ -224,6 +226,24 @@ int64_t avro_record_long_or(struct avro_record *r, const char *name, int64_t ini
     avro_value_t value;
     const struct schema_node *type;
     return open_field(r, name, &value, &type) ? get_long(r, name, &value, type) : initial;
+}
+
+static int64_t possible(struct avro_record *r, const char *name, int64_t v)
+{
+    if (publication_possible(v))
+        return v;
+    fail(r, RC_REJECT, name, "is negative or beyond the year 9999");
+    return 0;
+}
+
+int64_t avro_record_publication(struct avro_record *r, const char *name)
+{
+    return possible(r, name, avro_record_long(r, name));
+}
+
+int64_t avro_record_publication_or(struct avro_record *r, const char *name, int64_t initial)
+{
+    return possible(r, name, avro_record_long_or(r, name, initial));
 }
 
 static int32_t narrow_long(struct avro_record *r, const char *name, int64_t v)

@@ -38,6 +38,9 @@ const char *avro_record_text(struct avro_record *r, const char *name);
 const char *avro_record_text_or(struct avro_record *r, const char *name, const char *initial);
 int64_t avro_record_long(struct avro_record *r, const char *name);
 int64_t avro_record_long_or(struct avro_record *r, const char *name, int64_t initial);
+/* A long that publication_possible. */
+int64_t avro_record_publication(struct avro_record *r, const char *name);
+int64_t avro_record_publication_or(struct avro_record *r, const char *name, int64_t initial);
 int32_t avro_record_int(struct avro_record *r, const char *name);
 int32_t avro_record_int_or(struct avro_record *r, const char *name, int32_t initial);
 bool avro_record_bool(struct avro_record *r, const char *name);

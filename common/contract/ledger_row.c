@@ -7,6 +7,7 @@
 #include "common/contract/avro_put.h"
 #include "common/contract/avro_record.h"
 #include "common/contract/field_put.h"
+#include "common/contract/publication.h"
 
 static const char record_name[] = "ledger row";
 
@@ -116,8 +117,8 @@ static void read_fields(struct avro_record *r, struct ledger_row *row)
     row->organization = avro_record_text(r, "organization");
     row->order_id = avro_record_long(r, "orderId");
     avro_record_copy(r, "revision", row->revision, sizeof row->revision);
-    row->publication = avro_record_long(r, "publication");
-    row->round = avro_record_long(r, "round");
+    row->publication = avro_record_publication(r, "publication");
+    row->round = avro_record_publication(r, "round");
     row->withdrawn = avro_record_bool_or(r, "withdrawn", false);
     avro_record_warehouses(r, "warehouses", &row->warehouses);
     for (size_t i = 0; i < r->list_n && r->rc == RC_OK; i++)
@@ -169,8 +170,9 @@ enum rc ledger_row_publication(const struct schema *writer, const unsigned char 
         if (strcmp(f->name, "publication") == 0 && (f->type->kind == SCHEMA_LONG || f->type->kind == SCHEMA_INT))
             found = avro_read_long(&value, &publication);
     }
+    found = found && publication_possible(publication);
     if (!found || c.p != c.end) {
-        err_set(e, found ? "ledger row: bytes behind its end" : "ledger row: no field publication");
+        err_set(e, found ? "ledger row: bytes behind its end" : "ledger row: no field publication, or it is negative or beyond the year 9999");
         return RC_REJECT;
     }
     *out = publication;

@@ -45,8 +45,8 @@ static void read_fields(struct avro_record *r, struct order_state *s)
     s->organization = avro_record_text(r, "organization");
     s->order_id = avro_record_long(r, "orderId");
     avro_record_copy(r, "revision", s->revision, sizeof s->revision);
-    s->publication = avro_record_long(r, "publication");
-    s->round = avro_record_long(r, "round");
+    s->publication = avro_record_publication(r, "publication");
+    s->round = avro_record_publication(r, "round");
     s->withdrawn = avro_record_bool(r, "withdrawn");
     s->schema_id = avro_record_int(r, "schemaId");
     avro_record_warehouses(r, "warehouses", &s->warehouses);

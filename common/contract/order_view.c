@@ -6,6 +6,7 @@
 #include "common/contract/avro_json.h"
 #include "common/contract/order_key.h"
 #include "common/contract/order_lines.h"
+#include "common/contract/publication.h"
 #include "common/contract/resolution.h"
 
 enum { WORK_BYTES = 64 << 20, KEEP_BYTES = 1 << 20 };
@@ -191,11 +192,11 @@ static enum rc read_field(enum role role, const struct schema_node *type, struct
     case PUBLICATION:
         if (!avro_peek_long(type, c, -1, &out->publication))
             return unchecked(e);
-        return out->publication >= 0 ? RC_OK : reject(e, "publication", "is null or negative");
+        return publication_possible(out->publication) ? RC_OK : reject(e, "publication", "is null, negative or beyond the year 9999");
     case ROUND:
         if (!avro_peek_long(type, c, -1, &out->round))
             return unchecked(e);
-        return out->round >= 0 ? RC_OK : reject(e, "round", "is null or negative");
+        return publication_possible(out->round) ? RC_OK : reject(e, "round", "is null, negative or beyond the year 9999");
     case WITHDRAWN:
         return avro_peek_bool(type, c, &out->withdrawn) ? RC_OK : unchecked(e);
     case WAREHOUSE:

@@ -74,8 +74,8 @@ static void read_fields(struct avro_record *r, struct outcome *o)
     o->organization = avro_record_text(r, "organization");
     o->order_id = avro_record_long(r, "orderId");
     avro_record_copy(r, "revision", o->revision, sizeof o->revision);
-    o->publication = avro_record_long(r, "publication");
-    o->round = avro_record_long_or(r, "round", 0);
+    o->publication = avro_record_publication(r, "publication");
+    o->round = avro_record_publication_or(r, "round", 0);
     o->withdrawn = avro_record_bool_or(r, "withdrawn", false);
     o->warehouse = avro_record_text(r, "warehouse");
     avro_record_warehouses(r, "warehouses", &o->warehouses);

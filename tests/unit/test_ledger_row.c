@@ -53,6 +53,11 @@ static void the_publication_alone_is_read_from_sound_rows_of_any_writer_only(voi
     }
     assert_int_equal(ledger_row_publication(writer, b.p, b.n, &got, NULL), RC_OK);
     assert_int_equal(got, 1764000000000);
+    buf_reset(&b);
+    row.publication = INT64_MAX;
+    assert_int_equal(ledger_row_encode(&row, &b, NULL), RC_OK);
+    assert_int_equal(ledger_row_publication(writer, b.p, b.n, &got, NULL), RC_REJECT); /* nothing could be newer */
+    assert_int_equal(got, 1764000000000);
     buf_put_byte(&b, 0);
     assert_int_equal(ledger_row_publication(writer, b.p, b.n, &got, NULL), RC_REJECT);
     assert_int_equal(ledger_row_publication(other, (const unsigned char *)"\x02x\x0a", 3, &got, NULL), RC_OK);

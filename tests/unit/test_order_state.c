@@ -111,6 +111,26 @@ static void a_cut_state_is_rejected_and_bad_texts_are_not_written(void **state)
     schema_destroy(writer);
 }
 
+static void a_publication_after_which_none_can_follow_is_rejected(void **state)
+{
+    (void)state;
+    static const int64_t impossible[] = {-1, 253402300800000, INT64_MAX};
+    struct schema *writer = schema_of(schema_builtin("OrderState"));
+    struct buf b;
+    buf_init(&b, 4096);
+    for (size_t i = 0; i < 2 * sizeof impossible / sizeof *impossible; i++) {
+        struct order_state s = {.organization = "acme", .order_id = 1, .revision = "fedcba9876543210"}, *got = NULL;
+        struct err e = {0};
+        *(i % 2 == 0 ? &s.publication : &s.round) = impossible[i / 2];
+        buf_reset(&b);
+        assert_int_equal(order_state_encode(&s, &b, NULL), RC_OK);
+        assert_int_equal(decode(writer, b.p, b.n, &got, &e), RC_REJECT);
+        assert_string_equal(e.text, i % 2 == 0 ? "order state: field publication: is negative or beyond the year 9999" : "order state: field round: is negative or beyond the year 9999");
+    }
+    buf_release(&b);
+    schema_destroy(writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +138,7 @@ int main(void)
         cmocka_unit_test(a_state_is_written_as_its_schema_says),
         cmocka_unit_test(symbols_in_another_order_keep_their_meaning),
         cmocka_unit_test(a_cut_state_is_rejected_and_bad_texts_are_not_written),
+        cmocka_unit_test(a_publication_after_which_none_can_follow_is_rejected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

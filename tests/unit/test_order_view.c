@@ -258,9 +258,11 @@ static void a_head_that_cannot_be_used_is_rejected_by_name(void **state)
     expect_head_rejected("{\"organization\":\"a\",\"orderId\":1,\"revision\":\"0123456789ABCDEF\",\"publication\":2,\"round\":3,\"warehouse\":null,\"warehouses\":[],\"items\":null}",
                          "order: field revision: is not 16 hex digits");
     expect_head_rejected("{\"organization\":\"a\",\"orderId\":1,\"revision\":\"0123456789abcdef\",\"publication\":-2,\"round\":3,\"warehouse\":null,\"warehouses\":[],\"items\":null}",
-                         "order: field publication: is null or negative");
+                         "order: field publication: is null, negative or beyond the year 9999");
+    expect_head_rejected("{\"organization\":\"a\",\"orderId\":1,\"revision\":\"0123456789abcdef\",\"publication\":253402300800000,\"round\":3,\"warehouse\":null,\"warehouses\":[],\"items\":null}",
+                         "order: field publication: is null, negative or beyond the year 9999");
     expect_head_rejected("{\"organization\":\"a\",\"orderId\":1,\"revision\":\"0123456789abcdef\",\"publication\":2,\"round\":-3,\"warehouse\":null,\"warehouses\":[],\"items\":null}",
-                         "order: field round: is null or negative");
+                         "order: field round: is null, negative or beyond the year 9999");
     expect_head_rejected("{\"organization\":\"a\",\"orderId\":1,\"revision\":\"0123456789abcdef\",\"publication\":2,\"round\":3,\"warehouse\":null,\"warehouses\":[\"a,b\"],\"items\":null}",
                          "order: field warehouses: holds no warehouse's name, or too many");
     expect_head_rejected("{" OTHER_HEAD ",\"items\":[{\"articles\":[{\"warehouse\":\"\",\"n\":1}],\"n\":1}]}",

@@ -149,6 +149,9 @@ static void what_cannot_be_an_outcome_is_rejected_by_name(void **state)
     expect_rejected(OLD, "{\"at\":5,\"orderId\":1,\"organization\":\"acme\",\"extra\":{},\"revision\":\"01234567890123456\",\"publication\":9,"
                          "\"warehouse\":\"A\",\"warehouses\":[],\"reason\":\"\",\"result\":\"REJECTED\"}",
                     "outcome: field revision: is too long");
+    expect_rejected(OLD, "{\"at\":5,\"orderId\":1,\"organization\":\"acme\",\"extra\":{},\"revision\":\"0\",\"publication\":253402300800000,"
+                         "\"warehouse\":\"A\",\"warehouses\":[],\"reason\":\"\",\"result\":\"REJECTED\"}",
+                    "outcome: field publication: is negative or beyond the year 9999");
     expect_rejected(OLD, "{\"at\":5,\"orderId\":1,\"organization\":\"acme\",\"extra\":{},\"revision\":\"0\",\"publication\":9,"
                          "\"warehouse\":\"A\",\"warehouses\":[\"A\",\"\"],\"reason\":\"\",\"result\":\"REJECTED\"}",
                     "outcome: field warehouses: holds no warehouse's name, or too many");

@@ -214,6 +214,23 @@ static void a_record_that_cannot_be_read_counts_by_its_headers_or_not_at_all(voi
         assert_false(order_book_get(b->book, id, &s));
 }
 
+/* Whatever somebody else wrote: the next poll must be able to publish above all that is known. */
+static void an_impossible_publication_is_not_heard(void **state)
+{
+    struct bench *b = *state;
+    struct order_state s;
+    put_note(b, "acme/1", 1, INT64_MAX, 0);
+    put_note(b, "acme/2", 2, INT64_MAX / 2, 0);
+    put(b, &(struct written){.topic = "xsale.order-state", .key = "acme/3", .publication = "9223372036854775807"}); /* forgotten */
+    put_order(b, "acme/4", 4, INT64_MAX, NULL);
+    put_note(b, "acme/5", 5, 100, 0);
+    recall_all(b);
+    for (int64_t id = 1; id < 5; id++)
+        assert_false(order_book_get(b->book, id, &s));
+    assert_true(order_book_get(b->book, 5, &s) && s.publication == 100);
+    assert_int_equal(order_book_poll(b->book, 5000), 5000);
+}
+
 /* Notes of orders 1 and 3, and between them one of a schema that nobody knows. */
 static void put_strange_note(struct bench *b)
 {
@@ -269,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_published_after_the_last_note_is_open, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(what_was_forgotten_stays_forgotten, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(a_record_that_cannot_be_read_counts_by_its_headers_or_not_at_all, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(an_impossible_publication_is_not_heard, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(a_note_whose_schema_nobody_knows_holds_the_start_and_is_named, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(a_note_that_the_operator_lets_pass_is_one_that_cannot_be_read, open_bench_that_passes_over, close_bench),
         cmocka_unit_test_setup_teardown(nothing_at_all_is_remembered_of_empty_topics, open_bench, close_bench),
