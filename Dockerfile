@@ -21,5 +21,7 @@ COPY tests/packages /tmp/packages
 RUN sh /tmp/packages --install run && apt-get -q -q install -y --no-install-recommends odbc-postgresql odbc-mariadb libsqliteodbc >/dev/null \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/* /tmp/packages
 COPY --from=build /image /
+# The version of CMakeLists.txt.
+LABEL org.opencontainers.image.version="0.1.0"
 USER 10001
 CMD ["xsale-producer", "--help"]

@@ -4,6 +4,7 @@ PostgreSQL and their statuses; the registry's schemas survive a restart; images 
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def healthy(e):
     rows = [json.loads(line) for line in e.docker("ps", "-a", "--format", "{{json .}}").splitlines()]
     if any("Exited" in r["Status"] for r in rows):
         raise Failed(f"a container ended: {[(r['Names'], r['Status']) for r in rows]}")
-    return len(rows) >= 8 and all("(healthy)" in r["Status"] for r in rows)
+    return len(rows) >= 9 and all("(healthy)" in r["Status"] for r in rows)
 
 
 def sql(e, statement):
@@ -134,8 +135,20 @@ def confined(e):
     labels = json.loads(e.docker("inspect", "xsale-bridge"))[0]["Config"]["Labels"]
     base = json.loads(e.docker("inspect", "debian:12-slim"))[0]["Size"]
     print(f"image {size / 1e6:.0f} MB, of which the base {base / 1e6:.0f} MB")
-    check(labels.get("org.opencontainers.image.licenses") == "Apache-2.0", lambda: f"labels: {labels}")
+    with open(os.path.join(ROOT, "CMakeLists.txt"), encoding="utf-8") as f:
+        version = re.search(r"project\(xsale-bridge VERSION (\S+)", f.read())[1]
+    equal((labels.get("org.opencontainers.image.licenses"), labels.get("org.opencontainers.image.version")), ("Apache-2.0", version), "labels")
     return size
+
+
+def tried(e):
+    """The command of docker-compose.yml that tries an ERP, against the simulated one."""
+    with open(os.path.join(ROOT, "docker-compose.yml"), encoding="utf-8") as f:
+        command = re.search(r"^#   docker compose (.*) run --rm ((?:.|\n)*? --check-erp)$", f.read(), re.M)
+    check(command and command[1] == "--env-file tests/compose/demo.env", "the command in docker-compose.yml")
+    said = e.compose("run", "--rm", "-T", *shlex.split(re.sub(r"\\\n#", " ", command[2])))
+    check("ok" in said and "FAIL" not in said, lambda: f"--check-erp: {said[-3000:]}")
+    print("\n".join(said.strip().splitlines()[-3:]))
 
 
 def watched(e):
@@ -163,6 +176,7 @@ def test(e):
         print(e.try_("docker-compose", "--env-file", "tests/compose/demo.env", "--profile", "demo", "logs", "--tail=15").stdout[-9000:])
         raise
     size = confined(e)
+    tried(e)
     watched(e)
     schemas = lambda: e.compose("exec", "-T", "registry", "bash", "-c",
                                 "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET /apis/ccompat/v7/subjects HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3").splitlines()[-1]
