@@ -10,7 +10,8 @@
 #include "common/kafka/broker_trouble.h"
 #include "common/kafka/kafka_stats.h"
 
-enum { JOINING_REPORTS = 2, EVENTS_A_TURN = 500, PROBE_EVERY_MS = 1000, PROBE_WAITS_MS = 1, POKE_EVERY_MS = 10000 };
+enum { JOINING_REPORTS = 2, PROBE_EVERY_MS = 1000, PROBE_WAITS_MS = 1, POKE_EVERY_MS = 10000 };
+enum { EVENTS_A_TURN = 50 }; /* with orders a millisecond of work, which the ERP's answers wait for */
 
 struct kafka_handle {
     struct kafka_handle_desc d; /* group_id is not kept */

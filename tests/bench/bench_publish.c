@@ -104,7 +104,7 @@ static void publish(rd_kafka_t *rk, rd_kafka_topic_t *topic, const struct sample
 
 int main(int argc, char **argv)
 {
-    static const char *const settings[][2] = {{"enable.idempotence", "true"}, {"compression.codec", "lz4"}, {"linger.ms", "5"}, {"socket.nagle.disable", "true"},
+    static const char *const settings[][2] = {{"enable.idempotence", "true"}, {"compression.codec", "lz4"}, {"linger.ms", "2"}, {"socket.nagle.disable", "true"},
                                               {"partitioner", "murmur2_random"}, {"queue.buffering.max.messages", "10000000"}};
     static char note_value[NOTE];
     if (argc != 5)
