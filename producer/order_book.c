@@ -306,6 +306,8 @@ static enum order_book_action same_content(struct order_book *b, struct entry *e
         return ORDER_PUBLISH;
     if (!seen->compared)
         return ORDER_COMPARE;
+    if (seen->undecided)
+        return ORDER_SKIP;
     if (e->revision != seen->old_revision)
         return ORDER_PUBLISH;
     e->revision = seen->revision; /* the same content under the new schema's revision */

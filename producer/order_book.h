@@ -79,6 +79,7 @@ struct order_book_seen { /* an order of the poll */
     const struct warehouse_set *warehouses; /* its own; not looked at when rejected */
     int64_t steady_ms;  /* monotonic clock, for the loop guard */
     bool compared;      /* after ORDER_COMPARE: */
+    bool undecided;     /* the older schema is not to be had now: left alone in this poll, unless it is open for so long that it is offered again */
     uint64_t old_revision; /* by the older schema; 0: not to be had, it counts as edited */
 };
 

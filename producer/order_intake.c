@@ -44,7 +44,9 @@ struct order_intake *order_intake_create(const struct order_intake_needs *needs,
     *in = (struct order_intake){.n = *needs, .ops = ops, .arg = arg};
     in->nameless = nameless_create();
     in->elsewhere = nameless_create();
-    in->compare = schema_compare_create(needs->schemas, needs->mapping, needs->log, on_schema, in);
+    struct schema_compare_needs compare = {.loop = needs->loop, .config = needs->config, .log = needs->log, .schemas = needs->schemas, .mapping = needs->mapping,
+                                           .organization = xsale_client_organization(needs->xsale)};
+    in->compare = schema_compare_create(&compare, on_schema, in);
     if (in->nameless != NULL && in->elsewhere != NULL && in->compare != NULL)
         return in;
     order_intake_destroy(in);
@@ -75,6 +77,12 @@ void order_intake_poll(struct order_intake *in, bool again)
     (again ? nameless_poll_again : nameless_poll)(in->nameless);
     (again ? nameless_poll_again : nameless_poll)(in->elsewhere);
     in->counts = (struct order_intake_counts){0};
+    schema_compare_poll(in->compare);
+}
+
+void order_intake_polled(struct order_intake *in)
+{
+    schema_compare_polled(in->compare);
 }
 
 const struct order_intake_counts *order_intake_counts(const struct order_intake *in)
@@ -245,10 +253,12 @@ static enum poller_taken take_order(struct order_intake *in, const struct json_t
                                    .schema_id = in->n.order_schema_id, .warehouses = &facts->warehouses, .steady_ms = loop_now(in->n.loop)};
     enum order_book_action action = order_book_see(in->n.book, &seen, wall(in), &offer);
     if (action == ORDER_COMPARE) {
-        if (!schema_compare_ready(in->compare, offer.schema_id))
+        enum schema_compare_found found = schema_compare_find(in->compare, offer.schema_id, facts->order_id);
+        if (found == SCHEMA_COMPARE_WAIT)
             return POLLER_WAIT; /* until resume */
         seen.compared = true;
-        seen.old_revision = schema_compare_revision(in->compare, tape, node, seen.rejected);
+        seen.undecided = found == SCHEMA_COMPARE_LATER;
+        seen.old_revision = seen.undecided ? 0 : schema_compare_revision(in->compare, tape, node, seen.rejected);
         action = order_book_see(in->n.book, &seen, wall(in), &offer);
     }
     switch (action) {

@@ -15,6 +15,7 @@ struct order_intake;
 
 struct order_intake_needs { /* borrowed while it lives */
     struct loop *loop;
+    const struct config *config;
     struct log *log;
     struct metrics *metrics;
     struct writer_schemas *schemas;
@@ -47,6 +48,8 @@ void order_intake_destroy(struct order_intake *in);
 
 /* A poll begins. again: the one before it was not complete. */
 void order_intake_poll(struct order_intake *in, bool again);
+/* It was complete. */
+void order_intake_polled(struct order_intake *in);
 const struct order_intake_counts *order_intake_counts(const struct order_intake *in);
 
 /* One order of the poll. */

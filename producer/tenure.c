@@ -254,6 +254,7 @@ static void end_poll(struct tenure *t)
     tell_numbers(t);
     log_fact(t->n.log, n->published + n->withdrawn + n->rejected > 0 || t->n.once ? LOG_INFO : LOG_DEBUG, "poll", NULL, "poll complete",
              LOG_I("published", n->published), LOG_I("withdrawn", n->withdrawn), LOG_I("rejected", n->rejected), LOG_I("ms", now - t->poll_began));
+    order_intake_polled(t->intake);
     PROBE(poll_complete);
     commit(t);
     if (t->n.once)
@@ -507,7 +508,7 @@ struct tenure *tenure_create(const struct tenure_needs *needs, const struct tenu
                              .order_partitions = needs->partitions[TOPIC_ORDERS]};
     order_writer_on_landed(needs->writer, on_landed, t);
     t->book = order_book_create(config_ms(needs->config, "producer.reoffer_after"));
-    struct order_intake_needs in = {.loop = needs->loop, .log = needs->log, .metrics = needs->metrics, .schemas = needs->schemas, .xsale = needs->xsale,
+    struct order_intake_needs in = {.loop = needs->loop, .config = needs->config, .log = needs->log, .metrics = needs->metrics, .schemas = needs->schemas, .xsale = needs->xsale,
                                     .mapping = needs->mapping, .writer = needs->writer, .book = t->book, .order_schema_id = needs->order_schema_id};
     if (t->book != NULL)
         t->intake = order_intake_create(&in, &intake_ops, t);

@@ -5,6 +5,10 @@
 
 enum { AGAIN_MS = 5000, UNREADABLE = 64, RECENT = 128, ASKED_MOST = 16 };
 
+struct told { /* why empty: nothing */
+    char why[400], doing[400];
+};
+
 struct question { /* to the registry, under way */
     struct question *next;
     struct writer_schemas *ws;
@@ -21,7 +25,7 @@ struct writer_schemas {
     struct loop_timer timer;
     int32_t unreadable[UNREADABLE]; /* the last ones; a forgotten one is fetched once more */
     size_t unreadable_n;
-    bool told; /* that somebody waits in vain */
+    struct told record, orders; /* that wait in vain */
     struct record_writers writers;
     struct {
         int32_t id;
@@ -86,30 +90,57 @@ static void remove_question(struct writer_schemas *ws, struct question *q)
     free(q);
 }
 
+static void show(struct writer_schemas *ws)
+{
+    const struct told *t = ws->record.why[0] != '\0' ? &ws->record : &ws->orders;
+    bool down = t->why[0] != '\0';
+    health_set(ws->health, "schema", down ? HEALTH_DOWN : HEALTH_UP, down ? t->why : NULL, down ? t->doing : NULL);
+}
+
+void writer_schemas_tell(struct writer_schemas *ws, const char *why, const char *doing)
+{
+    struct told *t = &ws->orders;
+    if (why == NULL && t->why[0] == '\0')
+        return;
+    (void)snprintf(t->why, sizeof t->why, "%s", why != NULL ? why : "");       /* cut is fine */
+    (void)snprintf(t->doing, sizeof t->doing, "%s", doing != NULL ? doing : ""); /* here too */
+    show(ws);
+}
+
 /* What the record says nobody knows: passed over in silence, an order might be published twice or its status never be set. */
 static void tell_waiting(struct writer_schemas *ws, const struct writer_schema_wait *w, const char *words)
 {
-    char why[400], doing[200];
-    (void)snprintf(why, sizeof why, "%s was written with schema %d: %s", w->record, (int)w->id, words); /* cut on purpose */
-    (void)snprintf(doing, sizeof doing, "%s until it can be read, and asks again; give the registry that schema back, or name the record in topics.pass_over", w->meanwhile); /* fits */
-    health_set(ws->health, "schema", HEALTH_DOWN, why, doing);
+    struct told *t = &ws->record;
+    const char *way = w->passable ? "topics.pass_over names it: it is passed over once the registry says that it does not know the schema"
+                                  : "give the registry that schema back, or name the record in topics.pass_over";
+    (void)snprintf(t->why, sizeof t->why, "%s was written with schema %d: %s", w->record, (int)w->id, words); /* cut on purpose */
+    (void)snprintf(t->doing, sizeof t->doing, "%s until it can be read, and asks again; %s", w->meanwhile, way); /* fits */
+    show(ws);
     log_event(ws->log, LOG_ERROR, "registry", NULL, "a record waits for its schema", LOG_S("record", w->record), LOG_I("schema_id", w->id), LOG_S("why", words),
-              LOG_S("doing", doing));
-    ws->told = true;
+              LOG_S("doing", t->doing));
 }
 
 static void tell_over(struct writer_schemas *ws)
 {
-    if (!ws->told || ws->waiting.next != &ws->waiting)
+    const struct writer_schema_wait *w = ws->waiting.next;
+    while (w != &ws->waiting && w->record[0] == '\0')
+        w = w->next;
+    if (ws->record.why[0] == '\0' || w != &ws->waiting)
         return;
-    ws->told = false;
-    health_set(ws->health, "schema", HEALTH_UP, NULL, NULL);
+    ws->record.why[0] = '\0';
+    show(ws);
+}
+
+/* Does a record that has a name wait for it, and will do so after the answer too? */
+static bool is_held(const struct writer_schemas *ws, const struct writer_schema_wait *w, int32_t id)
+{
+    return w->id == id && w->record[0] != '\0' && !(w->passable && writer_schemas_disowned(ws, id));
 }
 
 static void tell(struct writer_schemas *ws, int32_t id, enum rc rc, const char *words)
 {
     const struct writer_schema_wait *w = ws->waiting.next;
-    while (w != &ws->waiting && (w->id != id || w->record[0] == '\0'))
+    while (w != &ws->waiting && !is_held(ws, w, id))
         w = w->next;
     if (rc == RC_RETRY && w != &ws->waiting)
         tell_waiting(ws, w, words);
@@ -117,16 +148,29 @@ static void tell(struct writer_schemas *ws, int32_t id, enum rc rc, const char *
         log_event(ws->log, LOG_WARN, "registry", NULL, "a writer schema is not to be had", LOG_I("schema_id", id), LOG_S("why", words));
 }
 
+static bool is_decided(struct writer_schemas *ws, const struct writer_schema_wait *w)
+{
+    struct record_writer *writer;
+    return (w->any_answer && w->answered) || (w->passable && writer_schemas_disowned(ws, w->id)) || writer_schemas_find(ws, w->id, &writer) != WRITER_SCHEMA_UNKNOWN;
+}
+
 static void on_answer(void *arg, enum rc rc, const struct schema *s, const char *words)
 {
     struct question *q = arg;
     struct writer_schemas *ws = q->ws;
     (void)s; /* in the registry client's cache now */
+    bool decided = rc != RC_RETRY;
     tell(ws, q->id, rc, words);
+    for (struct writer_schema_wait *w = ws->waiting.next; w != &ws->waiting; w = w->next)
+        if (w->id == q->id) {
+            w->answered = true;
+            decided = decided || is_decided(ws, w);
+        }
     if (rc == RC_REJECT)
         ws->unreadable[ws->unreadable_n++ % UNREADABLE] = q->id;
     remove_question(ws, q);
-    loop_timer_in(ws->loop, &ws->timer, rc == RC_RETRY ? AGAIN_MS : 0, serve, ws);
+    if (decided || !ws->timer.armed)
+        loop_timer_in(ws->loop, &ws->timer, decided ? 0 : AGAIN_MS, serve, ws);
 }
 
 static void ask(struct writer_schemas *ws, int32_t id)
@@ -144,12 +188,6 @@ static void ask(struct writer_schemas *ws, int32_t id)
         remove_question(ws, q);
     }
     loop_timer_in(ws->loop, &ws->timer, AGAIN_MS, serve, ws); /* memory */
-}
-
-static bool is_decided(struct writer_schemas *ws, const struct writer_schema_wait *w)
-{
-    struct record_writer *writer;
-    return writer_schemas_find(ws, w->id, &writer) != WRITER_SCHEMA_UNKNOWN || (w->passable && writer_schemas_disowned(ws, w->id));
 }
 
 /* Calls those whose schema is decided, asks for the others. */
@@ -174,6 +212,7 @@ void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w
     w->next = &ws->waiting;
     w->prev = ws->waiting.prev;
     w->schemas = ws;
+    w->answered = false;
     w->fn = fn;
     w->arg = arg;
     w->prev->next = w->next->prev = w;

@@ -21,7 +21,9 @@ struct writer_schema_wait {
     int32_t id;
     char record[200];      /* what cannot go on without it: "xsale.order-state/0/1234"; "": whoever waits tells it */
     const char *meanwhile; /* literal, what does not happen until then: "publishes nothing" */
-    bool passable;         /* called too once the registry says that it does not know the schema */
+    bool passable;         /* called too once the registry says that it does not know the schema: an operator lets the record pass */
+    bool any_answer;       /* called after the next answer whatever it is, also when the registry cannot be asked */
+    bool answered;         /* ours */
     loop_fn *fn;
     void *arg;
 };
@@ -35,9 +37,11 @@ void writer_schemas_destroy(struct writer_schemas *ws);
 
 /* *out: borrowed until the next call, its schema as long as the registry client lives; set for THERE only. */
 enum writer_schema_found writer_schemas_find(struct writer_schemas *ws, int32_t id, struct record_writer **out);
-/* For w->id, record and meanwhile, which the caller sets. fn is called once, from the loop, when the id is no longer unknown. */
+/* For w->id, record, meanwhile, passable and any_answer, which the caller sets. fn is called once, from the loop, when the id is no longer unknown. */
 void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w, loop_fn *fn, void *arg);
 void writer_schemas_forget(struct writer_schema_wait *w);
+/* Orders that wait without holding anything else up: health "schema" is down with these words (copied) unless a record waits, whose words go first. why NULL: none does. */
+void writer_schemas_tell(struct writer_schemas *ws, const char *why, const char *doing);
 /* Asks in the background, for whoever looks again later: an id at most once in five seconds, and not more than 16 at a time. */
 void writer_schemas_ask(struct writer_schemas *ws, int32_t id);
 /* Was "I do not know this id" the registry's last answer about it? */

@@ -47,16 +47,19 @@ static void question_end(struct registry_question *f, enum rc rc, const struct s
 static void note_unknown(struct registry *r, int32_t id, bool unknown)
 {
     for (size_t i = 0; i < REGISTRY_UNKNOWN_MAX; i++)
-        if (r->unknown[i] == id)
-            r->unknown[i] = 0;
-    if (unknown)
-        r->unknown[r->unknown_next++ % REGISTRY_UNKNOWN_MAX] = id;
+        if (r->unknown[i].id == id)
+            r->unknown[i].there = false;
+    if (!unknown)
+        return;
+    size_t at = r->unknown_next++ % REGISTRY_UNKNOWN_MAX;
+    r->unknown[at].id = id;
+    r->unknown[at].there = true;
 }
 
 bool registry_unknown(const struct registry *r, int32_t id)
 {
     for (size_t i = 0; i < REGISTRY_UNKNOWN_MAX; i++)
-        if (r->unknown[i] == id && id != 0)
+        if (r->unknown[i].there && r->unknown[i].id == id)
             return true;
     return false;
 }

@@ -18,7 +18,10 @@ struct registry {
     struct registry_cache cache;
     struct registry_question *questions;       /* hash, registry_fetch.c's */
     struct registry_registration *registrations; /* list, registry_register.c's */
-    int32_t unknown[REGISTRY_UNKNOWN_MAX]; /* ids that it did not know when last asked, as a ring; 0: free */
+    struct {
+        int32_t id; /* any: a record may name 0 too */
+        bool there;
+    } unknown[REGISTRY_UNKNOWN_MAX]; /* ids that it did not know when last asked, as a ring */
     size_t unknown_next;
 };
 

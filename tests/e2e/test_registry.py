@@ -1,4 +1,5 @@
-"""The registry away: known ids go on, unknown ones wait, and order-replay judges nothing. The registry behind TLS: with a CA of one's own it is reached, with user name
+"""The registry away: known ids go on, unknown ones wait, and order-replay judges nothing. An Order schema that it has lost holds up only the orders that were published with
+it. The registry behind TLS: with a CA of one's own it is reached, with user name
 and password or with a token; a certificate of somebody else, for another name or out of date is refused with the reason in /readyz, and not a byte of a request is sent."""
 import io
 import json
@@ -129,8 +130,67 @@ def away(s):
     s.stop()
 
 
+def schema_of(p):
+    """What /readyz says of schemas, in one line."""
+    body = p.http("/readyz")[1]
+    row = json.loads(body)["dependencies"].get("schema", {}) if body else {}
+    return f"{row.get('error')} | {row.get('doing')}" if row.get("state") == "down" else ""
+
+
+def lost(s):
+    """Open orders that were published with a schema which the registry has lost, and that now look edited: they wait and are named, the others are published. Given
+    back, the schema shows that nothing was edited. Without it they count as edited after a while."""
+    offers = lambda ids: [sum(r.key == f"acme/{i}" for r in s.records("orders", decode=False)) for i in ids]
+    noted = lambda ids: {r.key for r in s.records("order-state", decode=False)} >= {f"acme/{i}" for i in ids}
+    open_ones = s.generate(3, first=300001)
+    s.producer.start()
+    wait("they are published and noted", 60, lambda: offers(open_ones) == [1] * 3 and noted(open_ones), 0.3)
+    s.stop(s.producer)
+    first = next(r.bytes for r in s.records("orders", decode=False) if r.key == f"acme/{open_ones[0]}")
+    old = struct.unpack(">I", first[1:5])[0]
+    text = s.registry.get("state")["schemas"][str(old)]
+    other = json.loads(text)
+    other["fields"].append({"name": "numberAgain", "type": ["null", "string"], "default": None, "xsale": ["/Number"]})
+    path = pathlib.Path(s.directory) / "other.avsc"
+    path.write_text(json.dumps(other), encoding="utf-8")
+    s.registry.post("state", {"lose": [old]})
+
+    s.write_config(producer={"schema": path})
+    s.producer.start()
+    wait("the orders that wait are named", 60, lambda: f"schema {old}" in schema_of(s.producer), 0.1)
+    more = s.generate(3, first=310001)
+    wait("the others are published", 60, lambda: s.producer.alive() and offers(more) == [1] * 3, 0.3)
+    wait("all that wait are counted", 30, lambda: "(and 2 more)" in schema_of(s.producer), 0.1)
+    said = schema_of(s.producer)
+    check(any(f"acme/{i} " in said for i in open_ones) and "does not know" in said and "producer.unknown_schema_after" in said, f"/readyz says {said!r}")
+    log = pathlib.Path(s.producer.log).read_text(encoding="utf-8")
+    check(any(f" acme/{i}: " in row and f"schema_id={old}" in row for row in log.splitlines() if "an open order waits" in row for i in open_ones), "the log does not name the order")
+    equal(offers(open_ones), [1] * 3, "publications of the orders that wait")
+    s.registry.down()
+    wait("a registry that does not answer is told apart", 60, lambda: "gave no answer" in schema_of(s.producer), 0.1)
+    more += s.generate(1, first=320001)
+    wait("the others are published meanwhile too", 60, lambda: offers(more) == [1] * 4, 0.3)
+    s.registry.up()
+    s.registry.post("state", {"give": {str(old): text}})
+    wait("the schema is there again", 60, lambda: s.producer.dependencies().get("schema") == "up", 0.1)
+    equal(offers(open_ones), [1] * 3, "publications of orders that nobody edited")
+    wait("it is noted under the new schema", 60, lambda: s.records("order-state", decode=False)[-1].key in {f"acme/{i}" for i in open_ones}, 0.3)
+    s.stop(s.producer)
+
+    newest = next(r.bytes for r in s.records("orders", decode=False) if r.key == f"acme/{more[0]}")
+    s.registry.post("state", {"lose": [struct.unpack(">I", newest[1:5])[0]]})
+    del s.settings["producer"]["schema"]
+    s.write_config(producer={"unknown_schema_after": "1s"})
+    s.producer.start()
+    wait("they count as edited", 60, lambda: s.producer.alive() and offers(open_ones + more) == [2] * 7, 0.3)
+    wait("nobody waits any more", 30, lambda: s.producer.dependencies().get("schema") == "up", 0.1)
+    equal(offers(open_ones + more), [2] * 7, "publications")
+    s.stop(s.producer)
+
+
 def test(s):
     away(s)
+    lost(s)
     directory = pathlib.Path(s.directory)
     ours, other = Authority(directory, "ours"), Authority(directory, "other")
     good = ours.issue("good")

@@ -17,7 +17,7 @@
 enum { KEYS = 4, /* the last one appears when everything is mended: xsale.order_path can be proven */
         WAREHOUSES = 2, PAGE_SIZE = 2, RECORDS_MAX = 4000, FIRST_ID = 101 };
 enum { STATUS_NEW = 11, STATUS_IMPORTED = 13, STATUS_MANUAL = 14, STATUS_CANCELLED = 19 };
-enum { SCHEMA_OF_ORDER = 1, SCHEMA_OF_STATE, SCHEMA_OF_OUTCOME, SCHEMA_OF_STATUS, SCHEMAS_END };
+enum { SCHEMA_OF_ORDER = 1, SCHEMA_OF_STATE, SCHEMA_OF_OUTCOME, SCHEMA_OF_STATUS, SCHEMA_OF_ORDER_TOO, SCHEMAS_END };
 static const int64_t DAY_MS = 86400 * 1000;
 
 struct content {

@@ -407,11 +407,11 @@ bool world_reader_step(void)
     return false;
 }
 
-/* ---- schemas: an id is unknown at first now and then */
+/* ---- schemas: an id is unknown at first now and then, and whoever takes any answer may hear that the registry does not know it, or nothing once */
 
 static struct writer_schema_wait *waiting;
 static struct loop_timer waiting_timer;
-static bool known[SCHEMAS_END];
+static bool known[SCHEMAS_END], disowned[SCHEMAS_END], silent_once[SCHEMAS_END];
 
 struct writer_schemas *world_schemas(void)
 {
@@ -431,8 +431,19 @@ enum writer_schema_found writer_schemas_find(struct writer_schemas *ws, int32_t 
 
 bool writer_schemas_disowned(const struct writer_schemas *ws, int32_t id)
 {
-    (void)ws, (void)id;
-    return false; /* every schema comes in time */
+    (void)ws;
+    return disowned[id];
+}
+
+/* Whoever waits for the schema itself gets it in time. */
+static void answer(const struct writer_schema_wait *w)
+{
+    bool silent = w->any_answer && !silent_once[w->id] && chance(30), lost = w->any_answer && !silent && chance(30);
+    silent_once[w->id] = silent;
+    if (silent)
+        return;
+    disowned[w->id] = lost;
+    known[w->id] = !lost;
 }
 
 static void schema_is_there(void *arg)
@@ -444,8 +455,13 @@ static void schema_is_there(void *arg)
     waiting = first->next;
     if (waiting != NULL)
         loop_timer_in(world_loop(), &waiting_timer, 100, schema_is_there, NULL);
-    known[first->id] = true;
+    answer(first);
     first->fn(first->arg);
+}
+
+void writer_schemas_tell(struct writer_schemas *ws, const char *why, const char *doing)
+{
+    (void)ws, (void)why, (void)doing;
 }
 
 void writer_schemas_forget(struct writer_schema_wait *wait)
@@ -474,7 +490,7 @@ void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w
 void world_kafka_open(void)
 {
     static const char *const names[SCHEMAS_END] = {[SCHEMA_OF_ORDER] = "Order", [SCHEMA_OF_STATE] = "OrderState", [SCHEMA_OF_OUTCOME] = "OrderOutcome",
-                                                   [SCHEMA_OF_STATUS] = "OrderStatus"};
+                                                   [SCHEMA_OF_STATUS] = "OrderStatus", [SCHEMA_OF_ORDER_TOO] = "Order"};
     struct err e;
     for (int i = 1; i < SCHEMAS_END; i++) {
         const char *text = schema_builtin(names[i]);
@@ -493,8 +509,10 @@ void world_kafka_restart(void)
     memset(&positions, 0, sizeof positions);
     loop_timer_clear(world_loop(), &waiting_timer);
     waiting = NULL;
-    for (int i = 0; i < SCHEMAS_END; i++)
+    for (int i = 0; i < SCHEMAS_END; i++) {
         known[i] = chance(80);
+        disowned[i] = silent_once[i] = false;
+    }
 }
 
 void world_kafka_reset(void)

@@ -271,6 +271,11 @@ class Registry:
             body = json.loads(q.body)
             if body.get("forget"):
                 self.by_id, self.by_text, self.subjects = {}, {}, {}
+            for number in body.get("lose", []):
+                self.by_id.pop(number, None)
+                self.by_text = {text: i for text, i in self.by_text.items() if i != number}
+                self.subjects = {name: rows for name, rows in ((n, [r for r in rows if r[1] != number]) for n, rows in self.subjects.items()) if rows}
+            self.by_id.update({int(number): text for number, text in body.get("give", {}).items()})
             self.next_id = body.get("firstId", self.next_id)
             self.read_only = body.get("readOnly", self.read_only)
             return Reply(200, {})
@@ -279,6 +284,7 @@ class Registry:
 
 CONTROL = """  GET    /_sim/state                   subjects, schemas, and how often each was fetched
   POST   /_sim/state                   {"forget": true, "firstId": 100, "readOnly": true}: what a rebuilt registry does
+                                       {"lose": [7]}, {"give": {"7": "..."}}: one schema, its versions too; the text under that id
 """
 
 

@@ -334,6 +334,33 @@ static void a_changed_schema_is_compared_by_the_old_one_before_an_edit_is_believ
     order_book_destroy(b);
 }
 
+static void an_order_that_cannot_be_compared_now_is_left_alone_until_it_is_offered_again(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_state note;
+    bool forgotten;
+    struct warehouse_set own = set_of("A");
+    order_book_poll(b, 5000);
+    show(b, 1, 11, "A", 5000, &offer);
+    (void)notes(b, &note, &forgotten);
+    struct order_book_seen seen = {.order_id = 1, .revision = 50, .schema_id = 8, .warehouses = &own, .compared = true, .undecided = true};
+    order_book_poll(b, 6000);
+    assert_int_equal(order_book_see(b, &seen, 6000, &offer), ORDER_SKIP);
+    assert_int_equal(order_book_see(b, &seen, 6000, &offer), ORDER_REPEATED); /* the poll has shown it: it is not absent */
+    assert_false(order_book_poll_complete(b));
+    assert_int_equal(notes(b, &note, &forgotten), 0);
+    seen.compared = seen.undecided = false;
+    order_book_poll(b, 7000);
+    assert_int_equal(order_book_see(b, &seen, 7000, &offer), ORDER_COMPARE); /* as before */
+    assert_int_equal(offer.schema_id, SCHEMA_ID);
+    seen.compared = seen.undecided = true;
+    assert_int_equal(order_book_see(b, &seen, INT64_C(40) * 24 * 3600 * 1000, &offer), ORDER_PUBLISH);
+    assert_int_equal(offer.cause, ORDER_REOFFER);
+    order_book_destroy(b);
+}
+
 static void an_edit_that_cannot_become_a_record_withdraws_what_is_open_and_is_rejected_by_the_next_poll(void **state)
 {
     (void)state;
@@ -757,6 +784,7 @@ int main(void)
         cmocka_unit_test(the_guard_goes_by_a_clock_that_nobody_sets),
         cmocka_unit_test(an_order_that_was_forgotten_meanwhile_is_guarded_too),
         cmocka_unit_test(a_note_that_a_former_owner_wrote_late_changes_nothing),
+        cmocka_unit_test(an_order_that_cannot_be_compared_now_is_left_alone_until_it_is_offered_again),
         cmocka_unit_test(a_changed_schema_is_compared_by_the_old_one_before_an_edit_is_believed),
         cmocka_unit_test(an_edit_that_cannot_become_a_record_withdraws_what_is_open_and_is_rejected_by_the_next_poll),
         cmocka_unit_test(the_tail_of_orders_is_adopted_where_it_is_newer_than_the_notes),

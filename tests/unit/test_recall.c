@@ -1,4 +1,4 @@
-/* Over librdkafka's mock cluster and without a registry: what a producer that starts knows afterwards. */
+/* Over librdkafka's mock cluster, and without a registry unless a test says so: what a producer that starts knows afterwards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +15,7 @@
 #include "producer/recall.h"
 #include "tests/mock/kafka_rig.h"
 #include "tests/unit/avro_bytes.h"
+#include "tests/unit/scripted_server.h"
 
 struct bench {
     struct kafka_rig rig;
@@ -45,10 +46,10 @@ static void on_failed(void *arg, const char *words)
     ((struct bench *)arg)->failed++;
 }
 
-static int open_with(void **state, const char *setting)
+static int open_with(void **state, const char *registry, const char *setting)
 {
     static struct bench b;
-    const char *const settings[] = {"registry.url=", setting, NULL};
+    const char *const settings[] = {registry, setting, NULL};
     struct err e = {""};
     memset(&b, 0, sizeof b);
     kafka_rig_open(&b.rig, "xsale.order-state:1,xsale.orders:2", settings);
@@ -67,12 +68,12 @@ static int open_with(void **state, const char *setting)
 
 static int open_bench(void **state)
 {
-    return open_with(state, NULL);
+    return open_with(state, "registry.url=", NULL);
 }
 
 static int open_bench_that_passes_over(void **state)
 {
-    return open_with(state, "topics.pass_over=xsale.order-state/0/7,xsale.order-state/0/1,xsale.order-state/0/0");
+    return open_with(state, "registry.url=", "topics.pass_over=xsale.order-state/0/7,xsale.order-state/0/1,xsale.order-state/0/0,xsale.order-state/0/3,xsale.order-state/0/4");
 }
 
 static int close_bench(void **state)
@@ -231,24 +232,40 @@ static void an_impossible_publication_is_not_heard(void **state)
     assert_int_equal(order_book_poll(b->book, 5000), 5000);
 }
 
-/* Notes of orders 1 and 3, and between them one of a schema that nobody knows. */
-static void put_strange_note(struct bench *b)
+/* Of a schema that nobody knows. */
+static void put_strange_note(struct bench *b, const char *key, int32_t schema_id)
+{
+    buf_reset(&b->bytes);
+    frame_put(&b->bytes, schema_id);
+    buf_put_text(&b->bytes, "?");
+    put(b, &(struct written){.topic = "xsale.order-state", .key = key, .value = b->bytes.p, .value_n = b->bytes.n});
+}
+
+/* Notes of orders 1 and 3, and a strange one between them. */
+static void put_notes(struct bench *b)
 {
     put_note(b, "acme/1", 1, 100, 0);
-    put(b, &(struct written){.topic = "xsale.order-state", .key = "acme/2", .value = "\0\0\0\x30\x39?", .value_n = 6});
+    put_strange_note(b, "acme/2", 12345);
     put_note(b, "acme/3", 3, 100, 0);
+}
+
+/* Until health "schema" is down; then words have it. */
+static void await_schema_down(struct bench *b, char *words, size_t room)
+{
+    words[0] = '\0';
+    for (int i = 0; i < 600 && strstr(words, "schema is down") == NULL; i++) {
+        kafka_rig_for(&b->rig, 50);
+        health_summary(b->health, words, room);
+    }
 }
 
 static void a_note_whose_schema_nobody_knows_holds_the_start_and_is_named(void **state)
 {
     struct bench *b = *state;
-    char words[800] = "";
-    put_strange_note(b);
+    char words[800];
+    put_notes(b);
     struct recall *r = recall_begin(b);
-    for (int i = 0; i < 600 && strstr(words, "schema is down") == NULL; i++) {
-        kafka_rig_for(&b->rig, 50);
-        health_summary(b->health, words, sizeof words);
-    }
+    await_schema_down(b, words, sizeof words);
     static const char *const said[] = {"xsale.order-state/0/1 was written with schema 12345", "publishes nothing", "topics.pass_over"};
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         if (strstr(words, said[i]) == NULL)
@@ -259,16 +276,73 @@ static void a_note_whose_schema_nobody_knows_holds_the_start_and_is_named(void *
     assert_true(health_ready(b->health)); /* nobody waits any more */
 }
 
-/* The first note is named too, and its schema is there: only nobody has asked for it yet. */
+/* The first note is named too, and its schema is there: only nobody has asked for it yet. 0 and -1 are ids like any other: a record may carry them. */
 static void a_note_that_the_operator_lets_pass_is_one_that_cannot_be_read(void **state)
 {
     struct bench *b = *state;
     struct order_state s;
-    put_strange_note(b);
+    put_notes(b);
+    put_strange_note(b, "acme/4", 0);
+    put_strange_note(b, "acme/5", -1);
+    put_note(b, "acme/6", 6, 100, 0);
     recall_all(b);
-    assert_true(order_book_get(b->book, 1, &s));
-    assert_false(order_book_get(b->book, 2, &s));
-    assert_true(order_book_get(b->book, 3, &s));
+    for (int64_t id = 1; id < 7; id++)
+        assert_int_equal(order_book_get(b->book, id, &s), id == 1 || id == 3 || id == 6);
+}
+
+/* A registry that says once that it is not there, then that it does not know the schema, then gives each note's. The named note waits for the second answer. */
+static void a_named_note_is_passed_over_by_the_registrys_word_alone(void **state)
+{
+    static const char away[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+    static const char unknown[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 49\r\n\r\n{\"error_code\":40403,\"message\":\"Schema not found\"}";
+    char known[8192], url[64], words[800];
+    struct order_state s;
+    struct buf schema;
+    buf_init(&schema, sizeof known);
+    buf_put_text(&schema, "{\"schema\":\"");
+    for (const char *p = schema_builtin("OrderState"); *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\')
+            buf_put_text(&schema, "\\");
+        buf_put(&schema, *p == '\n' ? " " : p, 1);
+    }
+    buf_put_text(&schema, "\"}");
+    assert_true(snprintf(known, sizeof known, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", schema.n, buf_text(&schema)) < (int)sizeof known);
+    buf_release(&schema);
+    struct scripted_server *registry = script_start((struct script_row[]){{away, SCRIPT_KEEP}, {unknown, SCRIPT_KEEP}, {known, SCRIPT_KEEP}}, 3);
+    (void)snprintf(url, sizeof url, "registry.url=http://127.0.0.1:%d", registry->port);
+    assert_int_equal(open_with(state, url, "topics.pass_over=xsale.order-state/0/0"), 0);
+    struct bench *b = *state;
+    put_strange_note(b, "acme/1", 12345);
+    put_note(b, "acme/2", 2, 100, 0);
+    struct recall *r = recall_begin(b);
+    await_schema_down(b, words, sizeof words);
+    assert_non_null(strstr(words, "topics.pass_over names it"));
+    assert_null(strstr(words, "or name the record"));
+    assert_int_equal(b->done + b->failed, 0);
+    kafka_rig_until(&b->rig, &b->done, 1, 30000);
+    assert_true(health_ready(b->health));
+    assert_false(order_book_get(b->book, 1, &s));
+    assert_true(order_book_get(b->book, 2, &s));
+    recall_destroy(r);
+    (void)close_bench(state);
+    script_stop(registry);
+}
+
+static void a_named_note_waits_while_the_registry_is_down(void **state)
+{
+    char url[64], words[800];
+    (void)snprintf(url, sizeof url, "registry.url=http://127.0.0.1:%d", script_dead_port());
+    assert_int_equal(open_with(state, url, "topics.pass_over=xsale.order-state/0/0"), 0);
+    struct bench *b = *state;
+    put_strange_note(b, "acme/1", 12345);
+    struct recall *r = recall_begin(b);
+    await_schema_down(b, words, sizeof words);
+    assert_non_null(strstr(words, "xsale.order-state/0/0 was written with schema 12345"));
+    assert_non_null(strstr(words, "topics.pass_over names it"));
+    kafka_rig_for(&b->rig, 1500);
+    assert_int_equal(b->done + b->failed, 0);
+    recall_destroy(r);
+    (void)close_bench(state);
 }
 
 static void nothing_at_all_is_remembered_of_empty_topics(void **state)
@@ -289,6 +363,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_impossible_publication_is_not_heard, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(a_note_whose_schema_nobody_knows_holds_the_start_and_is_named, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(a_note_that_the_operator_lets_pass_is_one_that_cannot_be_read, open_bench_that_passes_over, close_bench),
+        cmocka_unit_test(a_named_note_is_passed_over_by_the_registrys_word_alone),
+        cmocka_unit_test(a_named_note_waits_while_the_registry_is_down),
         cmocka_unit_test_setup_teardown(nothing_at_all_is_remembered_of_empty_topics, open_bench, close_bench),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
