@@ -16,6 +16,7 @@ from harness import Failed, Stack, services, wait      # noqa: E402
 
 PEERS = {1: "1,915 / 1,682 / 973", 5: "709 / 759 / 954", 50: "109 / 61 / 274"}
 PAD = 0
+WARM_UP = 3
 ABOUT_PEERS = "Redpanda Connect (199-447 us) / Connect's HTTP sink (770-2,500 us) / Python, 16 threads (no order)"
 
 
@@ -111,14 +112,14 @@ def consume(s, erp, wanted, name, *settings, timeout=300):
 
 
 def by_keys(s, orders, build, keys, concurrencies):
-    """(a): 10,000 records of so many keys, 0 to 5 ms each. The broker has served one uncounted pass before: a second old it still compiles itself, and it is its CPU that would be measured."""
+    """(a): 10,000 records of so many keys, 0 to 5 ms each. The broker has served uncounted passes before: a few seconds old it still compiles itself, and it is its CPU that would be measured."""
     numbers = [200000 + i % keys for i in range(10000)]
     random.Random(1).shuffle(numbers)
     orders.fill(numbers)
-    for counted, concurrency in [(False, 256)] + [(True, c) for c in concurrencies]:
+    for i, concurrency in enumerate(WARM_UP * [256] + list(concurrencies)):
         wanted = 10001 if concurrency > 1 else 1000
         erp = Erp(build, 0, 5000)
-        name = f"a-{concurrency}" if counted else "a-warm"
+        name = f"a-{i}"
         c = s.program("erp-consumer", name, "-X", "consumer.group=" + name, "-X", f"consumer.concurrency={concurrency}",
                       "-X", "consumer.warehouse=MAG-1", "-X", "erp.http.url=" + erp.url).start()
         costs = Costs(s, erp, c)
@@ -130,13 +131,17 @@ def by_keys(s, orders, build, keys, concurrencies):
         per = collections.Counter(numbers).most_common(1)[0][1]
         ideal = seen["work"] / seen["loads"] * 10001 / min(concurrency, keys)
         seconds = seen["seconds"] * 10001 / seen["loads"]
-        if counted:
+        if i >= WARM_UP:
             print(f"(a) 10,000 records, {keys:,} keys (at most {per} of one), 0-5 ms, {concurrency} in flight: {seconds:.2f} s"
                   f"{' (from the first 1,000)' if wanted == 1000 else ''}, work / parallelism {ideal:.2f} s, {ideal / seconds:.0%} of that speed; "
                   f"the CPU's limit, start included: {10001 / costs.limit():.2f} s", flush=True)
 
 
 def latencies(s, n, cases, build):
+    for i in range(WARM_UP):
+        erp = Erp(build, 1000, 1000)
+        consume(s, erp, n, f"b-warm-{i}", "-X", "consumer.concurrency=256")
+        erp.close()
     print(f"\n(b) {n} records of as many orders in order per key, outcome events written. CPU of the consumer alone")
     print("The CPU's limit: one core for the loop's thread, and this machine's cores for consumer, ERP and broker together, by what an order took of each")
     print(f"| ERP ms | in flight | orders/s | ideal | CPU's limit | of the lower | CPU us/order | of a core | all three | RSS MiB | most | peers: {ABOUT_PEERS} | most at once |")
