@@ -9,13 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <utlist.h>
-
 #include "common/net/thread.h"
 
 /* Beyond the sessions. On a dead route a connection hangs until TCP's keep-alive gives it up, 2 h 11 min by default; a probe every 100 s (erp.probe_max, and the time-outs)
  * leaves fewer than this behind until then. */
 enum { HANGING_MORE = 128 };
+
+/* After results came, the loop looks for more by itself after so long. No longer: the next load of an order whose result waits here waits too. */
+enum { LOOK_AGAIN_MS = 2 };
 
 static atomic_size_t hanging;
 
@@ -36,34 +37,18 @@ struct sql_pool {
     struct sql_pool_env env;
     struct loop_watch back;
     struct loop_timer watch;
+    struct loop_timer look; /* armed while `looks` */
     int back_fd; /* written when something ended; open as long as a thread may write */
     atomic_size_t refs; /* the owner's, and each thread's: one that is left behind may outlive it */
     pthread_mutex_t mutex; /* guards what follows, and the seats */
     pthread_cond_t over;   /* a thread is */
-    struct sql_job *waiting, *ended;
+    struct sql_jobs waiting, ended;
+    bool looks; /* the loop will look soon: it is to be woken only for many */
+    bool woken; /* it has not looked since */
     char *connection;
     bool closed;
     struct seat *seats[]; /* env.sessions of them; NULL: none yet, or left behind */
 };
-
-struct sql_job *sql_job_create(enum sql_work what)
-{
-    struct sql_job *j = calloc(1, sizeof *j);
-    if (j == NULL)
-        return NULL;
-    j->what = what;
-    atomic_init(&j->refs, 1);
-    return j;
-}
-
-void sql_job_unref(struct sql_job *j)
-{
-    if (j == NULL || atomic_fetch_sub(&j->refs, 1) > 1)
-        return;
-    sql_values_release(&j->values);
-    free(j->connection);
-    free(j);
-}
 
 size_t sql_pool_hanging(void)
 {
@@ -122,15 +107,12 @@ static void begin(struct seat *t, struct sql_job *j)
 static bool wait_for_job(struct seat *t)
 {
     struct sql_pool *p = t->pool;
-    while (!p->closed && !t->left && t->job == NULL && p->waiting == NULL)
+    while (!p->closed && !t->left && t->job == NULL && p->waiting.n == 0)
         (void)pthread_cond_wait(&t->cond, &p->mutex); /* fails for misuse only; the condition is asked again anyway */
     if (p->closed || t->left)
         return false;
-    if (t->job == NULL) {
-        struct sql_job *j = p->waiting;
-        DL_DELETE(p->waiting, j);
-        begin(t, j);
-    }
+    if (t->job == NULL)
+        begin(t, sql_jobs_take(&p->waiting));
     if (t->connection == NULL || strcmp(t->connection, p->connection) != 0) {
         free(t->connection);
         t->connection = strdup(p->connection);
@@ -151,20 +133,21 @@ static void run(struct seat *t)
         j->end.message[0] = '\0'; /* nobody could tell whether the password stands in it */
 }
 
-/* Locked. true: the loop is to be told. */
+/* Locked. true: the loop is to be woken. */
 static bool hand_back(struct seat *t)
 {
     struct sql_pool *p = t->pool;
     struct sql_job *j = t->job;
-    bool first = p->ended == NULL;
     t->job = NULL;
     if (t->left || p->closed) {
         sql_job_unref(j);
         return false;
     }
     (void)atomic_fetch_sub(&j->refs, 1); /* the owner has one */
-    DL_APPEND(p->ended, j);
-    return first;
+    sql_jobs_put(&p->ended, j);
+    bool wake = !p->woken && (!p->looks || p->ended.n >= p->waiting.n);
+    p->woken = p->woken || wake;
+    return wake;
 }
 
 static void wake_loop(struct sql_pool *p)
@@ -290,9 +273,9 @@ bool sql_pool_submit(struct sql_pool *p, struct sql_job *j, const char *connecti
     }
     watch_in(p, p->env.patience_ms);
     lock(p);
-    struct seat *t = p->waiting == NULL ? give_to_free(p, j) : NULL;
+    struct seat *t = p->waiting.n == 0 ? give_to_free(p, j) : NULL;
     if (t == NULL)
-        DL_APPEND(p->waiting, j);
+        sql_jobs_put(&p->waiting, j);
     unlock(p);
     if (t != NULL) {
         (void)pthread_cond_signal(&t->cond);
@@ -301,7 +284,7 @@ bool sql_pool_submit(struct sql_pool *p, struct sql_job *j, const char *connecti
     if (more_hands(p, e))
         return true;
     lock(p);
-    DL_DELETE(p->waiting, j); /* nobody is there who could have taken it */
+    sql_jobs_remove(&p->waiting, j); /* nobody is there who could have taken it */
     unlock(p);
     return false;
 }
@@ -309,13 +292,11 @@ bool sql_pool_submit(struct sql_pool *p, struct sql_job *j, const char *connecti
 /* Nobody is there who could begin what waits: it ends without having begun. */
 static void turn_away(struct sql_pool *p, const struct err *why)
 {
-    struct sql_job *j, *more;
+    struct sql_job *j;
     lock(p);
-    DL_FOREACH_SAFE(p->waiting, j, more)
-    {
-        DL_DELETE(p->waiting, j);
+    while ((j = sql_jobs_take(&p->waiting)) != NULL) {
         sql_end_not_begun(&j->end, why->text);
-        DL_APPEND(p->ended, j);
+        sql_jobs_put(&p->ended, j);
     }
     unlock(p);
     wake_loop(p);
@@ -334,7 +315,7 @@ static struct sql_job *leave(struct sql_pool *p, size_t i)
 }
 
 /* What has run too long by now is left, into *left. Returns when the next one will have, INT64_MAX: nothing runs. */
-static int64_t leave_overdue(struct sql_pool *p, struct sql_job **left)
+static int64_t leave_overdue(struct sql_pool *p, struct sql_jobs *left)
 {
     int64_t now = loop_now(p->env.loop), next = INT64_MAX;
     for (size_t i = 0; i < p->env.sessions; i++) {
@@ -342,8 +323,7 @@ static int64_t leave_overdue(struct sql_pool *p, struct sql_job **left)
         if (t == NULL || t->job == NULL)
             continue;
         if (now - t->began >= p->env.patience_ms) {
-            struct sql_job *j = leave(p, i);
-            DL_APPEND(*left, j);
+            sql_jobs_put(left, leave(p, i));
         } else if (t->began + p->env.patience_ms < next) {
             next = t->began + p->env.patience_ms;
         }
@@ -352,41 +332,54 @@ static int64_t leave_overdue(struct sql_pool *p, struct sql_job **left)
 }
 
 /* Tells of each, until the pool is destroyed by who is told. */
-static void tell(struct sql_pool *p, struct sql_job *jobs, bool left)
+static void tell(struct sql_pool *p, struct sql_jobs jobs, bool left)
 {
-    struct sql_job *j, *more;
-    DL_FOREACH_SAFE(jobs, j, more)
-    {
-        DL_DELETE(jobs, j);
+    struct sql_job *j;
+    (void)atomic_fetch_add(&p->refs, 1);
+    while ((j = sql_jobs_take(&jobs)) != NULL) {
         if (p->closed) /* written by this thread only */
             sql_job_unref(j);
         else
             p->env.ended(p->env.arg, j, left);
     }
+    pool_unref(p);
 }
 
 static void look_at_watch(void *arg)
 {
     struct sql_pool *p = arg;
-    struct sql_job *left = NULL, *j;
+    struct sql_jobs left = {0};
     struct err e = {{0}};
     bool some = true;
     lock(p);
     int64_t next = leave_overdue(p, &left);
-    bool wait = p->waiting != NULL;
+    bool wait = p->waiting.n > 0;
     unlock(p);
-    DL_FOREACH(left, j)
-    {
-        if (wait)
-            some = more_hands(p, &e);
-    }
+    for (size_t i = 0; wait && i < left.n; i++)
+        some = more_hands(p, &e);
     if (!some)
         turn_away(p, &e);
     else if (wait || next != INT64_MAX)
         watch_in(p, next != INT64_MAX ? next - loop_now(p->env.loop) : p->env.patience_ms);
-    (void)atomic_fetch_add(&p->refs, 1);
     tell(p, left, true);
-    pool_unref(p);
+}
+
+/* Tells of what ended up to now. While there was something, and the threads have work without us, we look again soon instead of being woken. */
+static void look_for_ended(void *arg)
+{
+    struct sql_pool *p = arg;
+    lock(p);
+    struct sql_jobs ended = p->ended;
+    p->ended = (struct sql_jobs){0};
+    p->woken = false;
+    p->looks = ended.n > 0 && p->waiting.n > 0;
+    bool looks = p->looks;
+    unlock(p);
+    if (looks)
+        loop_timer_in(p->env.loop, &p->look, LOOK_AGAIN_MS, look_for_ended, p);
+    else
+        loop_timer_clear(p->env.loop, &p->look);
+    tell(p, ended, false);
 }
 
 static bool on_back(void *arg)
@@ -394,13 +387,7 @@ static bool on_back(void *arg)
     struct sql_pool *p = arg;
     eventfd_t count;
     (void)eventfd_read(p->back_fd, &count); /* fails when nothing ended: a glance */
-    lock(p);
-    struct sql_job *ended = p->ended;
-    p->ended = NULL;
-    unlock(p);
-    (void)atomic_fetch_add(&p->refs, 1);
-    tell(p, ended, false);
-    pool_unref(p);
+    look_for_ended(p);
     return false;
 }
 
@@ -436,15 +423,10 @@ out:
 /* Locked. No thread touches the pool's jobs from here on, but the one that it runs. */
 static void forget(struct sql_pool *p)
 {
-    struct sql_job *j, *more;
+    struct sql_job *j;
     p->closed = true;
-    DL_CONCAT(p->waiting, p->ended);
-    DL_FOREACH_SAFE(p->waiting, j, more)
-    {
-        DL_DELETE(p->waiting, j);
+    while ((j = sql_jobs_take(&p->waiting)) != NULL || (j = sql_jobs_take(&p->ended)) != NULL)
         sql_job_unref(j);
-    }
-    p->ended = NULL;
     for (size_t i = 0; i < p->env.sessions; i++) {
         if (p->seats[i] == NULL)
             continue;
@@ -476,6 +458,7 @@ void sql_pool_destroy(struct sql_pool *p, int64_t wait_ms)
     if (p == NULL)
         return;
     loop_timer_clear(p->env.loop, &p->watch);
+    loop_timer_clear(p->env.loop, &p->look);
     loop_watch_remove(p->env.loop, &p->back);
     lock(p);
     forget(p);
