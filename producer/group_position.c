@@ -6,6 +6,7 @@
 
 #include "common/base/backoff.h"
 #include "common/kafka/kafka_conf.h"
+#include "common/kafka/kafka_new.h"
 
 enum { ANSWER_MS = 5000, AGAIN_MS = 500, AGAIN_MOST_MS = 10000 };
 
@@ -40,7 +41,7 @@ static void run(void *arg)
 {
     struct group_position *gp = arg;
     char words[256];
-    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, gp->conf, words, sizeof words);
+    rd_kafka_t *rk = kafka_new(RD_KAFKA_CONSUMER, gp->conf, words, sizeof words);
     if (rk == NULL) {
         gp->failed = RD_KAFKA_RESP_ERR__FAIL;
         return;

@@ -5,6 +5,8 @@
 #include <strings.h>
 #include <sys/prctl.h>
 
+#include "common/kafka/kafka_new.h"
+
 enum { PRODUCE = 1, CONSUME = 2, BOTH = 3, JOIN = 4, ASK = 8 }; /* of CONSUME: JOIN those in a group, ASK those that ask for a topic's end again and again */
 
 struct property {
@@ -269,9 +271,10 @@ static void try_together(const struct config *c, unsigned direction, struct conf
         rd_kafka_conf_destroy(conf);
         return;
     }
-    rd_kafka_t *rk = rd_kafka_new(direction == PRODUCE ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof text);
+    rd_kafka_t *rk = kafka_new(direction == PRODUCE ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof text);
     if (rk == NULL) {
-        problem(c, problems, "kafka", direction == PRODUCE ? "producer" : "consumer", text);
+        if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE) /* no thread: that is no mistake in the file, nor for good */
+            problem(c, problems, "kafka", direction == PRODUCE ? "producer" : "consumer", text);
         rd_kafka_conf_destroy(conf);
         return;
     }

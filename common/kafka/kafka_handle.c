@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/kafka/broker_trouble.h"
+#include "common/kafka/kafka_new.h"
 #include "common/kafka/kafka_stats.h"
 
 enum { JOINING_REPORTS = 2, PROBE_EVERY_MS = 1000, PROBE_WAITS_MS = 1, POKE_EVERY_MS = 10000 };
@@ -187,6 +188,14 @@ static void on_log(struct kafka_handle *h, rd_kafka_event_t *event)
     on_failure(h, RD_KAFKA_RESP_ERR__TRANSPORT, words != NULL ? words + 3 : text);
 }
 
+/* librdkafka logs that it got no thread for a broker and does without: a client whose first one it was has no broker from then on, and never looks for one again. Where it can do without
+ * even less it aborts the process itself. */
+static void end_without_thread(const struct kafka_handle *h, const char *words)
+{
+    log_fact(h->d.log, LOG_ERROR, "kafka", NULL, "cannot go on without a thread for a broker", LOG_S("dependency", h->d.dependency), LOG_S("why", words));
+    abort();
+}
+
 /* true: dealt with here. */
 static bool own_event(struct kafka_handle *h, rd_kafka_event_t *event)
 {
@@ -199,6 +208,9 @@ static bool own_event(struct kafka_handle *h, rd_kafka_event_t *event)
     if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_ERROR)
         return false;
     switch (rd_kafka_event_error(event)) {
+    case RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE:
+        end_without_thread(h, rd_kafka_event_error_string(event));
+        return true;
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__RESOLVE:
@@ -272,7 +284,7 @@ static enum rc make_rk(struct kafka_handle *h, const struct config *c, const cha
     rd_kafka_conf_set_events(conf, events);
     rd_kafka_conf_set_opaque(conf, h);
     (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, look_at_certificate); /* refused by a library without TLS */
-    h->rk = rd_kafka_new(h->d.role == KAFKA_PRODUCE ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof text);
+    h->rk = kafka_new(h->d.role == KAFKA_PRODUCE ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof text);
     if (h->rk == NULL) {
         rd_kafka_conf_destroy(conf);
         err_set(e, "kafka: %s", text);

@@ -7,6 +7,7 @@
  * 10 s too. When it answers again the dependency is up again.
  * A member of a group that still waits to be let in after two reports of the statistics (5 s apart) is down until it is in: after a broker's restart its session of before
  * may have to end first. One that is in and has no partitions is up: there are more members than partitions.
+ * A handle that gets no thread from the system is of no use for good: the process ends by SIGABRT, after a line in the log, to be started again.
  * Thread rule: the loop's thread; kafka_handle_rk's result may be used in a worker while a reference is held. */
 #ifndef BRIDGE_KAFKA_KAFKA_HANDLE_H
 #define BRIDGE_KAFKA_KAFKA_HANDLE_H

@@ -13,7 +13,7 @@ static void speak(int signo, siginfo_t *info, void *context)
     static const char sent[] =
         "ended by SIGABRT from outside, as the service manager's watchdog sends it when nothing has moved for its time. " NOTHING_LOST "\n";
     static const char words[] =
-        "aborted by a library, which says why in the line before; mostly it got no memory or no thread. " NOTHING_LOST
+        "aborted for what a library could not do, as the line before says; mostly it got no memory or no thread. " NOTHING_LOST
         "Check MemoryMax= and TasksMax= of the unit, the memory of the container, ulimit -v and ulimit -u\n";
     (void)context;
     bool from_outside = info->si_code == SI_USER;

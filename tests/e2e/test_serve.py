@@ -229,6 +229,7 @@ def browser(s, serve):
         p.terminate()
         p.wait(30)
         shutil.rmtree(profile, ignore_errors=True)
+    serve.answer(order(REFUSED))        # kept a while: the browser's own time does not wait for it
     dom, complaints = browse(s, serve.url + order(REFUSED), "--dump-dom", "--virtual-time-budget=5000")
     check("REJECTED" in dom and complaints == [], f"an order's life: {complaints} {dom[-2000:]}")
     narrow(s, serve)

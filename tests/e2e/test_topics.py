@@ -26,6 +26,15 @@ def create(s, name, partitions, **more):
     client.create_topics([NewTopic(name, partitions, 1, config=more)])[name].result(15)
 
 
+def more_partitions(s, counts):
+    """Until the broker tells of them: it answers the change before it has heard of it itself."""
+    from confluent_kafka.admin import NewPartitions
+    client = admin(s)       # must outlive its answers
+    for done in client.create_partitions([NewPartitions(t, n) for t, n in counts.items()]).values():
+        done.result(15)
+    wait(f"the broker to have {counts}", 30, lambda: {t: len(m.partitions) for t, m in admin(s).list_topics(timeout=15).topics.items() if t in counts} == counts)
+
+
 def mend(s, words):
     """Does what the command in the words says (Kafka's own scripts do not come with its jars): kafka-topics.sh by the same requests."""
     match = re.search(r"kafka-topics\.sh (--[^\"\n]*)", words)
@@ -42,9 +51,7 @@ def mend(s, words):
     if a.create:
         create(s, a.topic, a.partitions, **dict(c.split("=", 1) for c in a.config))
     else:
-        from confluent_kafka.admin import NewPartitions
-        client = admin(s)
-        client.create_partitions([NewPartitions(a.topic, a.partitions)])[a.topic].result(15)
+        more_partitions(s, {a.topic: a.partitions})
 
 
 def configure(words):
@@ -58,11 +65,8 @@ def configure(words):
 
 def in_two_partitions(s):
     """The topics get more partitions and the orders are edited: explain shows both records of each, wherever they stand, what changed, and why there are two places."""
-    from confluent_kafka.admin import NewPartitions
     orders = sorted(o["id"] for o in s.xsale.get("orders"))
-    client = admin(s)       # must outlive its answers
-    for done in client.create_partitions([NewPartitions("xsale." + t, 8) for t in ("orders", "order-outcomes", "order-status")]).values():
-        done.result(15)
+    more_partitions(s, {"xsale." + t: 8 for t in ("orders", "order-outcomes", "order-status")})
     for order in orders:
         s.xsale.post(f"orders/{order}/edit", {"warehouses": ["MAG-1"]})
     code, text = s.producer.run("--once")
