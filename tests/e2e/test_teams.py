@@ -130,7 +130,7 @@ def malformed(team, ours):
             ("acme/900001", encode()[:-3], ""),
             ("acme/900002", encode(), "different orders"),
             ("900001", encode(), "key"),
-            ("acme/900001", encode(publication=int(time.time() * 1000000)), "milliseconds"),
+            ("acme/900001", encode(publication=int(time.time() * 1000000)), "beyond the year 9999"),
             ("acme/900001", encode(warehouse="A,B"), "warehouse"),
             ("acme/900001", encode(documentId="D" * 5000), "documentId"),
             ("acme/900001", struct.pack(">bI", 0, 987654) + b"whatever", "987654")]
