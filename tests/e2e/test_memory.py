@@ -7,7 +7,8 @@ import time
 
 from harness import NEW, check, main, wait
 
-ROOM = 48 << 20     # besides what a program maps when it is ready: threads' stacks are most of that
+ROOM = 48 << 20     # besides what a program maps when it has worked: threads' stacks are most of that
+FIRST = 100001
 MORE = 900
 WITHOUT_S = 6
 PATIENCE_S = 3      # for a start; one that needs longer is looked at again at the end
@@ -34,10 +35,11 @@ def programs(s):
 
 
 def within_a_cap(s):
+    ids = s.generate(9, first=FIRST - 9)
+    s.settled(60)       # until then threads come and go: for reading back what a new owner has to know
     for p in programs(s):
-        wait(f"{p.name} to be ready", 60, p.ready)
         cap(p, ROOM)
-    ids = s.generate(MORE)
+    ids += s.generate(MORE, first=FIRST)
     s.settled(120)
     s.verify(ids)
     for p in programs(s):
@@ -122,7 +124,7 @@ def test(s):
     s.start()
     ids = within_a_cap(s)
     for number, p in enumerate(programs(s), 1):
-        ids += starved(s, p, 100001 + MORE + 90 * (number - 1))
+        ids += starved(s, p, FIRST + MORE + 90 * (number - 1))
     s.updater.kill()        # and before it owns a partition: what librdkafka needs for that it cannot do without
     s.updater.start()
     wait(f"{s.updater.name} to begin", 30, lambda: s.updater.http("/livez")[0] == 200, 0.02)
