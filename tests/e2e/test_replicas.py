@@ -5,13 +5,16 @@ import os
 import signal
 import time
 
-from harness import Simulator, check, equal, main, wait
+from harness import Failed, Simulator, check, equal, main, wait
 
 SESSION_S = 6
+LEAST_S = 2     # the broker waits for a killed member at least the session less a heartbeat's interval of 3 s
+OWNER = "xsale_bridge_producer_owner"
+LOST = "has lost the organization"
 
 
 def owner(p):
-    return p.alive() and p.metrics().get("xsale_bridge_producer_owner") == 1      # not a search in the text: its HELP line begins with the same words
+    return p.alive() and p.metrics().get(OWNER) == 1      # not a search in the text: its HELP line begins with the same words
 
 
 def polls(p):
@@ -19,7 +22,7 @@ def polls(p):
 
 
 def stands_by(p):
-    return p.alive() and p.ready() and p.metrics().get("xsale_bridge_producer_owner") == 0
+    return p.alive() and p.ready() and p.metrics().get(OWNER) == 0
 
 
 def settled(*pair):
@@ -39,6 +42,19 @@ def took_over(what, p, began, goal):
     owned = time.monotonic() - began
     wait(f"a complete poll of the other replica after {what}", 60, lambda: polls(p) > 0, 0.02)
     print(f"takeover after {what}: {owned:.1f} s (goal: {goal} s), its first complete poll after {time.monotonic() - began:.1f} s", flush=True)
+    return owned
+
+
+def answered(p):
+    """What it says that it published; None: it did not answer, which is no zero."""
+    found = p.metrics()
+    return int(sum(v for k, v in found.items() if k.startswith("xsale_bridge_producer_published_total"))) if OWNER in found else None
+
+
+def told(p):
+    """How often its log says that it has lost the ownership."""
+    with open(p.log, encoding="utf-8", errors="replace") as f:
+        return f.read().count(LOST)
 
 
 def offers(s):
@@ -50,13 +66,20 @@ def session(s, seconds):
 
 
 def killed(s, a, b):
+    """Nobody tells the group of a kill, so the successor has to wait for the session's end; a quicker one owned the organization already: the wrong one was killed."""
     s.start(a, b)
-    first, second = settled(a, b)
     s.generate(200, first=200001)
-    began = time.monotonic()
-    first.kill()
-    took_over("kill -9", second, began, SESSION_S + 2)
-    second.stop()
+    for _ in range(3):
+        first, second = settled(a, b)
+        began = time.monotonic()
+        first.kill()
+        owned = took_over("kill -9", second, began, SESSION_S + 2)
+        if owned >= LEAST_S:
+            second.stop()
+            return
+        print(f"the roles changed just before the kill (owned after {owned:.1f} s of a session of {SESSION_S} s): once more", flush=True)
+        first.start()
+    raise Failed("three times the other replica owned the organization before the killed one's session can have ended: does the one that stands by poll too?")
 
 
 def ended(s, a, b):
@@ -73,27 +96,36 @@ def ended(s, a, b):
 
 
 def frozen(s, a, b):
-    """In the middle of a poll, with records in hand."""
+    """In the middle of a poll, with most of its pages still to come. What makes it stop is that it is told of the loss, and only that: until then it may publish the
+    pages that had arrived, from then on nothing. The pages are slow, so that one that went on would have many to publish after it was told."""
     session(s, SESSION_S)
     s.write_config(xsale={"page_size": 20})
     s.start(a, b)
-    first, second = settled(a, b)
-    s.xsale.fault("latency", "GET /acme/orders$", seconds=0.05)
-    before = {p: p.published() for p in (first, second)}
+    settled(a, b)
+    s.xsale.fault("latency", "GET /acme/orders$", seconds=0.6)
+    before = {p: wait("each answers", 30, lambda p=p: [n for n in [answered(p)] if n is not None])[0] for p in (a, b)}
     s.generate(600, first=400001)
-    wait("one publishes", 30, lambda: any(p.published() > n for p, n in before.items()), 0.01)
-    if second.published() > before[second]:     # the group decided anew in between
-        first, second = second, first
+    first = wait("one publishes", 60, lambda: next((p for p in (a, b) if (answered(p) or 0) > before[p]), None), 0.01)
+    second = b if first is a else a
+    lost = told(first)
     os.kill(first.process.pid, signal.SIGSTOP)
-    wait("the other one took over and published the rest", 60, lambda: owner(second) and polls(second) > 0)
+    wait("the other one took over and published the rest", 120, lambda: owner(second) and len(offers(s)) == 1200)
     os.kill(first.process.pid, signal.SIGCONT)
-    wait("the one that was frozen has noticed", 60, lambda: stands_by(first) or stands_by(second))
-    s.generate(100, first=500001)
+    wait("the one that was frozen is told of the loss", 60, lambda: told(first) > lost, 0.01)
+    stopped = wait("the one that was frozen answers", 60, lambda: answered(first))
+    s.xsale.clear_faults()
+    check(before[first] < stopped < before[first] + 400, f"{stopped - before[first]} of 600 were published before it was told of the loss: too late to show anything")
     polled = polls(first) + polls(second)
-    wait("polls go on", 60, lambda: polls(first) + polls(second) >= polled + 2)
+
+    def quiet():
+        now = answered(first)
+        equal(stopped if now is None else now, stopped, "orders published by the replica that was frozen, after it was told of the loss")
+        return polls(first) + polls(second) >= polled + 2 and (stands_by(first) or stands_by(second))
+    wait("polls go on, and one stands by", 120, quiet)
+    s.generate(100, first=500001)
     wait("everything is published", 60, lambda: len(offers(s)) == 1300)
     twice = {k for k, v in offers(s).items() if v != 1}
-    check(len(twice) <= 200, f"{len(twice)} orders twice")      # those that were in the frozen one's hands, at most
+    check(len(twice) <= 400, f"{len(twice)} orders twice")      # those that were in the frozen one's hands, at most
     equal({k for k in twice if not 400001 <= int(k.split("/")[1]) < 500001}, set(), "orders published twice that were not in its hands")
     print(f"a replica frozen in the middle of a poll: {len(twice)} orders published twice", flush=True)
 
