@@ -153,7 +153,7 @@ const struct config_key config_table[] = {
      .example = "compression.type = zstd",
      .doc = "Any librdkafka property, for what the bridge writes only."},
     {.section = "kafka.consumer", .key = "*", .type = CONFIG_TEXT, .programs = CONFIG_EVERY,
-     .example = "fetch.wait.max.ms = 100",
+     .example = "fetch.wait.max.ms = 500",
      .doc = "Any librdkafka property, for what the bridge reads only."},
     {.section = "registry", .key = "url", .type = CONFIG_URL, .programs = CONFIG_EVERY, .example = "http://127.0.0.1:8081",
      .doc = "Root of the Confluent-compatible API. Empty: no registry but fixed schema ids, for trials only: every program must then use "
