@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/contract/publication.h"
 #include "producer/loop_guard.h"
 #include "producer/order_table.h"
 
@@ -84,7 +85,7 @@ void order_book_note_taken(struct order_book *b)
 {
     struct entry *e = order_table_first_note(&b->t);
     order_table_note_taken(&b->t);
-    if (e != NULL && e->publication > b->noted)
+    if (e != NULL && e->publication > b->noted && e->publication <= PUBLICATION_COUNTED)
         b->noted = e->publication;
     if (e != NULL && e->state == FORGOTTEN)
         order_table_remove(&b->t, e);
@@ -117,7 +118,7 @@ void order_book_destroy(struct order_book *b)
 
 static void hear(struct order_book *b, int64_t publication)
 {
-    if (publication > b->highest)
+    if (publication > b->highest && publication <= PUBLICATION_COUNTED)
         b->highest = publication;
 }
 
@@ -217,7 +218,7 @@ bool order_book_knows(const struct order_book *b, int64_t order_id)
 void order_book_ledger_other(struct order_book *b, int64_t publication, int32_t partition, int64_t offset)
 {
     hear(b, publication);
-    if (publication <= b->noted || publication < b->ahead.publication)
+    if (publication <= b->noted || publication < b->ahead.publication || publication > PUBLICATION_COUNTED)
         return;
     b->ahead.publication = publication;
     b->ahead.partition = partition;

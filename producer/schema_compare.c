@@ -8,9 +8,9 @@ enum { LOST_MOST = 16, KEY_TEXT = 300 };
 
 struct lost { /* a schema that the registry did not give */
     int32_t id;
-    int64_t since; /* monotonic ms: it said that it does not know it; -1: it has not */
+    int64_t since; /* monotonic ms: it has said since then that it does not know it; -1: it has not */
     bool asked;    /* in this poll */
-    bool told;     /* that orders wait for it */
+    enum lost_told { UNTOLD, TOLD_SILENT, TOLD_DISOWNED } told; /* that orders wait for it */
     size_t orders; /* that wait for it in this poll */
 };
 
@@ -122,14 +122,16 @@ static void leave(struct schema_compare *sc, struct lost *lost, int32_t id, cons
         sc->waiting.disowned = disowned;
         tell_waiting(sc);
     }
-    if (lost != NULL && lost->told)
+    enum lost_told told = disowned ? TOLD_DISOWNED : TOLD_SILENT;
+    if (lost != NULL ? lost->told == told : sc->waiting.n > 1)
         return;
     log_fact(sc->n.log, LOG_ERROR, "poll", key, "an open order waits for the schema that it was published with: whether it was edited since cannot be told",
              LOG_I("schema_id", id), LOG_S("why", disowned ? "the registry does not know it" : "the registry gave no answer"),
-             LOG_S("doing", "leaves the orders of that schema alone and publishes the others; give the registry that schema back under that id; after "
-                            "producer.unknown_schema_after without it they count as edited"));
+             LOG_S("doing", disowned ? "leaves the orders of that schema alone and publishes the others; give the registry that schema back under that id; after "
+                                       "producer.unknown_schema_after without it they count as edited"
+                                     : "leaves the orders of that schema alone, publishes the others and asks again with each poll; see to the registry"));
     if (lost != NULL)
-        lost->told = true;
+        lost->told = told;
 }
 
 /* Not remembered as the schema's plan: the registry may have it again. */
@@ -153,8 +155,10 @@ static enum schema_compare_found find_unknown(struct schema_compare *sc, int32_t
     }
     (void)snprintf(key, sizeof key, "%.200s/%" PRId64, sc->n.organization, order_id); /* fits */
     bool disowned = lost != NULL && writer_schemas_disowned(sc->n.schemas, id);
-    if (lost != NULL && !disowned)
+    if (lost != NULL && lost->asked && !disowned) {
         sc->silent = true;
+        lost->since = -1;
+    }
     if (disowned && lost->since < 0)
         lost->since = now;
     if (disowned && now - lost->since >= config_ms(sc->n.config, "producer.unknown_schema_after")) {

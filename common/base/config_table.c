@@ -108,7 +108,7 @@ const struct config_key config_table[] = {
      .doc = "An order open for longer is offered again."},
     {.section = "producer", .key = "unknown_schema_after", .type = CONFIG_DURATION, .initial = "1h", .min = 0,
      .max = INT64_C(31536000000), .programs = CONFIG_PRODUCER, .reload = true,
-     .doc = "How long an open order that differs from what was published waits for the Order schema of then, once the registry has said that it does not know it; then it counts as edited."},
+     .doc = "How long an open order that differs from what was published waits for the Order schema of then, while the registry says that it does not know it; then it counts as edited. The time is that of one running program: with --once set 0s."},
     {.section = "producer", .key = "raw", .type = CONFIG_BOOL, .initial = "true", .programs = CONFIG_PRODUCER, .reload = true,
      .doc = "Keep the order's exact bytes in the record."},
     {.section = "producer", .key = "schema", .type = CONFIG_TEXT, .file = true, .programs = CONFIG_PRODUCER,

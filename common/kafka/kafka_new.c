@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -12,16 +11,15 @@ enum { TICK_S = 5 };
 
 /* A thread that looks on could not be had either when it is needed; an interval timer needs nothing. The process has one, so has this. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned inside; /* calls that have not come back; under the lock */
-static struct sigaction before;
+static atomic_uint inside; /* calls that have not come back; changed under the lock */
 static atomic_int ticks;
 
-/* A signal's tick that comes due while the process is stopped is one, however long that takes. Async-signal-safe calls only. */
+/* A signal's tick that comes due while the process is stopped is one, however long that takes. It may come after the call that it was for. Async-signal-safe calls only. */
 static void tick(int signo)
 {
     static const char words[] = "librdkafka does not come back from making a client to Kafka\n";
     (void)signo;
-    if ((atomic_fetch_add(&ticks, 1) + 1) * TICK_S < KAFKA_NEW_S)
+    if (atomic_load(&inside) == 0 || (atomic_fetch_add(&ticks, 1) + 1) * TICK_S < KAFKA_NEW_S)
         return;
     (void)!write(STDERR_FILENO, words, sizeof words - 1); /* nothing else can be done */
     abort();
@@ -37,19 +35,20 @@ static void enter(void)
 {
     struct sigaction action = {.sa_handler = tick, .sa_flags = SA_RESTART};
     (void)pthread_mutex_lock(&lock);
-    atomic_store(&ticks, 0);
-    if (inside++ == 0 && sigemptyset(&action.sa_mask) == 0 && sigaction(SIGALRM, &action, &before) == 0)
-        tick_every(TICK_S);
+    if (atomic_fetch_add(&inside, 1) == 0) {
+        atomic_store(&ticks, 0);
+        if (sigemptyset(&action.sa_mask) == 0 && sigaction(SIGALRM, &action, NULL) == 0)
+            tick_every(TICK_S);
+    }
     (void)pthread_mutex_unlock(&lock);
 }
 
+/* The handler stays: a tick that is still pending would end the process by the signal's default. */
 static void leave(void)
 {
     (void)pthread_mutex_lock(&lock);
-    if (--inside == 0) {
+    if (atomic_fetch_sub(&inside, 1) == 1)
         tick_every(0);
-        (void)sigaction(SIGALRM, &before, NULL); /* cannot fail: it was in force */
-    }
     (void)pthread_mutex_unlock(&lock);
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/contract/publication.h"
 #include "common/kafka/frame.h"
 #include "common/kafka/publisher.h"
 #include "common/kafka/registry_local.h"
@@ -225,6 +226,9 @@ static void an_impossible_publication_is_not_heard(void **state)
     put(b, &(struct written){.topic = "xsale.order-state", .key = "acme/3", .publication = "9223372036854775807"}); /* forgotten */
     put_order(b, "acme/4", 4, INT64_MAX, NULL);
     put_note(b, "acme/5", 5, 100, 0);
+    put_note(b, "acme/6", 6, PUBLICATION_MAX, 0); /* possible, and nothing to count on from */
+    put_order(b, "acme/7", 7, PUBLICATION_MAX - 1, NULL);
+    put(b, &(struct written){.topic = "xsale.order-state", .key = "acme/8", .publication = "253402300799999"});
     recall_all(b);
     for (int64_t id = 1; id < 5; id++)
         assert_false(order_book_get(b->book, id, &s));
