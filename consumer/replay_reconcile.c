@@ -51,7 +51,7 @@ static void on_scanned(void *arg, enum rc rc, struct pipeline *p, const char *wo
 
 static enum rc parse_options(struct command *c, struct err *e)
 {
-    int64_t ago = 0, now = clock_wall(loop_clock(program_loop(c->program)));
+    int64_t ago = 0;
     enum rc rc = option_moment(c->program, "--from", "24h", &c->span.from, e);
     if (rc == RC_OK)
         rc = option_moment(c->program, "--to", "end", &c->span.to, e);
@@ -59,6 +59,7 @@ static enum rc parse_options(struct command *c, struct err *e)
         rc = option_moment(c->program, "--restored", "", &c->span.restored, e);
     if (rc == RC_OK)
         rc = option_moment(c->program, "--grace", "15m", &ago, e);
+    int64_t now = clock_wall(loop_clock(program_loop(c->program))); /* after it: "0s" is the present moment */
     if (rc == RC_OK && (ago == SCAN_TIME_BEGINNING || ago > now)) {
         err_set(e, "--grace: a time as 15m or 2h is wanted");
         rc = RC_REJECT;
