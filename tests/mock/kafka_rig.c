@@ -18,7 +18,9 @@ struct config *kafka_rig_config(const char *servers, const char *const *settings
     struct config *c = NULL;
     (void)snprintf(where, sizeof where, "kafka.bootstrap.servers=%s", servers);
     overrides[n++] = where;
-    overrides[n++] = "kafka.consumer.session.timeout.ms=3000"; /* the mock makes a lone member that comes back wait for it, less a second */
+    /* The mock makes a lone member that comes back wait for it, less a second. And it lets a member that joins wait for 3 s while its session runs already: one that is no longer ends
+     * just then, and its JoinGroup is never answered. */
+    overrides[n++] = "kafka.consumer.session.timeout.ms=4000";
     overrides[n++] = "kafka.consumer.fetch.wait.max.ms=50";
     for (size_t i = 0; settings != NULL && settings[i] != NULL && i < RIG_SETTINGS_MAX; i++)
         overrides[n++] = settings[i];
