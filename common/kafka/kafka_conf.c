@@ -273,7 +273,9 @@ static void try_together(const struct config *c, unsigned direction, struct conf
     }
     rd_kafka_t *rk = kafka_new(direction == PRODUCE ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof text);
     if (rk == NULL) {
-        if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE) /* no thread: that is no mistake in the file, nor for good */
+        if (rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE) /* no thread: that is no mistake in the file, nor for good */
+            (void)fprintf(stderr, "the properties of librdkafka could not be tried together: %s\n", text); /* nobody else would hear it */
+        else
             problem(c, problems, "kafka", direction == PRODUCE ? "producer" : "consumer", text);
         rd_kafka_conf_destroy(conf);
         return;
