@@ -145,7 +145,8 @@ def follows(changes, wanted):
 
 
 def statuses(h):
-    """One change of the bridge's a round, the right one; none without a look, none over a person's choice that it had seen, none that goes back."""
+    """One change of the bridge's a round, the right one; none without a look, none over a person's choice that it had seen, none that goes back. Where the newest publication was
+    withdrawn by all, an imported status that crossed it has been taken back."""
     log = collections.defaultdict(list)
     for c in h.changes:
         log[c["id"]].append(c)
@@ -172,7 +173,7 @@ def statuses(h):
             continue
         told = {v["warehouse"]: v["result"] for v in h.outcomes if v["orderId"] == order and v["publication"] >= last.get(order, {"publication": 0})["publication"]
                 and v["result"] != "SUPERSEDED"}
-        right = MANUAL if "REJECTED" in told.values() else IMPORTED
+        right = MANUAL if "REJECTED" in told.values() or (told and "IMPORTED" not in told.values()) else IMPORTED
         if h.statuses.get(order) not in (None, right):
             yield f"order {order} ends as {h.statuses[order]}, with {told}"
 

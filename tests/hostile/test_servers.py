@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
-from harness import IMPORTED, MANUAL, NEW, check, equal, main, wait     # noqa: E402
+from harness import IMPORTED, MANUAL, NEW, Failed, check, equal, main, wait     # noqa: E402
 from liar import KINDS, Liar, redirect     # noqa: E402
 
 MOST = 600 << 20       # resident bytes that a program may ever have had; some 60 MB are usual in this build
@@ -156,7 +156,10 @@ def test(s, seed):
     correct(s, old, (IMPORTED,))        # a lie about what an order holds may have been believed as well
     watch.until("every order is imported as it is", 90, lambda: correct(s, old) and imported(s, old))
     wanted = {(i, w) for i in old for w in s.mix(i)} | {(i, w) for i in new for w in s.mix(i, 200002)}
-    wait("a document for each", 30, lambda: not lacking(s, wanted))
+    try:
+        wait("a document for each", 30, lambda: not lacking(s, wanted))
+    except Failed as e:
+        raise Failed(f"{e}; missing, with what the ERP was asked: {lacking(s, wanted)}") from e
     found = {d for d in s.documents() if d[0] in {*old, *new}}
     equal(found, wanted, "documents")
     bad = [v for v in s.erp.get("summary")["violations"] if v["what"] != "two at a time"]      # one was given up, the next began
