@@ -54,6 +54,7 @@ void curl_drive_release(struct curl_drive *d)
     if (d->multi != NULL)
         (void)curl_multi_cleanup(d->multi); /* fails on a bad handle only */
     d->multi = NULL;
+    open_sockets_release(&d->sockets);
 }
 
 bool curl_drive_event(struct curl_drive *d, const struct epoll_event *event)

@@ -8,8 +8,11 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include "common/net/open_sockets.h"
+
 struct curl_drive { /* zeroed before curl_drive_init */
     CURLM *multi;
+    struct open_sockets sockets; /* of all handles that were noted there */
     int epoll_fd; /* borrowed */
     int64_t due;  /* real monotonic ms at which libcurl wants to be called; INT64_MAX: never */
     bool deaf;    /* a socket could not be watched: everything is looked at once in a while */

@@ -39,7 +39,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     return 0;
 }
 
-/* libcurl sends a request again by itself when a kept connection ended without a byte of an answer. The first one may have been obeyed
+/* What a request would find on a kept connection is no answer to it, so then it goes out on another one (http_client.c).
+ * libcurl sends a request again by itself when a kept connection ended without a byte of an answer. The first one may have been obeyed
  * all the same, so whether anything but a GET bears repetition is the caller's question. */
 static int on_request(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
@@ -47,10 +48,13 @@ static int on_request(void *arg, char *ip, char *local_ip, int port, int local_p
     (void)ip;
     (void)local_ip;
     (void)port;
-    (void)local_port;
+    call->local_port = local_port;
     call->kept_back = call->sent && !call->safe;
+    call->unquiet = !call->kept_back && !open_sockets_quiet(call->sockets, local_port);
+    if (call->kept_back || call->unquiet)
+        return CURL_PREREQFUNC_ABORT;
     call->sent = true;
-    return call->kept_back ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+    return CURL_PREREQFUNC_OK;
 }
 
 #define SET(option, value)                                                                                   \

@@ -17,7 +17,7 @@ static const char *or_null(const char *text)
             code = curl_easy_setopt(easy, (option), (value));                                                \
     } while (0)
 
-CURL *http_easy_create(const struct http_settings *s, enum http_easy kind)
+CURL *http_easy_create(const struct http_settings *s, enum http_easy kind, struct open_sockets *sockets)
 {
     CURL *easy = curl_easy_init();
     CURLcode code = easy != NULL ? CURLE_OK : CURLE_OUT_OF_MEMORY;
@@ -42,6 +42,8 @@ CURL *http_easy_create(const struct http_settings *s, enum http_easy kind)
     }
     if (code == CURLE_OK)
         code = http_answer_listen(easy);
+    if (code == CURLE_OK)
+        code = open_sockets_note(sockets, easy);
     if (code == CURLE_OK)
         return easy;
     curl_easy_cleanup(easy); /* NULL is a no-op */
@@ -83,6 +85,16 @@ CURLcode http_call_prepare(struct http_call *call, const struct http_settings *s
     return code;
 }
 
+CURLcode http_call_renew(struct http_call *call)
+{
+    CURL *easy = call->easy;
+    CURLcode code = CURLE_OK;
+    call->unquiet = false;
+    call->error[0] = '\0';
+    SET(CURLOPT_FRESH_CONNECT, 1L);
+    return code;
+}
+
 void http_call_forget(CURL *easy)
 {
     CURLcode code = CURLE_OK;
@@ -92,6 +104,7 @@ void http_call_forget(CURL *easy)
     SET(CURLOPT_PASSWORD, NULL);
     SET(CURLOPT_PRIVATE, NULL);
     SET(CURLOPT_ERRORBUFFER, NULL);
+    SET(CURLOPT_FRESH_CONNECT, 0L);
     (void)code; /* taking something away needs no memory */
 }
 

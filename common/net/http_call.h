@@ -5,6 +5,7 @@
 
 #include "common/base/buf.h"
 #include "common/net/http_client.h"
+#include "common/net/open_sockets.h"
 
 enum call_state { CALL_QUEUED, CALL_RUNNING, CALL_ENDED };
 
@@ -15,6 +16,7 @@ struct call_list { /* circular, head without a call */
 struct http_call {
     struct call_list link; /* first member */
     struct http_client *client;
+    struct open_sockets *sockets; /* the loop's */
     enum call_state state;
     CURL *easy;
     bool common; /* the handle goes back to the client */
@@ -25,6 +27,8 @@ struct http_call {
     bool safe;          /* GET: libcurl may send it twice */
     bool sent;          /* a connection stood and the request was about to be written to it */
     bool kept_back;     /* would have been sent a second time */
+    bool unquiet;       /* nothing went out: the connection that libcurl chose had something on it already */
+    int local_port;     /* of the connection that carries it; 0: none yet */
     const char *too_large; /* what was, or NULL */
     int64_t began;
     http_done_fn *done;
@@ -42,8 +46,8 @@ enum http_easy {
     HTTP_EASY_REACH   /* for connecting only, once */
 };
 
-/* A handle with everything that no request changes; NULL: out of memory, or words of the settings that libcurl refuses. */
-CURL *http_easy_create(const struct http_settings *s, enum http_easy kind);
+/* A handle with everything that no request changes; NULL: out of memory, or words of the settings that libcurl refuses. sockets: of the loop. */
+CURL *http_easy_create(const struct http_settings *s, enum http_easy kind, struct open_sockets *sockets);
 
 /* Copies the request. NULL: words in e. */
 struct http_call *http_call_create(const struct http_request *r, struct err *e);
@@ -51,6 +55,8 @@ struct http_call *http_call_create(const struct http_request *r, struct err *e);
 void http_call_destroy(struct http_call *call);
 /* Tells the handle what to send for the call. share: rather a stream of a connection that is being made than one more. */
 CURLcode http_call_prepare(struct http_call *call, const struct http_settings *s, const struct http_request *r, bool share);
+/* For a call that is unquiet: as it was before, and to go out on a connection of its own. */
+CURLcode http_call_renew(struct http_call *call);
 /* The handle borrows nothing of the call any more. */
 void http_call_forget(CURL *easy);
 

@@ -89,6 +89,8 @@ static void finish(struct http_call *call, CURLcode code)
     http_answer_read(call, code, loop_now(c->loop), &reply, words, &version);
     if (code == CURLE_OK && version != 0)
         c->multiplexes = version >= CURL_HTTP_VERSION_2_0;
+    if (code == CURLE_OK)
+        open_sockets_answered(call->sockets, call->local_port, version < CURL_HTTP_VERSION_2_0);
     c->gone = &gone;
     call->done(call->arg, &reply);
     if (gone) {
@@ -100,6 +102,13 @@ static void finish(struct http_call *call, CURLcode code)
     http_call_destroy(call);
 }
 
+/* The connection had something on it that nobody had asked for; libcurl has closed it. Once: a connection of the call's own has nothing. false: no memory. */
+static bool again(struct http_call *call)
+{
+    CURLM *multi = loop_curl(call->client->loop);
+    return http_call_renew(call) == CURLE_OK && curl_multi_remove_handle(multi, call->easy) == CURLM_OK && curl_multi_add_handle(multi, call->easy) == CURLM_OK;
+}
+
 /* The loop's on_done: the multi handle is shared, so calls of every client come by here. */
 static void on_curl(void *arg)
 {
@@ -108,9 +117,11 @@ static void on_curl(void *arg)
     CURLMsg *m;
     while ((m = curl_multi_info_read(multi, &left)) != NULL) {
         CURLcode code = m->data.result; /* m is gone once its handle is removed */
-        void *call = NULL;
-        if (m->msg == CURLMSG_DONE &&
-            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &call) == CURLE_OK && call != NULL)
+        char *private = NULL;
+        if (m->msg != CURLMSG_DONE || curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private) != CURLE_OK || private == NULL)
+            continue;
+        struct http_call *call = (struct http_call *)(void *)private;
+        if (!call->unquiet || !again(call))
             finish(call, code);
     }
 }
@@ -194,6 +205,7 @@ static struct http_call *call_create(struct http_client *c, const struct http_re
         return NULL;
     list_init(&call->link);
     call->client = c;
+    call->sockets = loop_open_sockets(c->loop);
     call->reach = reach;
     call->began = loop_now(c->loop);
     buf_init(&call->own, c->settings.max_body);
@@ -201,7 +213,7 @@ static struct http_call *call_create(struct http_client *c, const struct http_re
     buf_reset(call->body);
     enum http_easy kind = reach ? HTTP_EASY_REACH : r->into != NULL ? HTTP_EASY_LARGE : HTTP_EASY_COMMON;
     call->common = kind == HTTP_EASY_COMMON;
-    call->easy = call->common && c->idle_n > 0 ? c->idle[--c->idle_n] : http_easy_create(&c->settings, kind);
+    call->easy = call->common && c->idle_n > 0 ? c->idle[--c->idle_n] : http_easy_create(&c->settings, kind, call->sockets);
     CURLcode code = call->easy != NULL ? http_call_prepare(call, &c->settings, r, c->multiplexes) : CURLE_OUT_OF_MEMORY;
     if (code == CURLE_OK)
         return call;

@@ -331,6 +331,11 @@ CURLM *loop_curl(struct loop *l)
     return l->curl.multi;
 }
 
+struct open_sockets *loop_open_sockets(struct loop *l)
+{
+    return &l->curl.sockets;
+}
+
 bool loop_keep_connections(struct loop *l, long n)
 {
     if (n <= l->connections_kept)

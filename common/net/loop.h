@@ -50,6 +50,7 @@ int64_t loop_now(const struct loop *l); /* monotonic ms, read fresh */
 /* Borrowed; lives as long as the loop. on_done is called in each turn after what libcurl could do was done; there is one, and it belongs to
  * http_client. */
 CURLM *loop_curl(struct loop *l);
+struct open_sockets *loop_open_sockets(struct loop *l); /* those of loop_curl; every handle that is added there is noted in it */
 /* At least so many connections of all clients together stay open for the next request. false: out of memory. */
 bool loop_keep_connections(struct loop *l, long n);
 void loop_on_curl(struct loop *l, loop_fn *on_done, void *arg);

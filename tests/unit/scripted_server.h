@@ -17,7 +17,13 @@
 enum { SCRIPT_ROWS = 32, SCRIPT_CONNECTIONS = 64, SCRIPT_REQUEST = 65536 };
 
 /* SCRIPT_CLOSE says so in an HTTP answer: a client that asks at once would else take a connection that is just being closed. */
-enum script_then { SCRIPT_KEEP, SCRIPT_CLOSE, SCRIPT_DELAY /* reply after 100 ms, keep */ };
+enum script_then {
+    SCRIPT_KEEP,
+    SCRIPT_CLOSE,
+    SCRIPT_DELAY, /* reply after 100 ms, keep */
+    SCRIPT_MORE,  /* 50 ms after the reply comes another, FORGED, that nobody asked for; keep */
+    SCRIPT_DROP   /* 50 ms after the reply the connection is closed, without a word */
+};
 
 struct script_row {
     const char *reply; /* NULL: no answer, the connection stays open */
@@ -37,7 +43,7 @@ struct scripted_server {
     struct script_row rows[SCRIPT_ROWS];
     size_t rows_n, played;
     char *requests[SCRIPT_ROWS]; /* as received; the first SCRIPT_ROWS */
-    size_t requests_n, open, open_peak, accepted;
+    size_t requests_n, open, open_peak, accepted, later; /* later: what SCRIPT_MORE and SCRIPT_DROP announce has been done so often */
     struct script_connection *connections[SCRIPT_CONNECTIONS];
 };
 
@@ -111,9 +117,14 @@ static inline void script_play(struct scripted_server *s, size_t at, size_t leng
     if (row.then == SCRIPT_DELAY)
         (void)usleep(100000);
     script_answer(c->fd, &row);
+    if (row.then == SCRIPT_MORE || row.then == SCRIPT_DROP)
+        (void)usleep(50000);
+    if (row.then == SCRIPT_MORE)
+        script_send(c->fd, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nFORGED");
     (void)pthread_mutex_lock(&s->mutex);
-    if (row.then == SCRIPT_CLOSE)
+    if (row.then == SCRIPT_CLOSE || row.then == SCRIPT_DROP)
         script_drop(s, at);
+    s->later += row.then == SCRIPT_MORE || row.then == SCRIPT_DROP;
 }
 
 static inline void script_read(struct scripted_server *s, size_t at)
@@ -229,6 +240,19 @@ static inline size_t script_requests(struct scripted_server *s)
     size_t n = s->requests_n;
     (void)pthread_mutex_unlock(&s->mutex);
     return n;
+}
+
+/* Until what SCRIPT_MORE or SCRIPT_DROP announced has been done n times. */
+static inline void script_wait_later(struct scripted_server *s, size_t n)
+{
+    for (;;) {
+        (void)pthread_mutex_lock(&s->mutex);
+        size_t done = s->later;
+        (void)pthread_mutex_unlock(&s->mutex);
+        if (done >= n)
+            return;
+        (void)usleep(1000);
+    }
 }
 
 /* Connections that the server holds open. */

@@ -648,6 +648,36 @@ static void a_kept_connection_that_closes_without_a_byte_repeats_a_get_only(void
     }
 }
 
+/* Each time another connection carries the next request, which goes out once; the old one is closed. */
+static void what_came_on_a_kept_connection_unasked_for_answers_nobody(void **state)
+{
+    struct world *w = *state;
+    static const char *const methods[] = {"POST", "GET"};
+    static const enum script_then thens[] = {SCRIPT_MORE, SCRIPT_DROP};
+    for (size_t i = 0; i < 4; i++) {
+        const struct script_row rows[] = {{OK_REPLY, thens[i / 2]}, {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine", SCRIPT_KEEP}};
+        struct http_request r = {.method = methods[i % 2], .url = w->url};
+        begin(w, settings(), rows, 2);
+        for (int n = 0; n < 3; n++) {
+            struct got *g = &w->got[3 * i + (size_t)n];
+            assert_non_null(http_submit(w->client, &r, on_done, g, &w->e));
+            wait_all(w);
+            assert_int_equal(g->end, HTTP_REPLIED);
+            assert_string_equal(g->body, n == 0 ? "hi" : "mine");
+            script_wait_later(w->server, 1);
+        }
+        assert_int_equal(script_requests(w->server), 3);
+        assert_int_equal(w->server->accepted, 2); /* the third request went out on the connection of the second one */
+        for (int n = 0; n < 100 && script_open(w->server) > 1; n++)
+            loop_turn(w->loop, 10);
+        assert_int_equal(script_open(w->server), 1);
+        http_client_destroy(w->client);
+        script_stop(w->server);
+        w->client = NULL;
+        w->server = NULL;
+    }
+}
+
 static void reaching_connects_and_sends_nothing(void **state)
 {
     struct world *w = *state;
@@ -749,6 +779,7 @@ int main(void)
         TEST(a_waiting_call_takes_the_place_of_a_cancelled_one),
         TEST(a_connection_that_died_while_idle_is_replaced),
         TEST(a_kept_connection_that_closes_without_a_byte_repeats_a_get_only),
+        TEST(what_came_on_a_kept_connection_unasked_for_answers_nobody),
         TEST(reaching_connects_and_sends_nothing),
         TEST(reaching_nobody_was_not_sent),
         TEST(reaching_a_server_without_its_tls_was_not_sent),
