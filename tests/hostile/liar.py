@@ -1,6 +1,6 @@
 """A proxy before an HTTP server that gives right answers, until it is told how many shall be wrong. What is wrong with one is drawn from KINDS by the seed: bytes that
 are no HTTP, HTTP that is none, right HTTP around wrong JSON, and the server's own answer with a value, a byte or a length changed. Every kind ends by itself, within
-SECONDS and MOST bytes, or when the program closes the line."""
+SECONDS and MOST bytes, or when the program closes the line. A journal keeps the beginning of each lie, to tell what a program believed."""
 import collections
 import contextlib
 import http.server
@@ -16,6 +16,7 @@ import zlib
 from simulator import call
 
 SECONDS, MOST = 2.5, 48 << 20
+JOURNAL, BEGINNING = 5000, 6000       # lies kept, and bytes of each
 sys.setrecursionlimit(10000)
 GARBAGE = [None, True, False, 0, -1, 1.5, 2 ** 63 - 1, 2 ** 63, -2 ** 63, 2 ** 64, 10 ** 40, 1e308, "", " ", "\x00", "\ud800", "\uffff", "0", "-1", "null", "1e999", "\r\nX: y",
            "%s%n%n", "x" * 5000, "ż" * 70000, [], {}, [[]], [None], {"": None}, [[[[[[]]]]]], {"Id": {"Id": {"Id": []}}}, "2026-13-45T99:99:99", "9999-12-31", "../../etc/passwd"]
@@ -106,13 +107,14 @@ class Line:
     """What is written to a program; ends with the line, after SECONDS, or at MOST bytes."""
 
     def __init__(self, sock):
-        self.sock, self.left, self.end = sock, MOST, time.monotonic() + SECONDS
+        self.sock, self.left, self.end, self.begun = sock, MOST, time.monotonic() + SECONDS, b""
         sock.settimeout(SECONDS)
 
     def put(self, data):
         self.left -= len(data)
         if self.left < 0 or time.monotonic() > self.end:
             raise ConnectionError("enough")
+        self.begun += data[:max(0, BEGINNING - len(self.begun))]
         self.sock.sendall(data)
 
     def for_ever(self, data):
@@ -280,6 +282,7 @@ KINDS = [*BEFORE, half_a_head, strange_status_line, headers_without_end, cookies
          deep, wrong_values, wrong_values, wrong_values, wrong_bytes, wrong_bytes, wrong_bytes, nothing_much, strange_retry_after, redirect, slow_drip, other_status, two_answers,
          half_an_answer, strange_token, strange_schema]
 Answer = collections.namedtuple("Answer", "status headers body never")
+Lie = collections.namedtuple("Lie", "at method path asked kind line")
 
 
 class Relay(http.server.BaseHTTPRequestHandler):
@@ -302,6 +305,7 @@ class Relay(http.server.BaseHTTPRequestHandler):
             return
         with liar.lock:
             liar.told[kind.__name__] += 1
+            liar.journal.append(Lie(time.time(), self.command, self.path, body[:BEGINNING], kind.__name__, line))
         self.close_connection = not kind(r, line, a)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = relay
@@ -328,10 +332,19 @@ class Liar:
     def __init__(self, target, seed, never=()):
         self.target, self.seed, self.never = target, seed, set(never)
         self.rate, self.kinds, self.count, self.told, self.lock = 0.0, KINDS, 0, collections.Counter(), threading.Lock()
+        self.journal = collections.deque(maxlen=JOURNAL)
         self.server = Server(("127.0.0.1", 0), Relay)
         self.server.liar = self
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, args=(0.1,), daemon=True).start()
+
+    def about(self, *words, most=20, each=300):
+        """The last lies told to requests that name one of the words in their path or body, with the first bytes of each."""
+        with self.lock:
+            rows = [lie for lie in self.journal if any(w in lie.path or w.encode() in lie.asked for w in words)]
+        for lie in rows[-most:]:
+            at = time.strftime("%H:%M:%S", time.gmtime(lie.at)) + f".{int(lie.at % 1 * 1000):03}"
+            yield f"{at} {lie.method} {lie.path[:200]} {lie.kind}: {lie.line.begun[:each]!r}"
 
     def close(self):
         self.server.shutdown()
