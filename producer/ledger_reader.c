@@ -92,8 +92,9 @@ static void single_end(void *arg)
     step_soon(r);
 }
 
-static const struct schema_reader_ops all_ops = {is_ours, all_record, all_end, "changes no status"};
-static const struct schema_reader_ops single_ops = {NULL, single_record, single_end, "takes no further outcomes of its partition"};
+static const enum avro_builtin reads = AVRO_ORDER_STATUS;
+static const struct schema_reader_ops all_ops = {.wanted = is_ours, .record = all_record, .end = all_end, .reads = &reads, .meanwhile = "changes no status"};
+static const struct schema_reader_ops single_ops = {.record = single_record, .end = single_end, .reads = &reads, .meanwhile = "takes no further outcomes of its partition"};
 
 static void start(struct ledger_reader *r, const struct reader_start *starts, size_t n, const struct schema_reader_ops *ops,
                   struct schema_reader **out)

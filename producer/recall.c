@@ -215,7 +215,8 @@ static void on_notes_end(void *arg)
 
 struct recall *recall_create(const struct recall_needs *needs, struct order_book *book, const struct recall_ops *ops, void *arg)
 {
-    static const struct schema_reader_ops notes = {.wanted = is_note, .record = on_note, .end = on_notes_end, .meanwhile = "publishes nothing"};
+    static const enum avro_builtin reads = AVRO_ORDER_STATE;
+    static const struct schema_reader_ops notes = {.wanted = is_note, .record = on_note, .end = on_notes_end, .reads = &reads, .meanwhile = "publishes nothing"};
     struct recall *r = calloc(1, sizeof *r);
     if (r == NULL)
         return NULL;

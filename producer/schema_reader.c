@@ -57,11 +57,15 @@ static bool is_passed_over(const struct schema_reader *sr, const char *name)
 static bool must_wait(struct schema_reader *sr, const struct kafka_record *r, int32_t schema_id)
 {
     struct writer_schema_wait *w = &sr->wait;
-    (void)snprintf(w->record, sizeof w->record, "%.150s/%" PRId32 "/%" PRId64, r->topic, r->partition, r->offset); /* fits */
-    w->passable = is_passed_over(sr, w->record);
+    w->passable = false;
     w->id = schema_id;
     w->meanwhile = sr->ops->meanwhile;
-    return !w->passable || !writer_schemas_disowned(sr->n.schemas, schema_id);
+    w->reader = sr->ops->reads != NULL ? avro_builtin_schema(*sr->ops->reads) : NULL;
+    if (!writer_schemas_lacks(sr->n.schemas, w))
+        return false;
+    (void)snprintf(w->record, sizeof w->record, "%.150s/%" PRId32 "/%" PRId64, r->topic, r->partition, r->offset); /* fits */
+    w->passable = is_passed_over(sr, w->record);
+    return writer_schemas_lacks(sr->n.schemas, w);
 }
 
 static bool deliver(struct schema_reader *sr, const struct kafka_record *r)
@@ -70,12 +74,14 @@ static bool deliver(struct schema_reader *sr, const struct kafka_record *r)
     struct err e;
     if (sr->ops->wanted != NULL && !sr->ops->wanted(sr->arg, r))
         return true;
-    if (r->value != NULL && frame_parse(r->value, r->value_n, &out.schema_id, &out.avro, &out.avro_n, &e) == RC_OK &&
-        writer_schemas_find(sr->n.schemas, out.schema_id, &out.writer) == WRITER_SCHEMA_UNKNOWN && must_wait(sr, r, out.schema_id)) {
+    bool framed = r->value != NULL && frame_parse(r->value, r->value_n, &out.schema_id, &out.avro, &out.avro_n, &e) == RC_OK;
+    if (framed && must_wait(sr, r, out.schema_id)) {
         sr->blocked = true;
         loop_timer_in(sr->n.loop, &sr->timer, 0, fetch, sr);
         return false;
     }
+    if (framed)
+        (void)writer_schemas_find(sr->n.schemas, out.schema_id, &out.writer); /* stays NULL for one that passes without */
     sr->ops->record(sr->arg, &out);
     return true;
 }

@@ -1,9 +1,10 @@
 /* A reader whose records come with the schema that they were written with. A record whose schema is not known yet makes it fetch that schema and read again
- * from there, so nothing is buffered and nothing comes out of order. While the registry does not give that schema everything behind the record waits: what it says
+ * from there, so nothing is buffered and nothing comes out of order. While the registry does not give that schema, or gives one that it cannot be, everything behind the record waits: what it says
  * nobody knows. Only an operator can let it pass (topics.pass_over); then it is one that cannot be read. Thread rule: the loop's thread. */
 #ifndef BRIDGE_PRODUCER_SCHEMA_READER_H
 #define BRIDGE_PRODUCER_SCHEMA_READER_H
 
+#include "common/contract/avro_builtin.h"
 #include "common/kafka/reader.h"
 #include "producer/writer_schemas.h"
 
@@ -23,6 +24,9 @@ struct schema_reader_ops {
     void (*record)(void *arg, const struct schema_record *r);
     /* Once, as reader_ops.end; the reader may be destroyed from inside. May be NULL. */
     void (*end)(void *arg);
+    /* What the records must be readable by; a writer schema that none of them can have is waited for like one that is not to be had: it is the registry's trouble (an id that it gave
+     * anew), not the record's. NULL: such records come with it. */
+    const enum avro_builtin *reads;
     const char *meanwhile; /* what the program does not do while a record waits for its schema: "publishes nothing" */
 };
 

@@ -342,6 +342,8 @@ void tenure_room(struct tenure *t)
 
 /* ---- the ledger */
 
+static const enum avro_builtin row_reads = AVRO_ORDER_STATUS;
+
 static bool is_our_row(void *arg, const struct kafka_record *record)
 {
     struct tenure *t = arg;
@@ -449,7 +451,7 @@ static void on_back_end(void *arg)
 
 static void on_ledger_end(void *arg)
 {
-    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row_back, .end = on_back_end, .meanwhile = "publishes nothing"};
+    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row_back, .end = on_back_end, .reads = &row_reads, .meanwhile = "publishes nothing"};
     struct tenure *t = arg;
     char topic[TOPIC_BYTES];
     int64_t since = order_book_rows_missing_since(t->book);
@@ -464,7 +466,7 @@ static void on_ledger_end(void *arg)
 
 static void on_positions(void *arg, const int64_t *offsets)
 {
-    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row, .end = on_ledger_end, .meanwhile = "closes and withdraws no order (nor publishes one after a start)"};
+    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row, .end = on_ledger_end, .reads = &row_reads, .meanwhile = "closes and withdraws no order (nor publishes one after a start)"};
     struct tenure *t = arg;
     char topic[TOPIC_BYTES];
     struct reader_start *starts = ledger_starts(t, topic, READER_BEGINNING, 0);

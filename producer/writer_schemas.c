@@ -6,7 +6,7 @@
 enum { AGAIN_MS = 5000, UNREADABLE = 64, RECENT = 128, ASKED_MOST = 16 };
 
 struct told { /* why empty: nothing */
-    char why[400], doing[400];
+    char why[800], doing[400];
 };
 
 struct question { /* to the registry, under way */
@@ -111,7 +111,7 @@ void writer_schemas_tell(struct writer_schemas *ws, const char *why, const char 
 static void tell_waiting(struct writer_schemas *ws, const struct writer_schema_wait *w, const char *words)
 {
     struct told *t = &ws->record;
-    const char *way = w->passable ? "topics.pass_over names it: it is passed over once the registry says that it does not know the schema"
+    const char *way = w->passable ? "topics.pass_over names it: it is passed over once the registry says that it does not know the schema, or says another"
                                   : "give the registry that schema back, or name the record in topics.pass_over";
     (void)snprintf(t->why, sizeof t->why, "%s was written with schema %d: %s", w->record, (int)w->id, words); /* cut on purpose */
     (void)snprintf(t->doing, sizeof t->doing, "%s until it can be read, and asks again; %s", w->meanwhile, way); /* fits */
@@ -131,27 +131,36 @@ static void tell_over(struct writer_schemas *ws)
     show(ws);
 }
 
-/* Does a record that has a name wait for it, and will do so after the answer too? */
-static bool is_held(const struct writer_schemas *ws, const struct writer_schema_wait *w, int32_t id)
+bool writer_schemas_lacks(struct writer_schemas *ws, const struct writer_schema_wait *w)
 {
-    return w->id == id && w->record[0] != '\0' && !(w->passable && writer_schemas_disowned(ws, id));
+    struct record_writer *writer = NULL;
+    if (w->passable && writer_schemas_disowned(ws, w->id))
+        return false;
+    enum writer_schema_found found = writer_schemas_find(ws, w->id, &writer);
+    if (found == WRITER_SCHEMA_UNKNOWN || w->reader == NULL || w->passable)
+        return found == WRITER_SCHEMA_UNKNOWN;
+    return found == WRITER_SCHEMA_UNREADABLE || record_writer_suits(writer, w->reader, NULL) == RC_REJECT;
+}
+
+static bool is_decided(struct writer_schemas *ws, const struct writer_schema_wait *w)
+{
+    return (w->any_answer && w->answered) || !writer_schemas_lacks(ws, w);
 }
 
 static void tell(struct writer_schemas *ws, int32_t id, enum rc rc, const char *words)
 {
     const struct writer_schema_wait *w = ws->waiting.next;
-    while (w != &ws->waiting && !is_held(ws, w, id))
+    struct record_writer *writer;
+    struct err e;
+    while (w != &ws->waiting && (w->id != id || w->record[0] == '\0' || is_decided(ws, w)))
         w = w->next;
-    if (rc == RC_RETRY && w != &ws->waiting)
-        tell_waiting(ws, w, words);
+    bool useless = w != &ws->waiting && rc == RC_OK && writer_schemas_find(ws, id, &writer) == WRITER_SCHEMA_THERE;
+    if (useless && record_writer_suits(writer, w->reader, &e) == RC_REJECT)
+        err_prefix(&e, "the registry gives that id to another schema");
+    if (w != &ws->waiting)
+        tell_waiting(ws, w, useless ? e.text : words);
     else if (rc != RC_OK)
         log_event(ws->log, LOG_WARN, "registry", NULL, "a writer schema is not to be had", LOG_I("schema_id", id), LOG_S("why", words));
-}
-
-static bool is_decided(struct writer_schemas *ws, const struct writer_schema_wait *w)
-{
-    struct record_writer *writer;
-    return (w->any_answer && w->answered) || (w->passable && writer_schemas_disowned(ws, w->id)) || writer_schemas_find(ws, w->id, &writer) != WRITER_SCHEMA_UNKNOWN;
 }
 
 static void on_answer(void *arg, enum rc rc, const struct schema *s, const char *words)
@@ -159,15 +168,15 @@ static void on_answer(void *arg, enum rc rc, const struct schema *s, const char 
     struct question *q = arg;
     struct writer_schemas *ws = q->ws;
     (void)s; /* in the registry client's cache now */
-    bool decided = rc != RC_RETRY;
+    bool decided = false;
+    if (rc == RC_REJECT && !is_unreadable(ws, q->id))
+        ws->unreadable[ws->unreadable_n++ % UNREADABLE] = q->id;
     tell(ws, q->id, rc, words);
     for (struct writer_schema_wait *w = ws->waiting.next; w != &ws->waiting; w = w->next)
         if (w->id == q->id) {
             w->answered = true;
             decided = decided || is_decided(ws, w);
         }
-    if (rc == RC_REJECT)
-        ws->unreadable[ws->unreadable_n++ % UNREADABLE] = q->id;
     remove_question(ws, q);
     if (decided || !ws->timer.armed)
         loop_timer_in(ws->loop, &ws->timer, decided ? 0 : AGAIN_MS, serve, ws);
@@ -180,10 +189,11 @@ static void ask(struct writer_schemas *ws, int32_t id)
             return;
     struct question *q = malloc(sizeof *q);
     struct err e;
+    bool useless = registry_cached(ws->registry, id) != NULL;
     if (q != NULL) {
         *q = (struct question){ws->questions, ws, id};
         ws->questions = q;
-        if (registry_fetch(ws->registry, id, on_answer, q, &e) == RC_OK)
+        if ((useless ? registry_refetch : registry_fetch)(ws->registry, id, on_answer, q, &e) == RC_OK)
             return;
         remove_question(ws, q);
     }

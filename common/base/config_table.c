@@ -180,7 +180,7 @@ const struct config_key config_table[] = {
      .programs = CONFIG_EVERY,
      .doc = "Replicas of topics that are created; -1: the broker's default."},
     {.section = "topics", .key = "pass_over", .type = CONFIG_LIST, .programs = XSALE_SIDE,
-     .doc = "Records (TOPIC/PARTITION/OFFSET) that are passed over although the registry does not know their schema, where the program would wait for it: what they say is lost."},
+     .doc = "Records (TOPIC/PARTITION/OFFSET) that are passed over although the registry does not know their schema or gives one that cannot be theirs, where the program would wait for it: what they say is lost."},
     {.section = "publisher", .key = "queue_records", .type = CONFIG_INT, .initial = "10000", .min = 1, .max = 1000000,
      .programs = CONFIG_EVERY,
      .doc = "Records that wait for the broker at most."},

@@ -41,6 +41,16 @@ static enum rc find(struct record_writer *w, const struct schema *reader, struct
     return RC_FATAL;
 }
 
+enum rc record_writer_suits(struct record_writer *w, const struct schema *reader, struct err *e)
+{
+    struct record_way *way = NULL;
+    enum rc rc = find(w, reader, &way, e);
+    if (rc != RC_OK || way->resolution != NULL)
+        return rc;
+    err_set(e, "%s", way->words);
+    return RC_REJECT;
+}
+
 enum rc record_writer_read(struct record_writer *w, const struct schema *reader, const unsigned char *avro, size_t n, struct buf *out, struct err *e)
 {
     struct record_way *way = NULL;

@@ -22,6 +22,9 @@ struct record_writer {
 void record_writer_init(struct record_writer *w, const struct schema *s);
 void record_writer_release(struct record_writer *w);
 
+/* Can there be a record of it that the reader can read? RC_REJECT: never, words say why. RC_FATAL: as below. */
+enum rc record_writer_suits(struct record_writer *w, const struct schema *reader, struct err *e);
+
 /* Appends to out what the record (n bytes without frame) is by the reader's schema, which lives as long as w: whole and sound, however wrong the bytes. RC_REJECT:
  * they are not of the writer's schema, the reader cannot take them, or out's limit. RC_FATAL: memory, or more than RECORD_WRITER_READERS readers. */
 enum rc record_writer_read(struct record_writer *w, const struct schema *reader, const unsigned char *avro, size_t n, struct buf *out, struct err *e);

@@ -1,6 +1,6 @@
 /* Client of a Confluent-compatible schema registry: POST /subjects/{subject} (look up), POST /subjects/{subject}/versions (register),
- * POST /compatibility/subjects/{subject}/versions, GET and PUT /config/{subject}, GET /config, GET /schemas/ids/{id}. Schemas by id are fetched once and cached for the
- * life of the process. Where registry.url is empty nobody is asked: ids come from a fixed table (registry_local.h) and work without network.
+ * POST /compatibility/subjects/{subject}/versions, GET and PUT /config/{subject}, GET /config, GET /schemas/ids/{id}. A schema by its id is asked for until the registry has
+ * said the same twice in a row, and cached for the life of the process. Where registry.url is empty nobody is asked: ids come from a fixed table (registry_local.h) and work without network.
  * Source: Confluent Schema Registry API reference. health name "registry". Thread rule: the loop's thread. */
 #ifndef BRIDGE_KAFKA_REGISTRY_H
 #define BRIDGE_KAFKA_REGISTRY_H
@@ -32,7 +32,7 @@ typedef void registry_id_fn(void *arg, enum rc rc, int32_t id, const char *words
 enum rc registry_register(struct registry *r, const char *topic, const struct schema *s, registry_id_fn *done, void *arg, struct err *e);
 
 /* rc: RC_OK with the schema (borrowed, alive as long as the registry client); RC_RETRY: not to be had now (absent, or an id that the registry does not
- * know): ask again later, nothing is cached; RC_REJECT: what the registry has is not a schema that we can read. */
+ * know, or two answers that differ): ask again later, nothing is cached; RC_REJECT: what the registry has, said twice, is not a schema that we can read. */
 typedef void registry_schema_fn(void *arg, enum rc rc, const struct schema *s, const char *words);
 /* From the cache at once, without callback: NULL = unknown, ask. */
 const struct schema *registry_cached(const struct registry *r, int32_t id);

@@ -21,7 +21,8 @@ struct registry_question { /* for an id, however many ask */
     struct waiter **waiters_end;
     struct http_call *call;
     struct loop_timer answer; /* for an id that is in the cache already */
-    bool afresh;
+    bool afresh, heard;       /* heard: `said` is what the registry has said, once */
+    uint64_t said;
     UT_hash_handle hh;
 };
 
@@ -74,6 +75,31 @@ static bool keep(struct registry_question *f, struct schema *s)
     return kept;
 }
 
+static void on_fetched(void *arg, const struct http_reply *reply);
+
+static struct http_call *question_ask(struct registry_question *f, struct err *e)
+{
+    char path[48];
+    (void)snprintf(path, sizeof path, "/schemas/ids/%d", (int)f->id); /* fits */
+    return registry_ask(f->registry, "GET", path, NULL, on_fetched, f, e);
+}
+
+/* A schema decides how every record of its id is read, or that none is, for the life of the process: what a proxy or a registry that is being restored says once is not
+ * believed. true: the first answer, and it is asked for once more. *rc becomes RC_RETRY, with words, where the second answer is another one. */
+static bool is_to_be_confirmed(struct registry_question *f, uint64_t said, enum rc *rc, struct err *e)
+{
+    if (*rc == RC_RETRY || (f->heard && f->said == said))
+        return false;
+    *rc = RC_RETRY;
+    if (f->heard) {
+        err_set(e, "registry: schema %d: two answers in a row are not the same", (int)f->id);
+        return false;
+    }
+    f->heard = true;
+    f->said = said;
+    return (f->call = question_ask(f, e)) != NULL;
+}
+
 static void on_fetched(void *arg, const struct http_reply *reply)
 {
     struct registry_question *f = arg;
@@ -81,9 +107,15 @@ static void on_fetched(void *arg, const struct http_reply *reply)
     struct err e = {""};
     struct schema *s = NULL;
     bool unknown;
-    enum rc rc = registry_reply_schema(reply, f->id, &s, &unknown, &e);
+    uint64_t said;
+    enum rc rc = registry_reply_schema(reply, f->id, &s, &unknown, &said, &e);
     f->call = NULL;
     note_unknown(r, f->id, rc == RC_RETRY && unknown);
+    bool again = is_to_be_confirmed(f, said, &rc, &e);
+    if (rc != RC_OK)
+        schema_destroy(s);
+    if (again)
+        return;
     if (rc == RC_OK && !keep(f, s)) {
         rc = RC_RETRY;
         err_set(&e, "registry: no room for schema %d, %d are cached", (int)f->id, (int)registry_cache_count(&r->cache));
@@ -122,7 +154,6 @@ static void load_local(struct registry *r, int32_t id)
 /* NULL: words in e. */
 static struct registry_question *question_start(struct registry *r, int32_t id, bool afresh, struct err *e)
 {
-    char path[48];
     struct registry_question *f = calloc(1, sizeof *f);
     if (f == NULL) {
         err_set(e, "registry: out of memory");
@@ -132,12 +163,11 @@ static struct registry_question *question_start(struct registry *r, int32_t id, 
     f->registry = r;
     f->afresh = afresh;
     f->waiters_end = &f->waiters;
-    (void)snprintf(path, sizeof path, "/schemas/ids/%d", (int)id);
     if (r->http == NULL)
         load_local(r, id);
     if (r->http == NULL || (!afresh && registry_cached(r, id) != NULL)) {
         loop_timer_in(r->loop, &f->answer, 0, on_known, f);
-    } else if ((f->call = registry_ask(r, "GET", path, NULL, on_fetched, f, e)) == NULL) {
+    } else if ((f->call = question_ask(f, e)) == NULL) {
         free(f);
         return NULL;
     }

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum {
     MESSAGE_MAX = 300, /* bytes of the registry's own words that we repeat */
@@ -83,7 +84,7 @@ static void explain(const struct http_reply *reply, const json_t *root, const ch
 }
 
 /* RC_OK, RC_REJECT or RC_RETRY of one whole reply of HTTP 200; *s is the caller's when RC_OK. */
-static enum rc read_schema(int32_t id, const json_t *root, struct schema **s, struct err *e)
+static enum rc read_schema(int32_t id, const json_t *root, struct schema **s, uint64_t *said, struct err *e)
 {
     const json_t *type = json_object_get(root, "schemaType");
     const json_t *text = json_object_get(root, "schema");
@@ -92,6 +93,7 @@ static enum rc read_schema(int32_t id, const json_t *root, struct schema **s, st
                 (int)id);
         return RC_RETRY;
     }
+    *said = XXH64(json_string_value(text), json_string_length(text), json_is_string(type) ? XXH64(json_string_value(type), json_string_length(type), 0) : 0);
     if (json_is_string(type) && strcmp(json_string_value(type), "AVRO") != 0) {
         err_set(e, "registry: schema %d is not an Avro schema", (int)id);
         return RC_REJECT;
@@ -102,15 +104,16 @@ static enum rc read_schema(int32_t id, const json_t *root, struct schema **s, st
     return rc == RC_FATAL ? RC_RETRY : rc; /* no memory now */
 }
 
-enum rc registry_reply_schema(const struct http_reply *reply, int32_t id, struct schema **s, bool *unknown, struct err *e)
+enum rc registry_reply_schema(const struct http_reply *reply, int32_t id, struct schema **s, bool *unknown, uint64_t *said, struct err *e)
 {
     enum rc rc = RC_RETRY;
     char what[40];
     json_t *root = read_object(reply);
     (void)snprintf(what, sizeof what, "schema %d", (int)id);
+    *said = 0;
     *unknown = reply->end == HTTP_REPLIED && reply->status == 404 && error_code(root) / 100 == 404;
     if (reply->end == HTTP_REPLIED && reply->status == 200)
-        rc = read_schema(id, root, s, e);
+        rc = read_schema(id, root, s, said, e);
     else if (*unknown)
         err_set(e, "registry: it does not know schema %d", (int)id);
     else

@@ -34,7 +34,7 @@ typedef void registry_reason_fn(void *arg, const char *reason);
 size_t registry_reply_reasons(const struct http_reply *reply, registry_reason_fn *each, void *arg);
 
 /* The reply to a question for schema `id`. RC_OK: *s is the caller's. RC_REJECT: it is no schema that we can read. RC_RETRY: not now; *unknown: because
- * the registry, which is well, does not know the id. Words in e unless RC_OK. */
-enum rc registry_reply_schema(const struct http_reply *reply, int32_t id, struct schema **s, bool *unknown, struct err *e);
+ * the registry, which is well, does not know the id. *said: a hash of the schema's text and type, as good as equal only for equal ones; 0 for RC_RETRY. Words in e unless RC_OK. */
+enum rc registry_reply_schema(const struct http_reply *reply, int32_t id, struct schema **s, bool *unknown, uint64_t *said, struct err *e);
 
 #endif

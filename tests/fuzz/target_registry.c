@@ -22,7 +22,8 @@ static void check_schema(const struct http_reply *reply)
     struct schema *s = NULL;
     struct err e = {""};
     bool unknown = true;
-    enum rc rc = registry_reply_schema(reply, 7, &s, &unknown, &e);
+    uint64_t said;
+    enum rc rc = registry_reply_schema(reply, 7, &s, &unknown, &said, &e);
     FUZZ_CHECK((rc == RC_OK) == (s != NULL), "a schema or none");
     FUZZ_CHECK(rc != RC_FATAL, "a reply does not stop the program");
     FUZZ_CHECK(!unknown || (rc == RC_RETRY && reply->status == 404), "not known is not now");

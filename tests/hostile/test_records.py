@@ -36,8 +36,8 @@ def lying(r, avro):
 
 
 def value(r, real, ids, state):
-    """real: the records of every topic. state: of a topic that a program reads back at its start. It waits, and says so, for a schema that the registry does not know: it would
-    forget orders otherwise. So that is not for here."""
+    """real: the records of every topic, or of one. state: of a topic that a program reads back at its start. It waits, and says so, for a schema that the registry does not know, or
+    that cannot be the record's (of other topics' ids there are none in `real` and `ids` then): it would forget orders otherwise. So that is not for here."""
     own = r.choice(r.choice(real))
     frame, avro = own.bytes[:5], own.bytes[5:]
     return r.choice([
@@ -66,14 +66,16 @@ def headers(r, real):
 def garbage(s, r, real):
     """EACH on every topic, over all its partitions, and some that are as large as a broker takes."""
     import confluent_kafka
-    ids = sorted({struct.unpack(">I", x.bytes[1:5])[0] for rows in real for x in rows})
+    ids = lambda of: sorted({struct.unpack(">I", x.bytes[1:5])[0] for rows in of for x in rows})
+    names = [topic for topic in TOPICS if topic != "orders-dlq"]
     failed = []
     p = confluent_kafka.Producer({"bootstrap.servers": s.kafka.bootstrap, "log_level": 0})
     for topic, partitions in TOPICS.items():
+        of = [real[names.index(topic)]] if topic in ("order-state", "order-status") else real
         for n in range(EACH):
             key = r.choice([*KEYS, *(x.key.encode() for x in r.choice(real))])
             large = n < 2
-            p.produce("xsale." + topic, r.randbytes(700000) if large else value(r, real, ids, topic in ("orders", "order-state", "order-status")), r.choice([b"k" * 200000, None]) if large else key,
+            p.produce("xsale." + topic, r.randbytes(700000) if large else value(r, of, ids(of), topic in ("orders", "order-state", "order-status")), r.choice([b"k" * 200000, None]) if large else key,
                       headers=headers(r, real) if not large else [], partition=r.randrange(partitions), timestamp=r.choice([0, *TIMES]),
                       on_delivery=lambda e, m: failed.append(e) if e else None)
             p.poll(0)

@@ -118,11 +118,11 @@ static int64_t refused_of(int k)
     return p;
 }
 
-/* By the producer's clock, which may have been another host's. */
+/* By the producer's clock, which may have been another host's; and days may pass while a poll goes on, between a publication and its record. */
 static bool is_reoffer(const struct rec *before, const struct rec *r)
 {
-    int64_t days = 3 * DAY_MS - 5000 * 1000;
-    return r->t - before->t > days || r->p - before->p > days;
+    int64_t days = 3 * DAY_MS - 5000 * 1000, from = before->t < before->p ? before->t : before->p;
+    return (r->t > r->p ? r->t : r->p) - from > days;
 }
 
 void world_order_stored(const struct rec *r)

@@ -407,11 +407,11 @@ bool world_reader_step(void)
     return false;
 }
 
-/* ---- schemas: an id is unknown at first now and then, and whoever takes any answer may hear that the registry does not know it, or nothing once */
+/* ---- schemas: an id is unknown at first now and then, or another schema's; whoever takes any answer may hear that the registry does not know it, or nothing once */
 
 static struct writer_schema_wait *waiting;
 static struct loop_timer waiting_timer;
-static bool known[SCHEMAS_END], disowned[SCHEMAS_END], silent_once[SCHEMAS_END];
+static bool known[SCHEMAS_END], another[SCHEMAS_END], disowned[SCHEMAS_END], silent_once[SCHEMAS_END];
 
 struct writer_schemas *world_schemas(void)
 {
@@ -435,6 +435,13 @@ bool writer_schemas_disowned(const struct writer_schemas *ws, int32_t id)
     return disowned[id];
 }
 
+bool writer_schemas_lacks(struct writer_schemas *ws, const struct writer_schema_wait *w)
+{
+    struct record_writer *writer;
+    enum writer_schema_found found = writer_schemas_find(ws, w->id, &writer);
+    return found == WRITER_SCHEMA_UNKNOWN || (w->reader != NULL && (found == WRITER_SCHEMA_UNREADABLE || another[w->id]));
+}
+
 /* Whoever waits for the schema itself gets it in time. */
 static void answer(const struct writer_schema_wait *w)
 {
@@ -444,6 +451,7 @@ static void answer(const struct writer_schema_wait *w)
         return;
     disowned[w->id] = lost;
     known[w->id] = !lost;
+    another[w->id] = !lost && chance(30);
 }
 
 static void schema_is_there(void *arg)
@@ -511,6 +519,7 @@ void world_kafka_restart(void)
     waiting = NULL;
     for (int i = 0; i < SCHEMAS_END; i++) {
         known[i] = chance(80);
+        another[i] = chance(10);
         disowned[i] = silent_once[i] = false;
     }
 }

@@ -294,15 +294,11 @@ static void a_note_that_the_operator_lets_pass_is_one_that_cannot_be_read(void *
         assert_int_equal(order_book_get(b->book, id, &s), id == 1 || id == 3 || id == 6);
 }
 
-/* A registry that says once that it is not there, then that it does not know the schema, then gives each note's. The named note waits for the second answer. */
-static void a_named_note_is_passed_over_by_the_registrys_word_alone(void **state)
+/* The registry's answer for the schema of the notes. */
+static void state_reply(char *out, size_t room)
 {
-    static const char away[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
-    static const char unknown[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 49\r\n\r\n{\"error_code\":40403,\"message\":\"Schema not found\"}";
-    char known[8192], url[64], words[800];
-    struct order_state s;
     struct buf schema;
-    buf_init(&schema, sizeof known);
+    buf_init(&schema, room);
     buf_put_text(&schema, "{\"schema\":\"");
     for (const char *p = schema_builtin("OrderState"); *p != '\0'; p++) {
         if (*p == '"' || *p == '\\')
@@ -310,8 +306,18 @@ static void a_named_note_is_passed_over_by_the_registrys_word_alone(void **state
         buf_put(&schema, *p == '\n' ? " " : p, 1);
     }
     buf_put_text(&schema, "\"}");
-    assert_true(snprintf(known, sizeof known, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", schema.n, buf_text(&schema)) < (int)sizeof known);
+    assert_true(snprintf(out, room, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", schema.n, buf_text(&schema)) < (int)room);
     buf_release(&schema);
+}
+
+/* A registry that says once that it is not there, then that it does not know the schema, then gives each note's. The named note waits for the second answer. */
+static void a_named_note_is_passed_over_by_the_registrys_word_alone(void **state)
+{
+    static const char away[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+    static const char unknown[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 49\r\n\r\n{\"error_code\":40403,\"message\":\"Schema not found\"}";
+    char known[8192], url[64], words[800];
+    struct order_state s;
+    state_reply(known, sizeof known);
     struct scripted_server *registry = script_start((struct script_row[]){{away, SCRIPT_KEEP}, {unknown, SCRIPT_KEEP}, {known, SCRIPT_KEEP}}, 3);
     (void)snprintf(url, sizeof url, "registry.url=http://127.0.0.1:%d", registry->port);
     assert_int_equal(open_with(state, url, "topics.pass_over=xsale.order-state/0/0"), 0);
@@ -330,6 +336,63 @@ static void a_named_note_is_passed_over_by_the_registrys_word_alone(void **state
     recall_destroy(r);
     (void)close_bench(state);
     script_stop(registry);
+}
+
+static const char no_schema[] = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"schema\":\"[\"}", another[] = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"schema\":\"\\\"long\\\"\"}";
+
+/* Until health "schema" says so. */
+static void await_schema_words(struct bench *b, const char *expected)
+{
+    char words[1500] = "";
+    for (int i = 0; i < 600 && strstr(words, expected) == NULL; i++) {
+        kafka_rig_for(&b->rig, 50);
+        health_summary(b->health, words, sizeof words);
+    }
+    if (strstr(words, expected) == NULL)
+        fail_msg("%s is not said: %s", expected, words);
+}
+
+/* Passed over, the order that it tells of would be published a second time. */
+static void a_note_for_which_the_registry_gives_what_cannot_be_its_schema_holds_the_start_until_it_gives_that(void **state)
+{
+    char known[8192], url[64];
+    struct order_state s;
+    state_reply(known, sizeof known);
+    const struct script_row rows[] = {{no_schema, SCRIPT_KEEP}, {no_schema, SCRIPT_KEEP}, {another, SCRIPT_KEEP}, {another, SCRIPT_KEEP}, {known, SCRIPT_KEEP}};
+    struct scripted_server *registry = script_start(rows, sizeof rows / sizeof *rows);
+    (void)snprintf(url, sizeof url, "registry.url=http://127.0.0.1:%d", registry->port);
+    assert_int_equal(open_with(state, url, NULL), 0);
+    struct bench *b = *state;
+    put_note(b, "acme/1", 1, 100, 0);
+    put_note(b, "acme/2", 2, 100, 0);
+    struct recall *r = recall_begin(b);
+    await_schema_words(b, "xsale.order-state/0/0 was written with schema 2: registry: schema 2:");
+    await_schema_words(b, "xsale.order-state/0/0 was written with schema 2: the registry gives that id to another schema:");
+    assert_int_equal(b->done + b->failed, 0);
+    kafka_rig_until(&b->rig, &b->done, 1, 30000);
+    assert_true(health_ready(b->health));
+    assert_true(order_book_get(b->book, 1, &s) && order_book_get(b->book, 2, &s));
+    recall_destroy(r);
+    (void)close_bench(state);
+    script_stop(registry);
+}
+
+static void a_named_note_is_passed_over_when_what_the_registry_gives_cannot_be_its_schema(void **state)
+{
+    const char *const replies[] = {no_schema, another};
+    for (size_t i = 0; i < 2; i++) {
+        char url[64];
+        struct order_state s;
+        struct scripted_server *registry = script_start(&(struct script_row){replies[i], SCRIPT_KEEP}, 1);
+        (void)snprintf(url, sizeof url, "registry.url=http://127.0.0.1:%d", registry->port);
+        assert_int_equal(open_with(state, url, "topics.pass_over=xsale.order-state/0/0"), 0);
+        struct bench *b = *state;
+        put_note(b, "acme/1", 1, 100, 0);
+        recall_all(b);
+        assert_false(order_book_get(b->book, 1, &s));
+        (void)close_bench(state);
+        script_stop(registry);
+    }
 }
 
 static void a_named_note_waits_while_the_registry_is_down(void **state)
@@ -368,6 +431,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_note_whose_schema_nobody_knows_holds_the_start_and_is_named, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(a_note_that_the_operator_lets_pass_is_one_that_cannot_be_read, open_bench_that_passes_over, close_bench),
         cmocka_unit_test(a_named_note_is_passed_over_by_the_registrys_word_alone),
+        cmocka_unit_test(a_note_for_which_the_registry_gives_what_cannot_be_its_schema_holds_the_start_until_it_gives_that),
+        cmocka_unit_test(a_named_note_is_passed_over_when_what_the_registry_gives_cannot_be_its_schema),
         cmocka_unit_test(a_named_note_waits_while_the_registry_is_down),
         cmocka_unit_test_setup_teardown(nothing_at_all_is_remembered_of_empty_topics, open_bench, close_bench),
     };

@@ -631,18 +631,44 @@ static void a_schema_is_fetched_once_and_kept(void **state)
     assert_int_equal(w->got[2].calls, 0);
     wait_calls(w, &w->got[2], 1);
     assert_ptr_equal(w->got[2].schema, w->got[0].schema);
-    assert_int_equal(script_requests(w->server), 1);
+    assert_int_equal(script_requests(w->server), 2); /* heard twice, asked for once */
     const char *sent = w->server->requests[0];
     assert_ptr_equal(strstr(sent, "GET /base/schemas/ids/42 HTTP/1.1\r\n"), sent);
     assert_true(health_ready(w->health));
 }
 
+static void a_schema_that_the_registry_says_once_is_not_believed(void **state)
+{
+    static const char said_int[] = JSON("200 OK", "20", "{\"schema\":\"\\\"int\\\"\"}"), no_avro[] = JSON("200 OK", "45", "{\"schema\":\"\\\"long\\\"\",\"schemaType\":\"PROTOBUF\"}");
+    const char *const pairs[][2] = {{said_int, LONG_SCHEMA}, {LONG_SCHEMA, no_avro}, {no_avro, LONG_SCHEMA}, {JSON("200 OK", "14", "{\"schema\":\"[\"}"), no_avro}, {LONG_SCHEMA, BUSY}};
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const struct script_row rows[] = {{pairs[i][0], SCRIPT_KEEP}, {pairs[i][1], SCRIPT_KEEP}, {LONG_SCHEMA, SCRIPT_KEEP}};
+        struct got *g = &w->got[0];
+        begin(w, rows, 3);
+        assert_int_equal(registry_fetch(w->registry, 42, on_schema, g, &w->e), RC_OK);
+        wait_calls(w, g, 1);
+        assert_int_equal(g->rc, RC_RETRY);
+        assert_non_null(strstr(g->words, i < 4 ? "schema 42: two answers in a row are not the same" : "HTTP 503"));
+        assert_null(registry_cached(w->registry, 42));
+        assert_false(health_ready(w->health));
+        assert_int_equal(registry_fetch(w->registry, 42, on_schema, g, &w->e), RC_OK);
+        wait_calls(w, g, 2);
+        assert_int_equal(g->rc, RC_OK);
+        assert_int_equal(schema_root(g->schema)->kind, SCHEMA_LONG);
+        assert_int_equal(script_requests(w->server), 4);
+        assert_true(health_ready(w->health));
+        (void)teardown(state);
+        assert_int_equal(setup(state), 0);
+    }
+}
+
 static void an_id_that_became_another_schema_is_seen_when_it_is_fetched_afresh(void **state)
 {
     struct world *w = *state;
-    const struct script_row rows[] = {{LONG_SCHEMA, SCRIPT_KEEP}, {LONG_SCHEMA, SCRIPT_KEEP}, {NO_SCHEMA, SCRIPT_KEEP},
+    const struct script_row rows[] = {{LONG_SCHEMA, SCRIPT_KEEP}, {LONG_SCHEMA, SCRIPT_KEEP}, {LONG_SCHEMA, SCRIPT_KEEP}, {LONG_SCHEMA, SCRIPT_KEEP}, {NO_SCHEMA, SCRIPT_KEEP},
                                       {JSON("200 OK", "20", "{\"schema\":\"\\\"int\\\"\"}"), SCRIPT_DELAY}};
-    begin(w, rows, 4);
+    begin(w, rows, 6);
     struct got *g = &w->got[0];
     assert_int_equal(registry_fetch(w->registry, 42, on_schema, g, &w->e), RC_OK);
     assert_int_equal(registry_refetch(w->registry, 42, on_schema, g, &w->e), RC_RETRY); /* not while that is under way */
@@ -663,7 +689,7 @@ static void an_id_that_became_another_schema_is_seen_when_it_is_fetched_afresh(v
     assert_ptr_equal(w->got[1].schema, g->schema);
     assert_ptr_equal(registry_cached(w->registry, 42), g->schema);
     assert_int_equal(schema_root(first)->kind, SCHEMA_LONG); /* still borrowed */
-    assert_int_equal(script_requests(w->server), 4);
+    assert_int_equal(script_requests(w->server), 7);
 }
 
 static void an_id_that_the_registry_does_not_know_is_asked_again_each_time(void **state)
@@ -860,6 +886,7 @@ int main(void)
         TEST(what_may_pass_is_tried_again_from_the_look_up),
         TEST(retry_after_is_obeyed),
         TEST(a_schema_is_fetched_once_and_kept),
+        TEST(a_schema_that_the_registry_says_once_is_not_believed),
         TEST(an_id_that_became_another_schema_is_seen_when_it_is_fetched_afresh),
         TEST(an_id_that_the_registry_does_not_know_is_asked_again_each_time),
         TEST(a_registry_that_is_away_is_told_at_once),
