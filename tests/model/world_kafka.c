@@ -407,7 +407,7 @@ bool world_reader_step(void)
     return false;
 }
 
-/* ---- schemas: an id is unknown at first now and then, or another schema's; whoever takes any answer may hear that the registry does not know it, or nothing once */
+/* ---- schemas: an id is unknown at first now and then, or of a state topic and what is no schema; whoever takes any answer may hear that the registry does not know it, or nothing once */
 
 static struct writer_schema_wait *waiting;
 static struct loop_timer waiting_timer;
@@ -421,7 +421,7 @@ struct writer_schemas *world_schemas(void)
 enum writer_schema_found writer_schemas_find(struct writer_schemas *ws, int32_t id, struct record_writer **out)
 {
     (void)ws;
-    if (id <= 0 || id >= SCHEMAS_END)
+    if (id <= 0 || id >= SCHEMAS_END || another[id])
         return WRITER_SCHEMA_UNREADABLE;
     if (!known[id])
         return WRITER_SCHEMA_UNKNOWN;
@@ -439,7 +439,7 @@ bool writer_schemas_lacks(struct writer_schemas *ws, const struct writer_schema_
 {
     struct record_writer *writer;
     enum writer_schema_found found = writer_schemas_find(ws, w->id, &writer);
-    return found == WRITER_SCHEMA_UNKNOWN || (w->reader != NULL && (found == WRITER_SCHEMA_UNREADABLE || another[w->id]));
+    return found == WRITER_SCHEMA_UNKNOWN || (w->reader != NULL && found == WRITER_SCHEMA_UNREADABLE);
 }
 
 /* Whoever waits for the schema itself gets it in time. */
@@ -451,7 +451,7 @@ static void answer(const struct writer_schema_wait *w)
         return;
     disowned[w->id] = lost;
     known[w->id] = !lost;
-    another[w->id] = !lost && chance(30);
+    another[w->id] = !lost && chance(30) && w->reader != NULL;
 }
 
 static void schema_is_there(void *arg)
@@ -519,7 +519,7 @@ void world_kafka_restart(void)
     waiting = NULL;
     for (int i = 0; i < SCHEMAS_END; i++) {
         known[i] = chance(80);
-        another[i] = chance(10);
+        another[i] = chance(10) && (i == SCHEMA_OF_STATE || i == SCHEMA_OF_STATUS);
         disowned[i] = silent_once[i] = false;
     }
 }
