@@ -1,6 +1,6 @@
 /* Client of a Confluent-compatible schema registry: POST /subjects/{subject} (look up), POST /subjects/{subject}/versions (register),
- * POST /compatibility/subjects/{subject}/versions, GET and PUT /config/{subject}, GET /config, GET /schemas/ids/{id}. A schema by its id is asked for until the registry has
- * said the same twice in a row, and cached for the life of the process. Where registry.url is empty nobody is asked: ids come from a fixed table (registry_local.h) and work without network.
+ * POST /compatibility/subjects/{subject}/versions, GET and PUT /config/{subject}, GET /config, GET /schemas/ids/{id}. A schema by its id is asked for twice, is
+ * believed when both answers are the same, and cached for the life of the process. Where registry.url is empty nobody is asked: ids come from a fixed table (registry_local.h) and work without network.
  * Source: Confluent Schema Registry API reference. health name "registry". Thread rule: the loop's thread. */
 #ifndef BRIDGE_KAFKA_REGISTRY_H
 #define BRIDGE_KAFKA_REGISTRY_H

@@ -93,8 +93,9 @@ static enum rc read_schema(int32_t id, const json_t *root, struct schema **s, ui
                 (int)id);
         return RC_RETRY;
     }
-    *said = XXH64(json_string_value(text), json_string_length(text), json_is_string(type) ? XXH64(json_string_value(type), json_string_length(type), 0) : 0);
-    if (json_is_string(type) && strcmp(json_string_value(type), "AVRO") != 0) {
+    bool avro = !json_is_string(type) || strcmp(json_string_value(type), "AVRO") == 0;
+    *said = XXH64(json_string_value(text), json_string_length(text), avro ? 0 : XXH64(json_string_value(type), json_string_length(type), 0));
+    if (!avro) {
         err_set(e, "registry: schema %d is not an Avro schema", (int)id);
         return RC_REJECT;
     }

@@ -50,7 +50,7 @@ static int on_request(void *arg, char *ip, char *local_ip, int port, int local_p
     (void)port;
     call->local_port = local_port;
     call->kept_back = call->sent && !call->safe;
-    call->unquiet = !call->kept_back && !open_sockets_quiet(call->sockets, local_port);
+    call->unquiet = !call->kept_back && !open_sockets_quiet(call->sockets, call->easy, local_port);
     if (call->kept_back || call->unquiet)
         return CURL_PREREQFUNC_ABORT;
     call->sent = true;

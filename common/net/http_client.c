@@ -102,7 +102,7 @@ static void finish(struct http_call *call, CURLcode code)
     http_call_destroy(call);
 }
 
-/* The connection had something on it that nobody had asked for; libcurl has closed it. Once: a connection of the call's own has nothing. false: no memory. */
+/* The connection had something on it that nobody had asked for; libcurl has closed it. Once: a connection of the call's own has nothing. false: out of memory. */
 static bool again(struct http_call *call)
 {
     CURLM *multi = loop_curl(call->client->loop);
@@ -121,8 +121,10 @@ static void on_curl(void *arg)
         if (m->msg != CURLMSG_DONE || curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private) != CURLE_OK || private == NULL)
             continue;
         struct http_call *call = (struct http_call *)(void *)private;
-        if (!call->unquiet || !again(call))
+        if (!call->unquiet)
             finish(call, code);
+        else if (!again(call))
+            finish(call, CURLE_OUT_OF_MEMORY);
     }
 }
 

@@ -62,7 +62,8 @@ struct http_reply {           /* valid during the callback only */
 
 typedef void http_done_fn(void *arg, const struct http_reply *reply);
 
-/* NULL: words in e (a file of the settings cannot be read, memory). Several clients share one loop. A kept connection that the server closes
+/* NULL: words in e (a file of the settings cannot be read, memory). Several clients share one loop. A kept connection on which something
+ * came that nobody asked for, or that has ended, is closed and the request goes out on one of its own, its time-out from the beginning. A kept connection that the server closes
  * just then makes libcurl send a GET once more by itself; any other request goes out once and ends as HTTP_AMBIGUOUS with
  * CURLE_ABORTED_BY_CALLBACK. */
 struct http_client *http_client_create(struct loop *l, const struct http_settings *s, struct err *e);
