@@ -298,6 +298,8 @@ class Trouble:
             f.update(seconds=self.random.choice([1, 10]), status=503, process=self.random.random() < 0.5)
         else:
             f.update(seconds=self.random.choice([0.3, 2]))
+        if simulator is self.s.erp and f.get("process") and f["status"] in (408, 429, 503):
+            f["status"] = 502       # those say that nothing was tried, and are believed: what was done is not denied by an ERP, only by a gateway before it
         simulator.post("faults", f)
         self.later(self.random.uniform(0.5, 4), simulator.clear_faults)
 
