@@ -332,6 +332,21 @@ static void free_keys_come_from_everywhere(void **state)
     assert_string_equal(config_text(b->config, "kafka.sasl.password"), "p");
 }
 
+static void lines_of_the_environment_and_of_options_are_read_as_folded_ones(void **state)
+{
+    struct bench *b = *state;
+    b->environment[0] = "BRIDGE_KAFKA_SASL_PASSWORD=secret\n";
+    b->environment[1] = "BRIDGE_KAFKA_SSL_CA_PEM= one \r\n\r\n  two  three\t\n";
+    b->overrides[0] = "xsale.organization=a\r";
+    b->overrides[1] = "kafka.client.id= of one line ";
+    b->overrides_n = 2;
+    assert_loads(b, LEAST);
+    assert_string_equal(config_text(b->config, "kafka.sasl.password"), "secret");
+    assert_string_equal(config_text(b->config, "kafka.ssl.ca.pem"), "one\ntwo  three");
+    assert_string_equal(config_text(b->config, "xsale.organization"), "a");
+    assert_string_equal(config_text(b->config, "kafka.client.id"), " of one line ");
+}
+
 static void names_that_match_nothing_are_told_with_a_suggestion(void **state)
 {
     struct bench *b = *state;
@@ -604,6 +619,7 @@ int main(void)
         TEST(a_carriage_return_belongs_to_the_end_of_a_line),
         TEST(the_strongest_source_wins),
         TEST(free_keys_come_from_everywhere),
+        TEST(lines_of_the_environment_and_of_options_are_read_as_folded_ones),
         TEST(names_that_match_nothing_are_told_with_a_suggestion),
         TEST(folded_values_keep_their_lines),
         TEST(line_ends_and_byte_order_marks_of_windows_do_no_harm),
