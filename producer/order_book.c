@@ -19,7 +19,8 @@ struct order_book {
         int64_t publication, offset;
         int32_t partition;
     } ahead;
-    int64_t publication; /* of the present poll */
+    int64_t publication; /* of the present poll, at its begin */
+    int64_t offering;    /* what it offers with: that, or more when a row read meanwhile carries a higher one */
     uint32_t poll;       /* polls begun */
     size_t held;
     size_t absent_at;    /* index behind the next entry that is asked whether the poll showed it */
@@ -118,8 +119,11 @@ void order_book_destroy(struct order_book *b)
 
 static void hear(struct order_book *b, int64_t publication)
 {
-    if (publication > b->highest && publication <= PUBLICATION_COUNTED)
-        b->highest = publication;
+    if (publication <= b->highest || publication > PUBLICATION_COUNTED)
+        return;
+    b->highest = publication;
+    if (publication > b->offering) /* a stopped replica woke up, of which nothing was known when the poll began: an offer below its record's would never be closed */
+        b->offering = publication + PUBLICATION_MARGIN_MS;
 }
 
 /* ---- start */
@@ -286,7 +290,7 @@ int64_t order_book_poll(struct order_book *b, int64_t now_ms)
 {
     b->poll++;
     b->held = 0;
-    b->publication = b->highest + PUBLICATION_MARGIN_MS > now_ms ? b->highest + PUBLICATION_MARGIN_MS : now_ms;
+    b->publication = b->offering = b->highest + PUBLICATION_MARGIN_MS > now_ms ? b->highest + PUBLICATION_MARGIN_MS : now_ms;
     return b->publication;
 }
 
@@ -352,7 +356,7 @@ static enum order_book_action see_known(struct order_book *b, struct entry *e, c
 
 static void fill_offer(const struct order_book *b, const struct entry *e, const struct order_book_seen *seen, struct order_book_offer *offer)
 {
-    offer->publication = offer->round = b->publication;
+    offer->publication = offer->round = b->offering;
     offer->warehouses.n = 0;
     if (e != NULL) {
         offer->round = e->state == OPEN ? e->round : e->publication + 1;
@@ -499,7 +503,7 @@ bool order_book_looked(struct order_book *b, const struct order_book_absence *a,
         return false;
     if ((e->state == CLOSED && !a->closed) || is_ours(e, found)) /* our updater was faster */
         return false;
-    *offer = (struct order_book_offer){.cause = ORDER_WITHDRAWAL, .publication = b->publication, .round = e->round};
+    *offer = (struct order_book_offer){.cause = ORDER_WITHDRAWAL, .publication = b->offering, .round = e->round};
     order_table_places(e, &offer->warehouses);
     return true;
 }

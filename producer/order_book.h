@@ -2,7 +2,8 @@
  *
  * Pure core: no network, no clock of its own. What the owner learns goes in (order-state at start, the tail of `orders`, ledger rows, orders of a poll,
  * acknowledgements); what has to be published comes out as an offer, what has to be noted in order-state as a queue of notes.
- * Publications: one value for a whole poll, above everything ever heard of; so they rise strictly per order.
+ * Publications: one value for a whole poll, above everything ever heard of; so they rise strictly per order. A row with a higher one that is read while the poll runs
+ * (a stopped replica woke up) raises it for what is offered from then on.
  * "After": a ledger row counts for polls begun after it was read; that is decided by counting polls, never by comparing clocks.
  *
  * Memory: one entry of fixed size an order (about 100 bytes with its index), lists of warehouses shared. Thread rule: one owner. */
@@ -55,7 +56,7 @@ void order_book_ledger_positions(const struct order_book *b, int64_t *positions,
 
 /* ---- a poll */
 
-/* Begins one: the publication of everything that it publishes. now_ms: wall clock. */
+/* Begins one: the publication of everything that it publishes, unless a row raises it. now_ms: wall clock. */
 int64_t order_book_poll(struct order_book *b, int64_t now_ms);
 
 enum order_book_cause { ORDER_NEW, ORDER_EDIT, ORDER_RETRY, ORDER_REOFFER, ORDER_WITHDRAWAL, ORDER_CAUSES };

@@ -1,3 +1,4 @@
+#include "common/contract/publication.h"
 #include "tests/unit/book_bench.h"
 
 static void an_unknown_order_is_published_once_and_then_skipped(void **state)
@@ -58,6 +59,47 @@ static void a_publication_rises_even_when_the_clock_goes_back(void **state)
     assert_int_equal(order_book_poll(b, 1000), 801000);
     assert_int_equal(order_book_restore(b, 97, NULL, 900000), RC_OK); /* and a tombstone */
     assert_int_equal(order_book_poll(b, 1000), 901000);
+    order_book_destroy(b);
+}
+
+/* As a replica does that was stopped in the middle of a publish and wakes up while its successor, whose clock lags behind, polls: the order is not known yet when its row
+ * is read. Offered with less than that row has it would stay open for ever: nobody's row would be of its publication or a newer one. */
+static void what_is_offered_after_a_higher_row_was_read_in_the_same_poll_is_above_it(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_book_offer offer;
+    struct order_book_absence a;
+    struct order_book_seen rejected = {.order_id = 2, .revision = 50, .schema_id = SCHEMA_ID, .rejected = true};
+    order_book_poll(b, 5000);
+    show(b, 5, 11, "A", 5000, &offer);
+    assert_int_equal(order_book_poll(b, 7000), 7000);
+    show(b, 1, 11, "A", 7000, &offer);
+    assert_int_equal(offer.publication, 7000);
+    row(b, 2, 500000, true, true, 0);
+    assert_int_equal(order_book_see(b, &rejected, 7000, &offer), ORDER_PUBLISH);
+    assert_int_equal(offer.publication, 501000);
+    assert_int_equal(offer.round, 501000);
+    assert_int_equal(order_book_offered(b, &rejected, &offer, 7000), RC_OK);
+    order_book_published(b, 2);
+    assert_int_equal(show(b, 3, 11, "A", 7000, &offer), ORDER_PUBLISH); /* what was offered does not count as heard */
+    assert_int_equal(offer.publication, 501000);
+    row(b, 4, PUBLICATION_MAX, true, true, 1); /* from such a number nobody counts on */
+    assert_int_equal(show(b, 4, 11, "A", 7000, &offer), ORDER_PUBLISH);
+    assert_int_equal(offer.publication, 501000);
+    assert_int_equal(show(b, 2, 11, "A", 7000, &offer), ORDER_REPEATED);
+    assert_true(order_book_poll_complete(b));
+    assert_true(order_book_absent(b, 7000, true, &a)); /* none of those that this poll has published */
+    assert_int_equal(a.order_id, 5);
+    assert_true(order_book_looked(b, &a, ORDER_FOUND_OTHER, &offer));
+    assert_int_equal(offer.publication, 501000);
+    assert_false(order_book_absent(b, 7000, true, &a));
+    assert_int_equal(order_book_poll(b, 8000), 502000);
+    row(b, 2, 501000, true, true, 2);
+    assert_int_equal(order_book_see(b, &rejected, 8000, &offer), ORDER_SKIP);
+    order_book_poll(b, 9000);
+    assert_int_equal(order_book_see(b, &rejected, 9000, &offer), ORDER_PUBLISH);
+    assert_int_equal(offer.cause, ORDER_RETRY); /* closed: the rejection counts */
     order_book_destroy(b);
 }
 
@@ -774,6 +816,7 @@ int main(void)
         cmocka_unit_test(an_unknown_order_is_published_once_and_then_skipped),
         cmocka_unit_test(an_edit_keeps_the_round_and_names_the_warehouse_that_has_nothing_any_more),
         cmocka_unit_test(a_publication_rises_even_when_the_clock_goes_back),
+        cmocka_unit_test(what_is_offered_after_a_higher_row_was_read_in_the_same_poll_is_above_it),
         cmocka_unit_test(a_closed_order_shown_by_a_later_poll_is_a_retry_of_a_new_round),
         cmocka_unit_test(a_row_of_an_older_publication_closes_nothing),
         cmocka_unit_test(a_row_of_a_newer_publication_is_taken_over),
