@@ -7,14 +7,14 @@
 #include "common/base/bucket.h"
 #include "common/base/probe.h"
 
-enum { LEAST_LOOKS = 5, SLOW_PART = 10, KEY_TEXT = 300, LOOK_MS = 120 * 1000 };
+enum { LEAST_LOOKS = 5, SLOW_PART = 10, KEY_TEXT = 300, LOOK_MS = 120 * 1000, HELD_MS = 500 };
 
 struct absence {
     struct absence_needs n;
     const struct absence_ops *ops;
     void *arg;
     struct bucket slow; /* looks that are not the first of an order */
-    struct loop_timer timer, deadline;
+    struct loop_timer timer, deadline, held; /* held: while the ledger is read */
     struct xsale_call *call; /* the look under way */
     struct buf body;         /* of the order found; empty: gone */
     struct order_book_absence at;
@@ -49,6 +49,7 @@ void absence_destroy(struct absence *a)
     xsale_cancel(a->call);
     loop_timer_clear(a->n.loop, &a->timer);
     loop_timer_clear(a->n.loop, &a->deadline);
+    loop_timer_clear(a->n.loop, &a->held);
     buf_release(&a->body);
     free(a);
 }
@@ -198,13 +199,34 @@ static enum rc encode(struct absence *a, struct order_facts *facts, struct err *
     return order_encoder_vanished(a->n.encoder, known.order_id, known.revision, e);
 }
 
+static void ledger_is_read(struct absence *a)
+{
+    a->reading = false;
+    loop_timer_clear(a->n.loop, &a->held);
+}
+
+/* What stands in the ledger behind a row that cannot be read nobody knows: nothing is judged without it, and the polls do not wait for it. */
+static void watch_ledger(void *arg)
+{
+    struct absence *a = arg;
+    if (!schema_reader_is_held(a->n.ledger)) {
+        loop_timer_in(a->n.loop, &a->held, HELD_MS, watch_ledger, a);
+        return;
+    }
+    schema_reader_catch_up_cancel(a->n.ledger);
+    ledger_is_read(a);
+    log_event(a->n.log, LOG_WARN, "look", NULL, "the ledger cannot be read to its end: no order that polls do not show is withdrawn",
+              LOG_S("why", "a row waits for its schema"));
+    soon(a, end);
+}
+
 static void judge(void *arg)
 {
     struct absence *a = arg;
     struct order_book_offer offer;
     struct order_facts facts;
     struct err e;
-    a->reading = false;
+    ledger_is_read(a);
     if (!order_book_looked(a->n.book, &a->at, a->found, &offer)) {
         next(a);
         return;
@@ -230,7 +252,9 @@ static void judge(void *arg)
 static void read_ledger(struct absence *a, loop_fn *then)
 {
     a->reading = true;
-    if (schema_reader_catch_up(a->n.ledger, then, a) != RC_OK)
+    if (schema_reader_catch_up(a->n.ledger, then, a) == RC_OK)
+        loop_timer_in(a->n.loop, &a->held, 0, watch_ledger, a);
+    else
         a->ops->failed(a->arg, "the ledger is read to its end twice at a time"); /* a broken invariant */
 }
 
@@ -295,7 +319,7 @@ static void next(void *arg)
 static void on_read(void *arg)
 {
     struct absence *a = arg;
-    a->reading = false;
+    ledger_is_read(a);
     next(a);
 }
 

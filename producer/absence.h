@@ -3,6 +3,7 @@
  * Anything else is a person's doing (or the order is gone): the order is withdrawn.
  *
  * Rows that the updater wrote before it set the status must be known before a look is judged, so the ledger is read to its end after each look that matters.
+ * While a row waits for a schema that is not to be had nothing is looked at or judged, and the polls go on.
  * What a look costs: looks that are not the first of an order have a tenth of the quota; a poll makes LEAST_LOOKS, more only until the next one is due.
  *
  * xsale.order_path may be a guess. It is proven by a look at an order that a page listed (absence_prove); until then "there is no such order" is not believed.

@@ -200,3 +200,8 @@ void schema_reader_catch_up_cancel(struct schema_reader *sr)
 {
     sr->caught_up = NULL;
 }
+
+bool schema_reader_is_held(const struct schema_reader *sr)
+{
+    return sr->blocked && sr->reader == NULL && sr->wait.answered; /* with a reader it has not been asked yet */
+}

@@ -47,6 +47,8 @@ void schema_reader_destroy(struct schema_reader *sr);
 enum rc schema_reader_catch_up(struct schema_reader *sr, loop_fn *done, void *arg);
 /* done will not be called, and nobody asks again. */
 void schema_reader_catch_up_cancel(struct schema_reader *sr);
+/* Is a record in the way whose schema the registry, asked for it, does not give? What is asked for by catch_up does not come before it does: minutes, or days. */
+bool schema_reader_is_held(const struct schema_reader *sr);
 /* Next offset to read of a partition given as the i-th start; -1: nothing read yet. */
 int64_t schema_reader_next(const struct schema_reader *sr, size_t i);
 

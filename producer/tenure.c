@@ -294,7 +294,7 @@ static void settle(struct tenure *t)
         return;
     if (!t->forgot) {
         t->forgot = true;
-        t->looking = order_book_poll_complete(t->book);
+        t->looking = !schema_reader_is_held(t->ledger) && order_book_poll_complete(t->book); /* what a row would say of them is not known */
         if (t->looking)
             absence_start(t->absence, t->poll_began + config_ms(t->n.config, "producer.poll_interval"));
         settle_soon(t);
@@ -466,7 +466,8 @@ static void on_ledger_end(void *arg)
 
 static void on_positions(void *arg, const int64_t *offsets)
 {
-    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row, .end = on_ledger_end, .reads = &row_reads, .meanwhile = "closes and withdraws no order (nor publishes one after a start)"};
+    static const struct schema_reader_ops ops = {.wanted = is_our_row, .record = on_row, .end = on_ledger_end, .reads = &row_reads,
+                                                 .meanwhile = "closes no order and withdraws none that polls do not show (nor publishes one after a start)"};
     struct tenure *t = arg;
     char topic[TOPIC_BYTES];
     struct reader_start *starts = ledger_starts(t, topic, READER_BEGINNING, 0);

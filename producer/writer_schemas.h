@@ -24,7 +24,7 @@ struct writer_schema_wait {
     const struct schema *reader; /* called only once records of the schema can be read by this one: another, or what is no schema, is as good as none. NULL: any will do */
     bool passable;         /* called too once the registry says that it does not know the schema, or says one that is of no use: an operator lets the record pass */
     bool any_answer;       /* called after the next answer whatever it is, also when the registry cannot be asked */
-    bool answered;         /* ours */
+    bool answered;         /* ours; the registry was asked since the wait began, or could not be */
     loop_fn *fn;
     void *arg;
 };

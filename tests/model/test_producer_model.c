@@ -4,6 +4,7 @@
  *   - an order that complete polls keep showing is published as it is; nothing stands in the new status for ever, or is open for ever at the producer;
  *   - nothing is published, withdrawn or offered again without a cause (an edit, a status that a person set, a re-offer after days), crashes included, except after a
  *     replica that was stopped woke up in the middle of a takeover; publications of an order rise strictly;
+ *   - while a row of the ledger waits for a schema that is lost, polls go on, show what is new, and take back nothing that they do not show;
  *   - an order that a person took out is not loaded for long, and what the ERP has and the status says is the newest publication's.
  * Usage: test_producer_model [histories [first seed]]; one history alone with its log: test_producer_model 1 SEED -v. */
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 
 #include "tests/model/world.h"
 
-enum { HISTORIES = 5000, STEPS_MOST = 60, WORK_MOST = 60, SETTLED_POLLS = 4, CALM_POLLS = 400, CALM_STEPS = 400000 };
+enum { HISTORIES = 5000, STEPS_MOST = 60, WORK_MOST = 60, SETTLED_POLLS = 4, CALM_POLLS = 400, CALM_STEPS = 400000, HELD_POLLS = 6 };
 
 static struct world world;
 struct world *the = &world;
@@ -24,7 +25,7 @@ struct world *the = &world;
 static struct config *config;
 static struct log *quiet;
 static struct order_mapping *mapping;
-static uint64_t causes[ORDER_CAUSES], rejected, crashes, woken, taken_over;
+static uint64_t causes[ORDER_CAUSES], rejected, crashes, woken, taken_over, held;
 
 uint64_t dice(uint64_t sides)
 {
@@ -172,6 +173,8 @@ void world_loaded(const struct rec *r)
 {
     const struct shop_order *x = &the->shop[r->k];
     const struct rec *newest = newest_of(r->k);
+    if (the->row_schema_lost)
+        return;
     bool taken_out = x->there && x->by_person && x->status == STATUS_CANCELLED && r->cause < x->cause;
     if (taken_out && the->polls > x->polls + 60 && the->now - x->since > 2 * 3600000 && newest == r && !r->replayed && !the->woken && !the->crossed[r->k])
         broke("loaded long after a person took it out", r->k);
@@ -352,6 +355,16 @@ static void pass_time(void)
     the->now += ms;
 }
 
+/* Who was taken out meanwhile is looked at from now on. */
+static void row_schema(bool lost)
+{
+    world_lose_row_schema(lost);
+    for (int k = 0; k < KEYS; k++) {
+        the->shop[k].since = the->now;
+        the->shop[k].polls = the->polls;
+    }
+}
+
 static void something_happens(void)
 {
     int k = (int)dice(KEYS - 1);
@@ -392,7 +405,10 @@ static void something_happens(void)
             take_over();
         break;
     case 16:
-        the->put_refused = chance(40);
+        if (chance(50))
+            the->put_refused = chance(40);
+        else
+            row_schema(chance(40));
         break;
     case 17:
         if (chance(50))
@@ -421,19 +437,45 @@ static bool waits(int k)
     return world_note_of(k, &note) && !note.closed;
 }
 
+static bool polls_within(unsigned n, size_t steps)
+{
+    unsigned polls = the->polls;
+    for (; steps > 0 && the->polls - polls < n && the->broken == NULL; steps--)
+        work(1);
+    return the->polls - polls >= n;
+}
+
+/* The schema of the ledger's rows is lost for a while, when everything was read back. What appears must be published all the same. */
+static void lose_ledger(void)
+{
+    if (!polls_within(1, CALM_STEPS))
+        return; /* the end says so */
+    row_schema(true);
+    appear(KEYS - 1);
+    if (!polls_within(HELD_POLLS, CALM_STEPS))
+        broke("polls do not go on while a row of the ledger waits for its schema", -1);
+    held += world_ledger_is_held();
+    row_schema(false);
+}
+
 /* Everything is mended, and time passes until nothing moves any more. */
 static void calm_down(void)
 {
-    unsigned polls = the->polls, still = 0;
-    size_t records = the->recs_n;
     say("-- everything is mended");
     the->calm = true;
     the->slow = SIZE_MAX;
     memset(the->down, 0, sizeof the->down);
     memset(the->rejects, 0, sizeof the->rejects);
     the->put_refused = the->broker_down = false;
-    appear(KEYS - 1);
+    row_schema(false);
+    if (chance(70))
+        appear(KEYS - 1);
     world_publisher_wake();
+    if (chance(30))
+        lose_ledger();
+    appear(KEYS - 1);
+    unsigned polls = the->polls, still = 0;
+    size_t records = the->recs_n;
     for (size_t i = 0; i < CALM_STEPS && still < SETTLED_POLLS && the->polls < polls + CALM_POLLS && the->broken == NULL; i++) {
         unsigned before = the->polls;
         work(1);
@@ -544,9 +586,9 @@ int main(int argc, char **argv)
     printf("%" PRIu64 " histories from seed %" PRIu64 ", %" PRIu64 " failed; published", n, first, failed);
     for (int i = 0; i < ORDER_CAUSES; i++)
         printf(" %s %" PRIu64, order_book_cause_name((enum order_book_cause)i), causes[i]);
-    printf(", rejected %" PRIu64 "; killed %" PRIu64 ", stopped %" PRIu64 ", woken up %" PRIu64 "\n", rejected, crashes, taken_over, woken);
+    printf(", rejected %" PRIu64 "; killed %" PRIu64 ", stopped %" PRIu64 ", woken up %" PRIu64 ", held by a row %" PRIu64 "\n", rejected, crashes, taken_over, woken, held);
     for (int i = 0; i < ORDER_CAUSES && n >= 1000; i++)
-        failed += causes[i] == 0;
+        failed += causes[i] == 0 || held == 0;
     world_kafka_close();
     order_mapping_close(mapping);
     config_destroy(config);

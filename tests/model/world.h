@@ -75,6 +75,7 @@ struct world {
     size_t outs_n;
     int64_t put_p[KEYS], put_at[KEYS]; /* the publication for which the updater set a status last, and the broker's time then */
     bool down[WAREHOUSES], rejects[KEYS][WAREHOUSES], put_refused, broker_down;
+    bool row_schema_lost; /* the registry does not know the schema of the ledger's rows, and says so */
     unsigned polls; /* complete ones */
     bool shown[KEYS]; /* in this poll */
     unsigned stable[KEYS]; /* complete polls in a row that showed it as it is */
@@ -118,6 +119,8 @@ void world_replay(int k);           /* puts the newest record back by hand */
 bool world_note_of(int k, struct order_state *out); /* the last one in order-state; false: none, or forgotten */
 bool world_note_is_tombstone(int k);
 void world_commit(const int64_t *positions, size_t n);
+void world_lose_row_schema(bool lost);
+bool world_ledger_is_held(void); /* a row waits for its schema in vain */
 struct publisher *world_publisher(void);
 struct writer_schemas *world_schemas(void);
 

@@ -442,7 +442,29 @@ bool writer_schemas_lacks(struct writer_schemas *ws, const struct writer_schema_
     return found == WRITER_SCHEMA_UNKNOWN || (w->reader != NULL && found == WRITER_SCHEMA_UNREADABLE);
 }
 
-/* Whoever waits for the schema itself gets it in time. */
+void world_lose_row_schema(bool lost)
+{
+    if (lost != the->row_schema_lost)
+        say("-- the registry %s the schema of the ledger's rows", lost ? "has lost" : "has again");
+    the->row_schema_lost = lost;
+    if (lost)
+        known[SCHEMA_OF_STATUS] = another[SCHEMA_OF_STATUS] = false;
+}
+
+static bool in_vain(const struct writer_schema_wait *w)
+{
+    return w->id == SCHEMA_OF_STATUS && the->row_schema_lost;
+}
+
+bool world_ledger_is_held(void)
+{
+    const struct writer_schema_wait *w = waiting;
+    while (w != NULL && !(in_vain(w) && w->answered))
+        w = w->next;
+    return w != NULL;
+}
+
+/* Whoever waits for the schema itself gets it in time, unless it is lost. */
 static void answer(const struct writer_schema_wait *w)
 {
     bool silent = w->any_answer && !silent_once[w->id] && chance(30), lost = w->any_answer && !silent && chance(30);
@@ -456,13 +478,17 @@ static void answer(const struct writer_schema_wait *w)
 
 static void schema_is_there(void *arg)
 {
-    struct writer_schema_wait *first = waiting;
+    struct writer_schema_wait **at = &waiting;
     (void)arg;
-    if (first == NULL)
-        return;
-    waiting = first->next;
+    for (; *at != NULL && in_vain(*at); at = &(*at)->next)
+        (*at)->answered = true;
+    struct writer_schema_wait *first = *at;
+    if (first != NULL)
+        *at = first->next;
     if (waiting != NULL)
         loop_timer_in(world_loop(), &waiting_timer, 100, schema_is_there, NULL);
+    if (first == NULL)
+        return;
     answer(first);
     first->fn(first->arg);
 }
@@ -485,6 +511,7 @@ void writer_schemas_wait(struct writer_schemas *ws, struct writer_schema_wait *w
 {
     (void)ws;
     writer_schemas_forget(wait);
+    wait->answered = false;
     wait->next = waiting;
     wait->fn = fn;
     wait->arg = arg;
@@ -518,8 +545,8 @@ void world_kafka_restart(void)
     loop_timer_clear(world_loop(), &waiting_timer);
     waiting = NULL;
     for (int i = 0; i < SCHEMAS_END; i++) {
-        known[i] = chance(80);
-        another[i] = chance(10) && (i == SCHEMA_OF_STATE || i == SCHEMA_OF_STATUS);
+        known[i] = chance(80) && !(i == SCHEMA_OF_STATUS && the->row_schema_lost);
+        another[i] = chance(10) && (i == SCHEMA_OF_STATE || (i == SCHEMA_OF_STATUS && known[i]));
         disowned[i] = silent_once[i] = false;
     }
 }
