@@ -257,8 +257,9 @@ int64_t order_book_rows_missing_since(const struct order_book *b)
     int64_t oldest = -1;
     for (size_t i = 0; i < b->t.n; i++) {
         const struct entry *e = &b->t.all[i];
-        if (e->row_offset < 0 && (e->state == CLOSED || (e->state == OPEN && e->adopted)) && (oldest < 0 || e->at < oldest))
-            oldest = e->at > 0 ? e->at : 0;
+        int64_t from = e->adopted && e->publication < e->at ? e->publication : e->at; /* the record may have come days late: a stopped replica woke up */
+        if (e->row_offset < 0 && (e->state == CLOSED || (e->state == OPEN && e->adopted)) && (oldest < 0 || from < oldest))
+            oldest = from > 0 ? from : 0;
     }
     return oldest;
 }

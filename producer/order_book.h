@@ -46,7 +46,7 @@ void order_book_ledger_other(struct order_book *b, int64_t publication, int32_t 
 enum rc order_book_ledger(struct order_book *b, const struct ledger_row *row, int32_t partition, int64_t offset);
 /* At start, after the rows behind the committed positions: orders of which a row must exist, or may, that lies before them: noted as closed, or adopted (compaction may
  * have removed the tombstone of one that was forgotten long ago). The ledger is to be read back from this moment on (ms, the producer's or the broker's clock), since without
- * its row such an order would be taken for one that a person took out of the new status. -1: there is none. */
+ * its row such an order would be taken for one that a person took out of the new status. Of a record that came late that is its publication. -1: there is none. */
 int64_t order_book_rows_missing_since(const struct order_book *b);
 /* One of those rows. They may come late: what is known from a later one stays. */
 enum rc order_book_ledger_back(struct order_book *b, const struct ledger_row *row, int32_t partition, int64_t offset);

@@ -211,6 +211,31 @@ static void an_adopted_order_without_a_row_may_have_been_forgotten_and_its_rows_
     order_book_destroy(b);
 }
 
+/* It was forgotten long ago, and compaction has removed the tombstone: only a row from the time of its newest publication says so. Else it would stay open, or an
+ * imported order would be withdrawn. */
+static void the_rows_of_a_record_that_came_days_late_are_read_back_from_its_publication_on(void **state)
+{
+    (void)state;
+    struct order_book *b = book_new();
+    struct order_state record = {.order_id = 1, .revision = "000000000000000b", .publication = 7000, .round = 7000, .schema_id = SCHEMA_ID,
+                                 .at = 7000 + 4 * (int64_t)DAY};
+    struct order_book_absence a;
+    struct order_state note;
+    bool forgotten;
+    record.warehouses = set_of("A");
+    assert_int_equal(order_book_adopt(b, &record), RC_OK);
+    assert_int_equal(order_book_rows_missing_since(b), 7000);
+    struct ledger_row r = {.order_id = 1, .revision = "000000000000000c", .publication = 8000, .round = 8000, .closed = true, .complete = true};
+    r.warehouses = set_of("A");
+    assert_int_equal(order_book_ledger_back(b, &r, 0, 3), RC_OK);
+    assert_int_equal(order_book_rows_missing_since(b), -1);
+    order_book_restored(b);
+    assert_false(absent_at(b, 9000, &a));
+    assert_int_equal(notes(b, &note, &forgotten), 1);
+    assert_true(forgotten);
+    order_book_destroy(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +247,7 @@ int main(void)
         cmocka_unit_test(absent_orders_are_named_in_turn_over_the_polls),
         cmocka_unit_test(an_order_that_was_rejected_here_has_nothing_to_withdraw),
         cmocka_unit_test(an_adopted_order_without_a_row_may_have_been_forgotten_and_its_rows_are_read_back),
+        cmocka_unit_test(the_rows_of_a_record_that_came_days_late_are_read_back_from_its_publication_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
