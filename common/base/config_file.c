@@ -105,11 +105,30 @@ static enum rc add_line(struct reader *r, const char *section, const char *key, 
     return RC_OK;
 }
 
+void config_fold(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0';) {
+        const char *line = from;
+        size_t n = strcspn(from, "\n");
+        from += n + (from[n] == '\n');
+        while (n > 0 && is_blank(line, 1))
+            line++, n--;
+        while (n > 0 && is_blank(line + n - 1, 1))
+            n--;
+        if (n > 0 && to > text)
+            *to++ = '\n';
+        memmove(to, line, n);
+        to += n;
+    }
+    *to = '\0';
+}
+
 /* Joins the lines of a folded value, which libini would glue together: a header or a PEM block needs its line ends. */
 static const char *folded_value(struct reader *r, const char *value, unsigned line)
 {
-    struct buf joined;
-    buf_init(&joined, r->text.max);
+    struct buf lines;
+    buf_init(&lines, r->text.max);
     const char *end = (const char *)r->text.p + r->text.n;
     bool folded = false;
     const char *p = line_at(&r->text, line);
@@ -117,21 +136,17 @@ static const char *folded_value(struct reader *r, const char *value, unsigned li
     for (const char *from = equals == NULL ? p : equals + 1;;) {
         size_t n = line_length(&r->text, from);
         const char *next = from + n + (from + n < end);
-        while (n > 0 && is_blank(from, 1))
-            from++, n--;
-        while (n > 0 && is_blank(from + n - 1, 1))
-            n--;
-        if (n > 0 && joined.n > 0)
-            buf_put_byte(&joined, '\n');
-        buf_put(&joined, from, n);
+        buf_put(&lines, from, (size_t)(next - from));
         if (next >= end || (*next != ' ' && *next != '\t'))
             break;
         folded = true;
         from = next;
     }
-    const char *text = folded ? buf_text(&joined) : value;
-    const char *own = text == NULL ? NULL : arena_text(r->arena, text, strlen(text));
-    buf_release(&joined);
+    const char *text = folded ? buf_text(&lines) : value;
+    char *own = text == NULL ? NULL : arena_text(r->arena, text, strlen(text));
+    if (own != NULL && folded)
+        config_fold(own);
+    buf_release(&lines);
     return own;
 }
 

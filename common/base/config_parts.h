@@ -55,6 +55,8 @@ struct config_line {
 /* Lines in the order of the file, from the arena. RC_REJECT: the file cannot be read at all; what is wrong inside it is added to the
  * problems and the rest is given. RC_FATAL: memory. */
 enum rc config_file_read(const char *file, struct arena *a, struct config_line **out, size_t *n, struct config_problems *problems);
+/* A value of several lines, in place: without blanks at the ends of its lines, and no empty line. */
+void config_fold(char *text);
 
 /* config_credential.c: the credential that a value stands for by its name, from the arena; *out is value itself when there is none. name: of a key that may name a file; NULL: the value does. RC_FATAL: memory. */
 enum rc config_credential(struct config *c, const struct config_key *key, const char *name, const char *value, const char **out);

@@ -109,31 +109,6 @@ static enum rc add_defaults(struct config *c)
     return RC_OK;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* As the lines of a folded value in the file are read: without blanks at their ends, and no empty one. */
-static void fold(char *text)
-{
-    char *to = text;
-    for (const char *from = text; *from != '\0';) {
-        const char *line = from;
-        size_t n = strcspn(from, "\n");
-        from += n + (from[n] == '\n');
-        while (n > 0 && is_blank(*line))
-            line++, n--;
-        while (n > 0 && is_blank(line[n - 1]))
-            n--;
-        if (n > 0 && to > text)
-            *to++ = '\n';
-        memmove(to, line, n);
-        to += n;
-    }
-    *to = '\0';
-}
-
 /* The weaker source gives way; the same source may not give both the value and the file that holds it. */
 static enum rc put_value(struct config *c, struct config_entry *e, const struct given *g, bool is_file,
                          struct config_problems *problems)
@@ -151,7 +126,7 @@ static enum rc put_value(struct config *c, struct config_entry *e, const struct 
     if (own == NULL)
         return RC_FATAL;
     if (g->origin != FROM_FILE && strpbrk(own, "\r\n") != NULL)
-        fold(own);
+        config_fold(own);
     const char *value = own;
     if (config_credential(c, e->key, is_file ? NULL : e->name, value, &value) != RC_OK)
         return RC_FATAL;
