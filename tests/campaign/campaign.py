@@ -32,6 +32,8 @@ MIXES = [["MAG-1"], ["MAG-2"], ["MAG-1", "MAG-2"], ["MAG-2", "MAG-1"]]
 TOPICS = ("orders", "order-outcomes", "order-status", "orders-dlq")
 # In the words of every right refusal: the simulator's, the database's, and of an order that did not get through for long.
 CAUSES = ("Nieznany towar", "blocked article", "given up after")
+# Statuses that say that nothing was tried, and are believed. A load that the ERP kept behind one may be called superseded.
+DENIALS = (408, 429, 503)
 # What each program writes, one topic alone or all at once (None).
 WRITES = {"xsale-producer": ["orders"] * 4 + ["order-state", "order-outcomes", None], "erp-consumer": ["order-outcomes", "order-outcomes", "orders-dlq", None],
           "status-updater": ["order-status", None]}
@@ -42,7 +44,7 @@ class World(Stack):
     """The stack with a proxy in every line."""
 
     def __init__(self, build, r):
-        self.links, self.random = {}, r
+        self.links, self.random, self.denied = {}, r, []     # denied: spans (ms) in which the ERP kept loads behind DENIALS
         super().__init__("real", build)
         self.links["xsale"], self.links["erp"] = self.link(self.xsale.url), self.link(self.erp.url)
         self.database = self.part(databases.PostgreSQL(fsync="on").install())
@@ -106,7 +108,7 @@ class World(Stack):
         outcomes = [{**v, "at": round(v["at"].timestamp() * 1000)} for v in values("order-outcomes")]
         loads = collections.defaultdict(list)
         for at, method, key, status in self.erp.get("log"):
-            if method == "POST" and 200 <= status < 300:
+            if method == "POST" and 200 <= status < 300 and not any(begin <= at <= end for begin, end in self.denied):
                 _, order, warehouse, publication = key.split("/")
                 loads[int(order), warehouse, int(publication)].append(at)
         return History(orders=values("orders"), outcomes=outcomes, rows=values("order-status"), letters={k for k, _ in t["orders-dlq"]},
@@ -298,10 +300,16 @@ class Trouble:
             f.update(seconds=self.random.choice([1, 10]), status=503, process=self.random.random() < 0.5)
         else:
             f.update(seconds=self.random.choice([0.3, 2]))
-        if simulator is self.s.erp and f.get("process") and f["status"] in (408, 429, 503):
-            f["status"] = 502       # those say that nothing was tried, and are believed: what was done is not denied by an ERP, only by a gateway before it
+        now = lambda: round(time.time() * 1000)
+        span = [now(), float("inf")]
+        if simulator is self.s.erp and f.get("process") and f["status"] in DENIALS:
+            self.s.denied.append(span)
         simulator.post("faults", f)
-        self.later(self.random.uniform(0.5, 4), simulator.clear_faults)
+
+        def over():
+            simulator.clear_faults()
+            span[1] = now() + 1000 * (1 + f.get("seconds", 0))
+        self.later(self.random.uniform(0.5, 4), over)
 
     def xsale(self):
         self.fault(self.s.xsale, ["", "change-status", r"^GET /acme/orders/\d+$", r"^GET /acme/orders$", "oauth"])
