@@ -88,16 +88,22 @@ class Faults:
         self.random = random.Random(seed)
         self.list = []
 
-    def add(self, spec):
+    @classmethod
+    def _read(cls, spec):
+        """The faults that a request names, one or a list; all of them or, if one is wrong, none."""
+        read = []
         for f in spec if isinstance(spec, list) else [spec]:
-            if not isinstance(f, dict) or f.get("kind") not in self.KINDS:
+            if not isinstance(f, dict) or f.get("kind") not in cls.KINDS:
                 raise Refused(400, "a fault needs a known kind")
-            f = dict(f, taken=0, seen=0)
-            f["_route"] = re.compile(f.get("route", ""))
-            self.list.append(f)
+            read.append(dict(f, taken=0, seen=0, _route=re.compile(f.get("route", ""))))
+        return read
 
-    def clear(self):
-        self.list = []
+    def add(self, spec):
+        self.list += self._read(spec)
+
+    def replace(self, spec):
+        """In one step: no request passes between the old faults and the new ones."""
+        self.list = self._read(spec)
 
     def show(self):
         return [{k: v for k, v in f.items() if k != "_route"} for f in self.list]
@@ -321,8 +327,10 @@ class Server:
         what = (request.method, request.path)
         if what == ("POST", "/_sim/faults"):
             self.faults.add(json.loads(request.body))
+        elif what == ("PUT", "/_sim/faults"):
+            self.faults.replace(json.loads(request.body))
         elif what == ("DELETE", "/_sim/faults"):
-            self.faults.clear()
+            self.faults.replace([])
         elif what == ("GET", "/_sim/faults"):
             return Reply(200, self.faults.show())
         elif what == ("GET", "/_sim/requests"):
@@ -346,7 +354,7 @@ class Server:
 CONTROL = """The two addresses are printed at the start: url=... of the service, control=... of the control port, which always answers. Control, of every simulator:
   GET    /_sim/requests                how often each route was asked
   POST   /_sim/down, /_sim/up          the service's port is closed, opened again
-  GET, POST, DELETE /_sim/faults       what goes wrong, for example
+  GET, POST, DELETE /_sim/faults       what goes wrong (PUT: instead of what went wrong before), for example
          curl -d '{"route": "^GET", "kind": "status", "status": 503, "retry_after": 5, "count": 3}' $control/_sim/faults
          kind: status, hang, cut, drip, html, garbage, close, length, redirect, latency; more fields: tests/sim/httpd.py, class Faults
 and of this one:

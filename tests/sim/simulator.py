@@ -47,6 +47,10 @@ class Simulator:
     def fault(self, kind, route="", **more):
         return self.post("faults", {"kind": kind, "route": route, **more})
 
+    def only_fault(self, kind, route="", **more):
+        """Instead of those before, in one step: cleared first and added then, a request may pass between the two."""
+        return self.post("faults", {"kind": kind, "route": route, **more}, method="PUT")
+
     def clear_faults(self):
         return self.post("faults", method="DELETE")
 

@@ -189,6 +189,14 @@ class Faults(XsaleCase):
         self.assertEqual(self.ask("/me")[0], 200)
         self.assertGreater(self.sim.get("requests")["routes"]["GET /me"]["requests"], 1)
 
+    def test_faults_are_replaced_in_one_step(self):
+        self.sim.fault("status", "GET /me", status=500)
+        self.sim.only_fault("status", "GET /me", status=503)
+        self.assertEqual(self.ask("/me")[0], 503)
+        with self.assertRaises(RuntimeError):
+            self.sim.only_fault("no such kind")
+        self.assertEqual(self.ask("/me")[0], 503)
+
     def test_replies_can_be_cut_lengthened_garbled_or_left_out(self):
         self.sim.post("generate", {"count": 20})
         for kind in ("cut", "length"):
