@@ -24,6 +24,7 @@ struct absence {
     size_t looks;    /* after this poll */
     bool slow_token; /* taken and not used */
     bool proven, named_status, reading, vanished, waiting;
+    bool doubting; /* "looks" is down */
 };
 
 static void next(void *arg);
@@ -47,6 +48,7 @@ void absence_destroy(struct absence *a)
     if (a->reading)
         schema_reader_catch_up_cancel(a->n.ledger);
     xsale_cancel(a->call);
+    absence_none(a); /* whoever polls from now on looks anew */
     loop_timer_clear(a->n.loop, &a->timer);
     loop_timer_clear(a->n.loop, &a->deadline);
     loop_timer_clear(a->n.loop, &a->held);
@@ -152,6 +154,13 @@ void absence_prove(struct absence *a, int64_t order_id, bool named_status)
 
 /* ---- what was found */
 
+void absence_none(struct absence *a)
+{
+    if (a->doubting)
+        health_set(a->n.health, "looks", HEALTH_UP, NULL, NULL);
+    a->doubting = false;
+}
+
 static void end(void *arg)
 {
     struct absence *a = arg;
@@ -164,6 +173,7 @@ static void doubt(struct absence *a, const char *why)
 {
     char key[KEY_TEXT];
     log_event(a->n.log, LOG_WARN, "look", key_of(a, a->at.order_id, key), "cannot be looked at: nothing is withdrawn", LOG_S("why", why));
+    a->doubting = true;
     health_set(a->n.health, "looks", HEALTH_DOWN, why, "withdraws nothing meanwhile; looks again");
     soon(a, end);
 }
@@ -265,7 +275,7 @@ static void on_found(struct absence *a, enum order_book_found found, const struc
         buf_put(&a->body, reply->body, reply->body_n);
     a->found = found;
     a->vanished = buf_failed(&a->body); /* then as if nothing were known but its id */
-    health_set(a->n.health, "looks", HEALTH_UP, NULL, NULL);
+    absence_none(a);
     if (found == ORDER_FOUND_NEW)
         soon(a, next);
     else

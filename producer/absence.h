@@ -55,5 +55,7 @@ void absence_prove(struct absence *a, int64_t order_id, bool named_status);
 /* After order_book_poll_complete; until_ms: when the next poll is due, monotonic. done follows, not from inside. */
 void absence_start(struct absence *a, int64_t until_ms);
 void absence_resume(struct absence *a);
+/* A complete poll showed every order that is waited for: "looks" in /readyz, if a look had set it down, is up. */
+void absence_none(struct absence *a);
 
 #endif

@@ -278,6 +278,19 @@ static void on_looked(void *arg)
     settle_soon(t);
 }
 
+/* true: done follows. A ledger that is held: what a row would say of the orders is not known. */
+static bool look_at_absent(struct tenure *t)
+{
+    if (schema_reader_is_held(t->ledger))
+        return false;
+    bool absent = order_book_poll_complete(t->book);
+    if (absent)
+        absence_start(t->absence, t->poll_began + config_ms(t->n.config, "producer.poll_interval"));
+    else
+        absence_none(t->absence);
+    return absent;
+}
+
 static void settle(struct tenure *t)
 {
     if (t->failed || !order_intake_settle(t->intake) || (t->begun && !write_notes(t)) || order_writer_flights(t->n.writer) > 0)
@@ -294,9 +307,7 @@ static void settle(struct tenure *t)
         return;
     if (!t->forgot) {
         t->forgot = true;
-        t->looking = !schema_reader_is_held(t->ledger) && order_book_poll_complete(t->book); /* what a row would say of them is not known */
-        if (t->looking)
-            absence_start(t->absence, t->poll_began + config_ms(t->n.config, "producer.poll_interval"));
+        t->looking = look_at_absent(t);
         settle_soon(t);
         return;
     }

@@ -54,6 +54,7 @@ def a_gateway_says_404(s):
     s.xsale.post("faults", {"route": r"GET /acme/orders/\d", "kind": "html", "status": 404})
     wait("the web page to be told", 60, lambda: "perhaps not xSale's own" in s.producer.http("/readyz")[1])
     s.xsale.clear_faults()
+    wait("ready, with every order on the pages again", 60, s.producer.ready)
     equal(len(s.records("orders")), 3, "records after a gateway's 404")
 
 
