@@ -31,7 +31,10 @@ PROMISE = """What the bridge counts on, whatever your ERP makes of an order:
 - the same revision again changes nothing, and the answer names the same document;
 - a higher publication with another revision is an edit of the same document: apply it or refuse it;
 - a lower publication than the known one, loaded or withdrawn, changes nothing and is answered with success;
-- a withdrawal is remembered even of an order that never arrived; after it a higher publication is loaded anew.
+- a withdrawal is remembered even of an order that never arrived; after it a higher publication is loaded anew;
+- an answer below that does not say "what became of it is not known" (401, 429, 503 and so on) is given only where nothing was done with the order: it may not be offered
+  again when it is edited or withdrawn meanwhile. Who cannot be sure answers 502 or 504. A gateway that says 503 also when the connection broke behind it (Envoy and Istio,
+  response flag UC) is to be told to say 502 there (Envoy: `local_reply_config`).
 
 `erp-consumer --check-erp` tries all of this. Loads of one order and warehouse never overlap but for the one exception: after a time-out the repeat may meet the first
 try, still under way. Paths are the ones of the example configuration; method and address are yours (erp.http.method, url, withdraw_method, withdraw_url, lookup_url),
