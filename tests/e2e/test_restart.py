@@ -6,7 +6,8 @@ import time
 
 from harness import check, equal, main, wait
 
-IN_FLIGHT, ORDERS, KILLS = 16, 800, 2
+IN_FLIGHT, ORDERS, KILLS, MORE = 16, 800, 2, 20
+ALL = ORDERS + KILLS * MORE
 
 
 def load_and_kill(s, c, first, most):
@@ -18,12 +19,13 @@ def load_and_kill(s, c, first, most):
     for n in range(KILLS):
         wait("loads are under way", 60, lambda: c.alive() and s.producer.alive() and summary()["documents"] >= before["documents"] + 250 * (n + 1), 0.02)
         c.kill()
+        s.xsale.post("generate", {"count": MORE, "first": first + ORDERS + n * MORE, "warehouses": [["MAG-1"]]})   # should the kill have come too late for the others
         time.sleep(0.3)     # what was on its way to the ERP ends
         documents, begin = summary()["documents"], time.monotonic()
         c.start()
         wait("loading goes on", 20, lambda: summary()["documents"] > documents, 0.02)
         print(f"kill {n + 1}: the first new load {time.monotonic() - begin:.2f} s after the start")
-    wait("everything is loaded", 60, lambda: c.alive() and summary()["documents"] == before["documents"] + ORDERS, 0.2)
+    wait("everything is loaded", 60, lambda: c.alive() and summary()["documents"] == before["documents"] + ALL, 0.2)
     s.stop(c)
     equal(c.run("--until-end")[0], 0, "exit code of what is left, if anything is")
     again = summary()["repeated"] - before["repeated"]
@@ -70,9 +72,9 @@ def test(s):
     static = ("-X", "consumer.warehouse=MAG-1", "-X", "kafka.consumer.group.instance.id=mag-1-a")
     s.start(s.producer)
     load_and_kill(s, s.program("erp-consumer", "usual", *static), 100001, 4 * IN_FLIGHT)
-    load_and_kill(s, s.program("erp-consumer", "strict", *static, "-X", f"consumer.uncommitted={IN_FLIGHT}"), 100001 + ORDERS, IN_FLIGHT)
+    load_and_kill(s, s.program("erp-consumer", "strict", *static, "-X", f"consumer.uncommitted={IN_FLIGHT}"), 100001 + ALL, IN_FLIGHT)
     two_members(s, 300001)
-    equal(s.erp.get("summary")["created"], 2 * ORDERS + 270, "documents ever made")
+    equal(s.erp.get("summary")["created"], 2 * ALL + 270, "documents ever made")
     s.stop(s.producer)
 
 
