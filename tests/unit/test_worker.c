@@ -11,15 +11,18 @@
 
 #include "common/net/worker.h"
 
+enum { PATIENCE_MS = 60000, TRIES = 20 };
+
 struct world {
     struct loop *loop;
     struct worker *worker;
+    struct loop_watch glance;
     sem_t gate;    /* a job waits here */
     sem_t started; /* a job says that it runs */
     pthread_t ran_in;
     bool term_blocked;
     char marks[32];
-    int done, dropped;
+    int done, dropped, glances;
 };
 
 static int setup(void **state)
@@ -39,13 +42,14 @@ static int teardown(void **state)
 {
     struct world *w = *state;
     worker_destroy(w->worker);
+    loop_watch_remove(w->loop, &w->glance);
     loop_destroy(w->loop);
     return sem_destroy(&w->gate) == 0 && sem_destroy(&w->started) == 0 ? 0 : -1;
 }
 
 static void wait_done(struct world *w, int n)
 {
-    int64_t end = clock_mono(clock_system()) + 3000;
+    int64_t end = clock_mono(clock_system()) + PATIENCE_MS;
     while (w->done + w->dropped < n && clock_mono(clock_system()) < end)
         loop_turn(w->loop, 50);
     assert_int_equal(w->done + w->dropped, n);
@@ -66,14 +70,28 @@ static void count_done(void *arg, bool ran)
     *(ran ? &w->done : &w->dropped) += 1;
 }
 
+static bool count_glance(void *arg)
+{
+    ((struct world *)arg)->glances++;
+    return false;
+}
+
+/* It wakes the loop, which would else see it at its next glance; a busy machine may need more than one try to be faster than that. */
 static void a_job_runs_beside_the_loop_and_ends_on_it(void **state)
 {
     struct world *w = *state;
-    assert_int_equal(worker_submit(w->worker, note_thread, count_done, w), RC_OK);
-    assert_int_equal(w->done, 0);
-    int64_t began = clock_mono(clock_system());
-    wait_done(w, 1);
-    assert_true(clock_mono(clock_system()) - began < 150);
+    bool woken = false;
+    loop_watch_add(w->loop, &w->glance, -1, count_glance, w);
+    loop_turn(w->loop, 0);
+    for (int i = 1; i <= TRIES && !woken; i++) {
+        for (w->glances = 0; w->glances == 0;)
+            loop_turn(w->loop, LOOP_GLANCE_MS);
+        assert_int_equal(worker_submit(w->worker, note_thread, count_done, w), RC_OK);
+        assert_int_equal(w->done, i - 1);
+        wait_done(w, i);
+        woken = w->glances == 1;
+    }
+    assert_true(woken);
     assert_false(pthread_equal(w->ran_in, pthread_self()));
     assert_true(w->term_blocked);
 }
@@ -189,19 +207,29 @@ static void the_end_of_a_job_may_destroy_the_worker(void **state)
     loop_turn(w->loop, 0);
 }
 
+static sem_t over;
+
+static void wait_at_gate_and_tell(void *arg)
+{
+    wait_at_gate(arg);
+    (void)sem_post(&over);
+}
+
 static void giving_up_leaves_a_job_behind_that_does_not_end(void **state)
 {
     struct world *w = *state;
+    assert_int_equal(sem_init(&over, 0, 0), 0);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(worker_submit(w->worker, wait_at_gate, submit_when_dropped, w), RC_OK);
+        assert_int_equal(worker_submit(w->worker, wait_at_gate_and_tell, submit_when_dropped, w), RC_OK);
     assert_int_equal(sem_wait(&w->started), 0);
     int64_t began = clock_mono(clock_system());
     assert_false(worker_give_up(w->worker, 60));
     w->worker = NULL;
-    assert_in_range(clock_mono(clock_system()) - began, 60, 1500);
+    assert_true(clock_mono(clock_system()) - began >= 60);
     assert_int_equal(w->done, 0);
     assert_int_equal(w->dropped, 2);
     (void)sem_post(&w->gate); /* it ends after all, unheard */
+    assert_int_equal(sem_wait(&over), 0); /* and leaves the gate to the next test */
     for (int i = 0; i < 5; i++)
         loop_turn(w->loop, 10);
     assert_int_equal(w->done, 0);
