@@ -68,7 +68,7 @@ static inline void __attribute__((format(printf, 3, 4))) set(struct bench *b, co
 
 static inline void open_sink(struct bench *b, const char *name)
 {
-    const char *overrides[16] = {"kafka.bootstrap.servers=127.0.0.1:1", "registry.url=http://127.0.0.1:1", "erp.http.timeout=500ms"};
+    const char *overrides[16] = {"kafka.bootstrap.servers=127.0.0.1:1", "registry.url=http://127.0.0.1:1", "erp.http.timeout=40s"};
     struct config_problems problems = {.count = 0};
     struct err e = {{0}};
     size_t n = 3;
@@ -212,7 +212,7 @@ static inline void submit(struct bench *b, struct order *o)
     assert_int_equal(o->end.calls, 0); /* never from inside */
 }
 
-enum { PATIENCE_MS = 30000 }; /* a busy machine keeps a connection or a worker's thread waiting for seconds */
+enum { PATIENCE_MS = 60000 }; /* a busy machine keeps a connection or a worker's thread waiting for seconds */
 
 static inline enum fate finish(struct bench *b, struct order *o)
 {

@@ -29,12 +29,15 @@ struct world {
     struct got got[16];
 };
 
+enum { PATIENCE_MS = 60000, SHORT_MS = 500 };
+
+/* Times that no test reaches on a busy machine; what is about time sets SHORT_MS. */
 static struct http_settings settings(void)
 {
     return (struct http_settings){.user_agent = "test/1",
                                   .insecure = true,
-                                  .connect_timeout_ms = 1000,
-                                  .timeout_ms = 2000,
+                                  .connect_timeout_ms = 40000,
+                                  .timeout_ms = 40000,
                                   .max_body = 100000};
 }
 
@@ -94,10 +97,39 @@ static struct http_call *get(struct world *w, struct got *g)
 
 static void wait_all(struct world *w)
 {
-    int64_t end = loop_now(w->loop) + 30000;
+    int64_t end = loop_now(w->loop) + PATIENCE_MS;
     while (http_pending(w->client) > 0 && loop_now(w->loop) < end)
         loop_turn(w->loop, 100);
     assert_int_equal(http_pending(w->client), 0);
+}
+
+/* Until the server holds no more than n connections. */
+static void wait_open(struct world *w, size_t n)
+{
+    int64_t end = loop_now(w->loop) + PATIENCE_MS;
+    while (script_open(w->server) > n && loop_now(w->loop) < end)
+        loop_turn(w->loop, 10);
+    assert_int_equal(script_open(w->server), n);
+}
+
+/* A busy machine may use the time up before the request goes out: that was not sent, so the server has not seen it, and it is tried again. */
+static struct got *get_in_short_time(struct world *w, const char *reply)
+{
+    struct got *g = &w->got[0];
+    struct http_settings s = settings();
+    s.timeout_ms = SHORT_MS;
+    begin(w, s, &(struct script_row){reply, SCRIPT_KEEP}, 1);
+    for (int i = 0; i < 20; i++) {
+        memset(g, 0, sizeof *g);
+        get(w, g);
+        wait_all(w);
+        assert_int_equal(g->calls, 1);
+        if (g->end != HTTP_NOT_SENT)
+            break;
+        (void)usleep(200000);
+        assert_int_equal(script_requests(w->server), 0);
+    }
+    return g;
 }
 
 static struct got *get_one(struct world *w, const char *reply, enum script_then then)
@@ -249,7 +281,7 @@ static void a_handshake_that_never_ends_was_not_sent(void **state)
 {
     struct world *w = *state;
     struct http_settings s = settings();
-    s.timeout_ms = 300;
+    s.timeout_ms = SHORT_MS;
     begin(w, s, &(struct script_row){NULL, SCRIPT_KEEP}, 1);
     (void)snprintf(w->url, sizeof w->url, "https://127.0.0.1:%d/", w->server->port);
     get(w, &w->got[0]);
@@ -270,8 +302,8 @@ static void a_server_that_speaks_no_tls_was_not_sent(void **state)
     begin(w, settings(), NULL, 0);
     (void)snprintf(w->url, sizeof w->url, "https://127.0.0.1:%d/", ntohs(at.sin_port));
     get(w, &w->got[0]);
-    int64_t end = loop_now(w->loop) + 100;
-    while (loop_now(w->loop) < end)
+    struct pollfd came = {listener, POLLIN, 0};
+    while (poll(&came, 1, 0) != 1)
         loop_turn(w->loop, 20);
     int fd = accept(listener, NULL, NULL);
     script_send(fd, "HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -283,15 +315,10 @@ static void a_server_that_speaks_no_tls_was_not_sent(void **state)
 
 static void a_server_that_never_answers_is_ambiguous(void **state)
 {
-    struct world *w = *state;
-    struct http_settings s = settings();
-    s.timeout_ms = 300;
-    begin(w, s, &(struct script_row){NULL, SCRIPT_KEEP}, 1);
-    get(w, &w->got[0]);
-    wait_all(w);
-    assert_int_equal(w->got[0].end, HTTP_AMBIGUOUS);
-    assert_int_equal(w->got[0].status, 0);
-    assert_in_range(w->got[0].took_ms, 250, 1000);
+    struct got *g = get_in_short_time(*state, NULL);
+    assert_int_equal(g->end, HTTP_AMBIGUOUS);
+    assert_int_equal(g->status, 0);
+    assert_in_range(g->took_ms, SHORT_MS - 50, PATIENCE_MS);
 }
 
 static void a_connection_closed_before_the_reply_is_ambiguous(void **state)
@@ -335,14 +362,9 @@ static void garbage_is_ambiguous(void **state)
 
 static void a_body_that_never_ends_meets_the_time_out(void **state)
 {
-    struct world *w = *state;
-    struct http_settings s = settings();
-    s.timeout_ms = 300;
-    begin(w, s, &(struct script_row){"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", SCRIPT_KEEP}, 1);
-    get(w, &w->got[0]);
-    wait_all(w);
-    assert_int_equal(w->got[0].end, HTTP_AMBIGUOUS);
-    assert_int_equal(w->got[0].curl_code, CURLE_OPERATION_TIMEDOUT);
+    struct got *g = get_in_short_time(*state, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc");
+    assert_int_equal(g->end, HTTP_AMBIGUOUS);
+    assert_int_equal(g->curl_code, CURLE_OPERATION_TIMEDOUT);
 }
 
 static void a_body_over_the_limit_is_given_up(void **state)
@@ -427,13 +449,13 @@ static void retry_after_is_read_as_seconds(void **state)
 static void retry_after_is_read_as_a_date(void **state)
 {
     char reply[200], date[64];
-    time_t at = time(NULL) + 60;
+    time_t at = time(NULL) + 600;
     struct tm tm;
     assert_non_null(gmtime_r(&at, &tm));
     assert_true(strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0);
     (void)snprintf(reply, sizeof reply, "HTTP/1.1 429 Slow\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
                    date);
-    assert_in_range(get_one(*state, reply, SCRIPT_KEEP)->retry_after_ms, 55000, 60000);
+    assert_in_range(get_one(*state, reply, SCRIPT_KEEP)->retry_after_ms, 500000, 600000);
 }
 
 static void a_retry_after_in_the_past_is_now(void **state)
@@ -497,13 +519,16 @@ static void files_that_cannot_be_read_are_refused_at_once(void **state)
 static void a_cancelled_call_is_never_told(void **state)
 {
     struct world *w = *state;
-    begin(w, settings(), &(struct script_row){OK_REPLY, SCRIPT_DELAY}, 1);
+    const struct script_row rows[] = {{NULL, SCRIPT_KEEP}, {OK_REPLY, SCRIPT_KEEP}};
+    begin(w, settings(), rows, 2);
     struct http_call *call = get(w, &w->got[0]);
+    while (script_requests(w->server) == 0)
+        loop_turn(w->loop, 10);
     get(w, &w->got[1]);
-    loop_turn(w->loop, 20);
     http_cancel(call);
     assert_int_equal(http_pending(w->client), 1);
     wait_all(w);
+    loop_turn(w->loop, 20);
     assert_int_equal(w->got[0].calls, 0);
     assert_int_equal(w->got[1].calls, 1);
 }
@@ -550,9 +575,11 @@ static void a_client_may_go_from_inside_a_done(void **state)
     struct http_request r = {.method = "GET", .url = w->url};
     assert_non_null(http_submit(w->client, &r, destroy_client, &d, &w->e));
     get(w, &w->got[0]);
-    int64_t end = loop_now(w->loop) + 300;
-    while (loop_now(w->loop) < end)
+    int64_t end = loop_now(w->loop) + PATIENCE_MS;
+    while (w->client != NULL && loop_now(w->loop) < end)
         loop_turn(w->loop, 50);
+    for (int i = 0; i < 3; i++)
+        loop_turn(w->loop, 20);
     assert_in_range(d.calls + w->got[0].calls, 1, 2); /* the other one may have been told before */
     assert_int_equal(d.calls, 1);
 }
@@ -668,9 +695,7 @@ static void what_came_on_a_kept_connection_unasked_for_answers_nobody(void **sta
         }
         assert_int_equal(script_requests(w->server), 3);
         assert_int_equal(w->server->accepted, 2); /* the third request went out on the connection of the second one */
-        for (int n = 0; n < 100 && script_open(w->server) > 1; n++)
-            loop_turn(w->loop, 10);
-        assert_int_equal(script_open(w->server), 1);
+        wait_open(w, 1);
         http_client_destroy(w->client);
         script_stop(w->server);
         w->client = NULL;
@@ -696,9 +721,7 @@ static void reaching_connects_and_sends_nothing(void **state)
     assert_int_equal(w->got[2].status, 200);
     assert_int_equal(script_requests(w->server), 2);
     assert_int_equal(w->server->accepted, 2);
-    for (int i = 0; i < 100 && script_open(w->server) > 1; i++)
-        loop_turn(w->loop, 10);
-    assert_int_equal(script_open(w->server), 1); /* the other is closed */
+    wait_open(w, 1); /* the other is closed */
 }
 
 static void reaching_nobody_was_not_sent(void **state)
@@ -719,7 +742,7 @@ static void reaching_a_server_without_its_tls_was_not_sent(void **state)
     begin(w, settings(), &(struct script_row){"not TLS at all\r\n\r\n", SCRIPT_CLOSE}, 1);
     (void)snprintf(url, sizeof url, "https://127.0.0.1:%d/", w->server->port);
     struct http_settings s = settings();
-    s.connect_timeout_ms = s.timeout_ms = 300;
+    s.connect_timeout_ms = s.timeout_ms = SHORT_MS;
     http_client_destroy(w->client);
     w->client = http_client_create(w->loop, &s, &w->e);
     assert_non_null(w->client);

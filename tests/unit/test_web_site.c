@@ -60,7 +60,7 @@ static int setup(void **state)
     memset(&w, 0, sizeof w);
     w.token = "";
     w.loop = loop_create(NULL, &w.e);
-    struct http_settings s = {.insecure = true, .connect_timeout_ms = 1000, .timeout_ms = 5000, .max_body = 19999};
+    struct http_settings s = {.insecure = true, .connect_timeout_ms = 40000, .timeout_ms = 40000, .max_body = 19999};
     w.client = w.loop != NULL ? http_client_create(w.loop, &s, &w.e) : NULL;
     *state = &w;
     return w.client != NULL ? 0 : -1;
@@ -100,7 +100,7 @@ static int ask(struct world *w, const char *method, const char *path, const char
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%d%s", web_site_port(w->site), path);
     struct http_request r = {.method = method, .url = url, .headers = &header, .headers_n = header != NULL, .username = password != NULL ? "anybody" : NULL, .password = password};
     assert_non_null(http_submit(w->client, &r, on_done, w, &w->e));
-    int64_t end = clock_mono(clock_system()) + 5000;
+    int64_t end = clock_mono(clock_system()) + 60000;
     for (w->calls = 0; w->calls == 0 && clock_mono(clock_system()) < end;)
         loop_turn(w->loop, 100);
     assert_int_equal(w->calls, 1);
