@@ -9,7 +9,8 @@ def test(s):
     retried = refused[3]
     equal(len(refused), 12, "refused orders")
     ids = s.generate(COUNT, refused=refused, pad=4700)
-    s.erp.post("settings", {"latency": 0.005, "slow": {EDITED: 9}})
+    s.erp.post("settings", {"latency": 0.005, "slow": {EDITED: 600}})       # until it is edited
+    s.write_config(erp__http={"timeout": "900s"})
     s.start()
     wait("the slow order is in hand at the ERP", 60, lambda: s.all_alive() and s.in_hand(EDITED), 0.05)
     s.edit(EDITED)
@@ -23,7 +24,7 @@ def test(s):
     s.verify(ids, refused, {retried: [(MANUAL, "api"), (NEW, "operator"), (IMPORTED, "api")]})
 
     for p in s.programs.values():
-        check(p.ready(), f"{p.name} is not ready at the end: {p.http('/readyz')}")
+        wait(f"{p.name} is ready at the end", 60, p.ready)
         equal(p.http("/livez")[0], 200, f"/livez of {p.name}")
         check("# TYPE" in p.http("/metrics")[1], f"/metrics of {p.name}")
 

@@ -11,17 +11,18 @@ def worked_off(s, orders, what):
 
 
 def test(s):
-    s.erp.post("settings", {"latency": 0.2})
+    s.erp.post("settings", {"latency": 1})      # time enough to stop one in the middle
     s.write_config(consumer={"concurrency": 4})
     s.generate(120)
     code, text = s.producer.run("--once")
     equal(code, 0, f"xsale-producer --once, which says {text}")
     a = s.program("erp-consumer", "a", "-X", "consumer.warehouse=MAG-1")
     a.start("--until-end")
-    wait("some are loaded", 30, lambda: s.erp.get("summary")["documents"] >= 5)
+    wait("some are loaded", 60, lambda: s.erp.get("summary")["documents"] >= 5)
     a.process.send_signal(signal.SIGSTOP)
     time.sleep(9)       # longer than its session
     check(s.erp.get("summary")["documents"] < 60, "it was stopped in the middle")
+    s.erp.post("settings", {"latency": 0.2})
     a.process.send_signal(signal.SIGCONT)
     equal(a.process.wait(90), 0, "exit code of the one that was given up for dead")
     worked_off(s, 80, "it ended")
@@ -31,7 +32,7 @@ def test(s):
     equal(code, 0, f"xsale-producer --once, which says {text}")
     b = s.program("erp-consumer", "b", "-X", "consumer.warehouse=MAG-1")
     a.start("--until-end")
-    wait("some more are loaded", 30, lambda: s.erp.get("summary")["documents"] >= 85)
+    wait("some more are loaded", 60, lambda: s.erp.get("summary")["documents"] >= 85)
     b.start("--until-end")
     for p in (a, b):
         equal(p.process.wait(90), 0, f"exit code of {p.name}")
