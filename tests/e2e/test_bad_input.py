@@ -102,6 +102,7 @@ def test(s):
     wait("the orders behind the garbage left the new status", 60, lambda: s.all_alive() and s.xsale.get("counts")[NEW] == 1, 0.2)
     equal({i for i in more if s.statuses()[i] != IMPORTED}, set(), "orders behind the garbage")
     check(len(s.records("orders-dlq", decode=False)) > before, "garbage reached the DLQ")
+    wait("a verdict about each order that somebody wrote wrongly", 60, lambda: set(evil) <= {r.key for r in s.records("order-outcomes", decode=False)}, 0.5)
     said, letters = {}, {r.key: r.bytes for r in s.records("orders-dlq", decode=False)}
     for r in s.records("order-outcomes", decode=False):
         if r.key in evil:

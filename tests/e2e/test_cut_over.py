@@ -41,7 +41,7 @@ def test(s):
     since = moment()
     ids += s.generate(6, first=100013)
     s.settled()
-    check("nothing" in replay(s, "waiting").lower(), "nothing waits")
+    wait("nothing waits", 60, lambda: "nothing" in replay(s, "waiting").lower(), 0.5)       # the ledger knows of a status after xSale does
     end(s, every)
     ids += s.generate(6, first=100019)      # while nobody loads
     wait("they are published", 60, lambda: s.producer.published() >= 24)
@@ -52,6 +52,7 @@ def test(s):
     s.start(one, two)
     s.settled()
     s.verify(ids)
+    wait("what came since that moment is offered once more", 60, lambda: repeated(s) - before >= 8)
     equal(repeated(s) - before, 8, "loads offered once more: what came since that moment, and nothing older")
 
     # and back, without giving the group a place: it stands where it stopped

@@ -22,8 +22,8 @@ def test(s):
     framed = struct.pack(">bI", 0, struct.unpack(">I", outcome.bytes[1:5])[0]) + order.bytes[5:]
     headers = {**order.headers, "publication": str(int(order.headers["publication"]) + 5).encode(), "warehouses": b"MAG-1"}
     s.produce("orders", order.key, framed, list(headers.items()), partition=0)
-    wait("the order is held", 20, lambda: one.dependencies().get("schema") == "down")
-    equal(gauge(one, "waiting_for_schema"), 1, "orders that wait for their schema")
+    wait("the order is held", 60, lambda: one.dependencies().get("schema") == "down")
+    wait("one order waits for its schema", 60, lambda: gauge(one, "waiting_for_schema") == 1)
 
     plain = [("publication", b"1700000000000"), ("revision", b"0123456789abcdef"), ("warehouses", b"MAG-1")]
     for i in range(500):
@@ -32,8 +32,8 @@ def test(s):
     s.produce("orders", "k" * 999900, b"x", [], partition=1)
     more = s.generate(12, first=200002)
     wait("the orders behind all that are imported", 120, lambda: s.all_alive() and {s.statuses()[i] for i in more} == {IMPORTED}, 0.3)
-    letters = s.records("orders-dlq", decode=False)
-    check(any(r.key.startswith("?") and r.headers.get("omitted-key") == b"999900" for r in letters), "the huge key is in the DLQ")
+    letters = wait("the huge key is in the DLQ", 60, lambda: (rows := s.records("orders-dlq", decode=False)) and rows
+                   if any(r.key.startswith("?") and r.headers.get("omitted-key") == b"999900" for r in s.records("orders-dlq", decode=False)) else None, 0.3)
     check(not any(r.headers.get("source-offset") == b"" for r in letters), "each letter says where it is from")
     rejected = [r.value for r in s.records("order-outcomes") if r.value["result"] == "REJECTED" and r.value["orderId"] in ids]
     equal(rejected, [], "orders rejected for the registry's trouble")

@@ -87,6 +87,8 @@ def test(s):
         outage(s, kind, consumer, ids)
     equal(s.records("orders-dlq", decode=False), [], "records in the DLQ after the outages")
     refused = three_at_once(s, consumer, ids)
+    wanted = set(ids) | {999999, *range(1000001, 1000001 + POISON)}
+    wait("each order has its outcome", 60, lambda: wanted <= {int(r.key.partition("/")[2]) for r in s.records("order-outcomes", decode=False)}, 0.5)
     results = [r.value for r in s.records("order-outcomes")]
     rejected = {r["orderId"] for r in results if r["result"] == "REJECTED"}
     equal(rejected, refused | {999999}, "orders rejected")

@@ -86,6 +86,7 @@ def killed_in_the_middle(s, wanted):
     wait("some were put back", 60, lambda: s.height("orders") >= before + 20, 0.02)
     p.send_signal(signal.SIGKILL)
     p.wait()
+    time.sleep(0.5)     # what was on its way to the broker arrives
     done = s.height("orders") - before
     check(done < len(wanted), f"it was too fast to be killed: {done} of {len(wanted)}")
     code, out, terminal = at_terminal(s, "redrive", "--warehouse", "MAG-1", "--reason-code", "refused", "--rate", "2000")

@@ -61,8 +61,7 @@ def refused(s, name, certificate, words, authority):
     sim = s.part(Simulator("registry", "--certificate", certificate))
     s.write_config(registry={"url": sim.url, "ca_file": authority.file, "username": "u", "password": "p"})
     s.producer.start()
-    wait(f"{name}: the registry is down", 30, lambda: registry_of(s.producer).get("state") == "down", 0.1)
-    error = registry_of(s.producer)["error"]
+    error = wait(f"{name}: the registry is down", 60, lambda: (found := registry_of(s.producer)).get("state") == "down" and found, 0.1)["error"]
     check(any(w in error for w in words), f"{name}: /readyz says {error!r}, wanted one of {words}")
     equal(sim.get("requests")["routes"], {}, f"{name}: requests that reached it")
     s.stop(s.producer)

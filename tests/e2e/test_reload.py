@@ -37,9 +37,9 @@ def test(s):
         wait(f"{other.name} takes over the level", 10, lambda: "setting taken over key=log.level" in text(other))
     s.write_config(producer={"requests_per_minute": 6})
     hang_up(p)
-    wait("requests wait for the quota", 60, lambda: p.alive() and "requests wait because requests_per_minute are used up" in p.http("/readyz")[1])
-    equal(p.metrics()["xsale_bridge_xsale_quota_waiting_requests"] > 0, True, "the gauge of waiting requests")
-    equal(p.http("/readyz")[0], 200, "readiness while requests wait for the quota")
+    told = wait("requests wait for the quota", 60, lambda: p.alive() and "requests wait because requests_per_minute are used up" in (t := p.http("/readyz"))[1] and t)
+    equal(told[0], 200, "readiness while requests wait for the quota")
+    wait("the gauge of waiting requests", 60, lambda: p.metrics().get("xsale_bridge_xsale_quota_waiting_requests", 0) > 0)      # now and then none waits
     s.stop()
 
 

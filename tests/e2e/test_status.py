@@ -33,6 +33,8 @@ def not_found(s):
 def login_page(s):
     s.xsale.fault("html", "change-status")
     ids = s.generate(3, first=200001)
+    wait("a change to be answered with it", 60, lambda: s.xsale.get("faults")[0]["taken"] > 0)
+    wait("the orders to be published", 60, lambda: all(publications(s, ids).values()), 0.3)
     time.sleep(8)
     equal(publications(s, ids), {i: 1 for i in ids}, "publications while change-status answers with a page")
     equal({s.statuses()[i] for i in ids}, {NEW}, "statuses while change-status answers with a page")
