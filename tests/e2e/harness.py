@@ -4,6 +4,7 @@ import argparse
 import atexit
 import collections
 import contextlib
+import http.client
 import io
 import json
 import os
@@ -105,6 +106,7 @@ class Program:
         self.environment = environment
         self.log = os.path.join(stack.directory, name + ".log")
         self.process = None
+        self.prepare = services.die_with_parent     # done in the child before it becomes the program
 
     def command(self, *more):
         return [self.path, "-c", self.stack.config_file, "-X", f"{PORTS[self.program]}={self.port}", *self.arguments, *more]
@@ -113,7 +115,7 @@ class Program:
         check(os.access(self.path, os.X_OK), f"{self.path} is not built")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(*more), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.stack.working,
-                                            env=self.environment, preexec_fn=services.die_with_parent,
+                                            env=self.environment, preexec_fn=self.prepare,
                                             process_group=0)     # Ctrl-C is for whoever started this, who ends it in order
         return self
 
@@ -150,7 +152,7 @@ class Program:
         try:
             status, _, body = call(f"http://127.0.0.1:{self.port}", "GET", path, timeout=5)
             return status, body.decode("utf-8", "replace")
-        except OSError:
+        except (OSError, http.client.HTTPException):        # the latter: it ended in the middle of its answer
             return 0, ""
 
     def ready(self):
@@ -339,7 +341,7 @@ class Stack:
         import confluent_kafka
         consumer = self.client()
         try:
-            for last in (False, False, False, False, True):     # a topic that was made just now has no leader for a moment
+            for last in [False] * 30 + [True]:      # a topic that was made just now has no leader for a moment
                 try:
                     found = consumer.list_topics("xsale." + topic, 15).topics["xsale." + topic]
                     return sum(consumer.get_watermark_offsets(confluent_kafka.TopicPartition("xsale." + topic, p), 15)[1] for p in found.partitions)

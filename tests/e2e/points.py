@@ -1,9 +1,12 @@
 """The named places of the programs (common/base/probe.h): which there are, where they stand in a built program, and how a running one is made to die there. Nothing in the
 programs takes part: an int3 is written over the nop that the ELF note names, so the process ends by SIGTRAP at the next hit, and nothing of it runs any more, as with kill -9.
 For x86-64, where the nop is one byte."""
+import ctypes
 import os
 import signal
 import struct
+
+from harness import services
 
 # What brings each of them about: `orders` that come, are edited, retried, withdrawn and refused; a `start`; a `stop`; outcomes of a `foreign` program.
 COMMON = {"partitions_assigned": "start", "partitions_revoked": "stop", "partitions_released": "stop", "offsets_committing": "orders", "offsets_committed": "orders"}
@@ -64,6 +67,7 @@ POINTS = {
     },
 }
 NOP, INT3 = b"\x90", b"\xcc"
+TRACEME, DETACH = 0, 17     # of ptrace(2)
 DEAD = -signal.SIGTRAP
 
 
@@ -119,3 +123,25 @@ def arm(pid, path, name):
 
 def disarm(pid, path, name):
     write(pid, path, name, INT3, NOP)
+
+
+def trace(request, pid):
+    if ctypes.CDLL(None, use_errno=True).ptrace(request, pid, None, None) != 0:
+        raise OSError(ctypes.get_errno(), f"ptrace: {os.strerror(ctypes.get_errno())}")
+
+
+def stopped():
+    """Done in a child before it becomes a program: that stands still before its first step, until let_go."""
+    services.die_with_parent()
+    trace(TRACEME, 0)
+
+
+def stands(pid):
+    """Waits until it does."""
+    _, status = os.waitpid(pid, 0)
+    if not os.WIFSTOPPED(status):
+        raise RuntimeError(f"{pid} has ended before its first step: {status}")
+
+
+def let_go(pid):
+    trace(DETACH, pid)

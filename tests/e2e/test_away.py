@@ -39,19 +39,26 @@ class Deaf:
             s.close()
 
 
-def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
+class Closed:
+    """A port where nobody listens, and nobody else can."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    def close(self):
+        self.socket.close()
 
 
 def test(s):
-    deaf = s.part(Deaf())
+    deaf, closed = s.part(Deaf()), s.part(Closed())
     s.write_config()
     s.start()
     s.generate(3)
     s.settled(60)
     s.stop()
-    settings = {"refused": f"kafka.bootstrap.servers=127.0.0.1:{closed_port()}", "unknown": "kafka.bootstrap.servers=no-such-host.invalid:9092",
+    settings = {"refused": f"kafka.bootstrap.servers=127.0.0.1:{closed.port}", "unknown": "kafka.bootstrap.servers=no-such-host.invalid:9092",
                 "deaf": f"kafka.bootstrap.servers=127.0.0.1:{deaf.port}", "registry": f"registry.url=http://127.0.0.1:{deaf.port}"}
     running = {(case, name): subprocess.Popen([os.path.join(s.build, "consumer/order-replay"), name, "-c", s.config_file, "-X", settings[case], *words], stdin=subprocess.DEVNULL,
                                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -99,6 +99,16 @@ class Victim:
     def arm(self):
         points.arm(self.program.process.pid, self.program.path, self.point)
 
+    def start_armed(self):
+        """Anew; the place cannot be passed before it is armed."""
+        self.program.kill()
+        usual, self.program.prepare = self.program.prepare, points.stopped
+        self.program.start()
+        self.program.prepare = usual
+        points.stands(self.program.process.pid)
+        self.arm()
+        points.let_go(self.program.process.pid)
+
     def revive(self):
         code = self.program.process.poll()
         if code is None:
@@ -134,9 +144,7 @@ def foreign(s, order):
 def bring_about(r, v, kind):
     """The place is come to at least once; afterwards, if it is come to by orders, once more in the second half of them."""
     if kind == "start":
-        v.program.kill()
-        v.program.start()
-        v.arm()
+        v.start_armed()
         v.died()
         r.generate()
     elif kind == "stop":

@@ -2,7 +2,6 @@
 import json
 import os
 import subprocess
-import time
 
 from harness import check, equal, main, services, wait
 
@@ -50,14 +49,15 @@ def test(s):
     with open(path, "wb") as log:
         p = subprocess.Popen([os.path.join(s.build, "consumer/order-replay"), "tail", "-c", s.config_file, "--follow", "--from", "end", "--topic", "orders"],
                              stdin=subprocess.DEVNULL, stdout=log, cwd=s.working, preexec_fn=services.die_with_parent)
-    time.sleep(1)
-    s.produce("orders", "acme/5", b"garbage")
-    s.produce("orders", "acme/6", None)
 
     def seen():
+        """What is written before it stands at the end is not new to it."""
+        s.produce("orders", "acme/5", b"garbage")
+        s.produce("orders", "acme/6", None)
         with open(path, encoding="utf-8") as f:
-            return f.read()
-    wait("the new records are shown", 30, lambda: "acme/5 fault=" in seen() and "acme/6 null" in seen())
+            text = f.read()
+        return "acme/5 fault=" in text and "acme/6 null" in text
+    wait("the new records are shown", 60, seen, 0.5)
     p.terminate()
     equal(p.wait(20), 0, "code after SIGTERM")
 

@@ -20,19 +20,24 @@ def settings(s, topic):
     return {k: v.value for k, v in client.describe_configs([resource])[resource].result(15).items()}
 
 
+def seen(s, counts):
+    """Until the broker tells of them: it answers a change before it has heard of it itself."""
+    wait(f"the broker to have {counts}", 60, lambda: {t: len(m.partitions) for t, m in admin(s).list_topics(timeout=15).topics.items() if t in counts} == counts)
+
+
 def create(s, name, partitions, **more):
     from confluent_kafka.admin import NewTopic
     client = admin(s)
     client.create_topics([NewTopic(name, partitions, 1, config=more)])[name].result(15)
+    seen(s, {name: partitions})
 
 
 def more_partitions(s, counts):
-    """Until the broker tells of them: it answers the change before it has heard of it itself."""
     from confluent_kafka.admin import NewPartitions
     client = admin(s)       # must outlive its answers
     for done in client.create_partitions([NewPartitions(t, n) for t, n in counts.items()]).values():
         done.result(15)
-    wait(f"the broker to have {counts}", 30, lambda: {t: len(m.partitions) for t, m in admin(s).list_topics(timeout=15).topics.items() if t in counts} == counts)
+    seen(s, counts)
 
 
 def mend(s, words):
@@ -120,7 +125,7 @@ def test(s):
     # Nobody may make topics: the command that makes them stands in the words.
     p = s.program("xsale-producer", "producer-strict", "-X", "topics.prefix=strict", "-X", "topics.create=false").start()
     log = lambda: open(p.log, encoding="utf-8").read()
-    wait("the command that makes a topic is named", 30, lambda: p.alive() and "kafka-topics.sh --bootstrap-server" in log())
+    wait("the command that makes a topic is named", 60, lambda: p.alive() and "kafka-topics.sh --bootstrap-server" in log())
     mend(s, log())
     p.stop()
 

@@ -132,7 +132,7 @@ def backlog(s, count=60, rate=1200):
         s.stop(p)
         p.process = None
     before, begin = s.xsale.get("requests"), time.monotonic()
-    s.write_config(updater={"requests_per_minute": rate})
+    s.write_config(updater={"requests_per_minute": rate}, xsale={"timeout": "60s"})     # nothing is asked again for a slow machine's sake
     s.updater.start()
     one_change_each(s, ids, what="of a backlog")
     seconds, after = time.monotonic() - begin, s.xsale.get("requests")

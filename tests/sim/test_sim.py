@@ -70,8 +70,8 @@ class Logins(XsaleCase):
 
     def test_tokens_expire_and_can_be_expired(self):
         self.sim.post("settings", {"life": [86400, 0.3]})
-        self.tokens = self.login()[1]
-        self.assertEqual(self.ask("/me")[0], 200)
+        begin, self.tokens = time.monotonic(), self.login()[1]
+        self.assertTrue(self.ask("/me")[0] == 200 or time.monotonic() - begin >= 0.3)
         time.sleep(0.35)
         self.assertEqual(self.ask("/me")[0], 401)
         self.sim.post("settings", {"life": [86400, 86400]})
@@ -301,9 +301,13 @@ class Erp(unittest.TestCase):
         self.assertEqual(self.sim.get("summary")["documents"], 1)
 
     def test_two_loads_of_one_order_at_a_time_are_a_violation(self):
-        self.sim.post("settings", {"latency": 0.2})
+        self.sim.post("settings", {"slow": {"1": 600}})
         threads = [threading.Thread(target=self.load, kwargs={"publication": p}) for p in (1000, 2000)]
         [t.start() for t in threads]
+        end = time.monotonic() + 30
+        while not self.sim.get("summary")["violations"] and time.monotonic() < end:
+            time.sleep(0.02)
+        self.sim.post("settings", {"slow": {}})
         [t.join() for t in threads]
         self.assertEqual(self.sim.get("summary")["violations"][0]["what"], "two at a time")
 
@@ -379,7 +383,7 @@ class Life(unittest.TestCase):
             s = Simulator("registry")
             s.fault("hang")
             end(s)
-            self.assertEqual(s.process.wait(5), 0)
+            self.assertEqual(s.process.wait(60), 0)
             s.close()
 
     def test_help_names_every_default_and_every_control(self):
