@@ -12,6 +12,7 @@ import json
 import random
 import re
 import signal
+import socket
 import ssl
 import sys
 import time
@@ -138,21 +139,23 @@ class Server:
         self.faults = Faults(seed)
         self.requests = {}          # route -> count
         self.answers = {}           # status -> count
-        self.server = self.control_server = None
+        self.server = self.control_server = self.claim = None
         self.address, self.port = "127.0.0.1", 0
         self.writers = set()
         self.max_in_flight = self.in_flight = self.compressed = 0
 
     async def start(self, port):
         self.control_server = await asyncio.start_server(lambda r, w: self._serve(r, w, True), "127.0.0.1", 0, limit=HEAD_BYTES)
-        self.port = port
+        self.claim = socket.socket()        # bound and never listening: while the service is down nobody else is given its port
+        self.claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.claim.bind((self.address, port))
+        self.port = self.claim.getsockname()[1]
         await self.up()
 
     async def up(self):
         if self.server is None:
             self.server = await asyncio.start_server(lambda r, w: self._serve(r, w, False), self.address, self.port,
-                                                     limit=HEAD_BYTES, backlog=512, ssl=self.tls)
-            self.port = self.server.sockets[0].getsockname()[1]
+                                                     limit=HEAD_BYTES, backlog=512, ssl=self.tls, reuse_address=True)
 
     async def down(self):
         if self.server is not None:

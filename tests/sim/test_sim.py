@@ -227,7 +227,7 @@ class Faults(XsaleCase):
         port = int(self.sim.url.rsplit(":", 1)[1])
         for data in (b"GET /me\r\n\r\n", b"GET /me HTTP/1.1\r\n\r\n", b"GET /me HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
                      b"GET /me HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 70000 + b"\r\n\r\n"):
-            with socket.create_connection(("127.0.0.1", port), 5) as s:
+            with socket.create_connection(("127.0.0.1", port), 60) as s:
                 try:
                     s.sendall(data)
                     self.assertTrue(s.recv(100).startswith(b"HTTP/1.1 400"), data[:60])
@@ -289,7 +289,9 @@ class Erp(unittest.TestCase):
     def test_down_and_up_keep_the_port_and_the_documents(self):
         self.load()
         self.sim.down()
-        self.assertRaises(OSError, self.load)
+        self.assertRaises(ConnectionRefusedError, self.load)
+        with socket.socket() as other:
+            self.assertRaises(OSError, other.bind, ("127.0.0.1", int(self.sim.url.rsplit(":", 1)[1])))      # nobody takes it meanwhile
         self.sim.up()
         self.assertEqual(self.load()[0], 200)
 

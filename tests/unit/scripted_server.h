@@ -222,7 +222,7 @@ static inline void script_stop(struct scripted_server *s)
     free(s);
 }
 
-/* A port of 127.0.0.1 on which nobody listens. */
+/* A port of 127.0.0.1 on which nobody listens. Its socket stays, so that nobody else is given the port. */
 static inline int script_dead_port(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -230,7 +230,6 @@ static inline int script_dead_port(void)
     socklen_t length = sizeof at;
     script_require(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0, "bind");
     script_require(getsockname(fd, (struct sockaddr *)&at, &length) == 0, "getsockname");
-    (void)close(fd);
     return ntohs(at.sin_port);
 }
 
