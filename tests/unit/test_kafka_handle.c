@@ -109,7 +109,8 @@ static void a_member_that_waits_for_its_group_is_not_ready_when_the_broker_goes(
     until_it_waits(&w, true);
     assert_true(mock_cluster_down(w.rig.mock));
     until_it_waits(&w, false); /* the connection's end was noticed */
-    kafka_rig_for(&w.rig, 1000); /* the coordinator's, too */
+    for (int until = told.reports + 10; told.reports < until;)
+        kafka_rig_for(&w.rig, 20); /* the coordinator's, too */
     told.joining = false;
     for (int until = told.reports + 20; told.reports < until; kafka_rig_for(&w.rig, 20))
         assert_false(health_ready(w.health));

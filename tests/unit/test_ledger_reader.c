@@ -96,7 +96,7 @@ static void put_row(struct bench *b, int64_t id)
     assert_int_equal(ledger_row_encode(&row, &bytes, &e), RC_OK);
     struct kafka_record r = {.topic = "xsale.order-status", .partition = 0, .key = key, .key_n = key_n, .value = bytes.p, .value_n = bytes.n};
     assert_int_equal(publisher_send(b->publisher, &r, on_ack, &b->acks, &e), RC_OK);
-    kafka_rig_until(&b->rig, &b->acks, ++b->sent, 20000);
+    kafka_rig_until(&b->rig, &b->acks, ++b->sent, 60000);
     buf_release(&bytes);
 }
 
@@ -168,7 +168,7 @@ static void a_restore_waits_for_rows_whose_id_the_registry_gives_to_what_cannot_
     struct bench *b = *state;
     ledger_reader_restore(b->reader, (const int32_t[]){0}, 1);
     await_both(b, "xsale.order-status/0/0", "changes no status until it can be read");
-    kafka_rig_until(&b->rig, &b->restored, 1, 30000);
+    kafka_rig_until(&b->rig, &b->restored, 1, 60000);
     assert_int_equal(b->orders, 123);
     assert_int_equal(b->failed, 0);
     assert_true(health_ready(b->health));
@@ -180,7 +180,7 @@ static void a_row_that_is_read_again_is_waited_for_while_the_registry_gives_its_
     struct bench *b = *state;
     ledger_reader_one(b->reader, 0, 1, 2);
     await_both(b, "xsale.order-status/0/1", "takes no further outcomes of its partition until it can be read");
-    kafka_rig_until(&b->rig, &b->ones, 1, 30000);
+    kafka_rig_until(&b->rig, &b->ones, 1, 60000);
     assert_int_equal(b->one, 2);
     assert_int_equal(b->failed, 0);
     assert_true(health_ready(b->health));

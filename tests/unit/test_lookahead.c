@@ -51,7 +51,7 @@ static void fill(const struct row *rows, size_t n)
                                  .headers = headers, .headers_n = headers_n};
         assert_int_equal(publisher_send(p, &r, on_ack, &acks, &e), RC_OK);
     }
-    kafka_rig_until(&w.rig, &acks, (int)n, 20000);
+    kafka_rig_until(&w.rig, &acks, (int)n, 60000);
     publisher_destroy(p);
 }
 
@@ -86,7 +86,7 @@ static void what_stands_further_on_outdates_for_the_warehouses_that_it_names(voi
 {
     (void)state;
     begin("", NULL, 0);
-    kafka_rig_until(&w.rig, &w.known, 1, 20000);
+    kafka_rig_until(&w.rig, &w.known, 1, 60000);
     assert_true(outdated("a/1", "M", 10));
     assert_false(outdated("a/1", "M", 30)); /* not by itself */
     assert_false(outdated("a/1", "N", 10));
@@ -103,7 +103,7 @@ static void only_the_own_warehouse_counts_and_what_is_in_hand_is_noted(void **st
     (void)state;
     begin("M", NULL, 3);
     lookahead_note(w.ahead, "a/1", 3, "M", 10); /* stands before */
-    kafka_rig_until(&w.rig, &w.known, 1, 20000);
+    kafka_rig_until(&w.rig, &w.known, 1, 60000);
     assert_true(outdated("a/1", "M", 10));
     assert_false(outdated("a/3", "N", 10));
     assert_false(outdated("a/4", "M", 10));
@@ -116,10 +116,10 @@ static void it_stays_current_until_its_end(void **state)
     (void)state;
     static const struct row more[] = {{"a/1", "M", "60"}};
     begin("M", NULL, 0);
-    kafka_rig_until(&w.rig, &w.known, 1, 20000);
+    kafka_rig_until(&w.rig, &w.known, 1, 60000);
     fill(more, 1);
     assert_true(lookahead_refresh(w.ahead));
-    kafka_rig_until(&w.rig, &w.known, 2, 20000);
+    kafka_rig_until(&w.rig, &w.known, 2, 60000);
     assert_true(outdated("a/1", "M", 30));
     assert_true(lookahead_running(w.ahead));
     lookahead_end(w.ahead);
@@ -134,7 +134,7 @@ static void it_stops_where_it_has_no_room_and_says_where(void **state)
     (void)state;
     static const char *const overrides[] = {"consumer.lookahead=1", NULL};
     begin("", overrides, 0);
-    kafka_rig_until(&w.rig, &w.known, 1, 20000);
+    kafka_rig_until(&w.rig, &w.known, 1, 60000);
     assert_true(outdated("a/1", "M", 10));
     assert_false(outdated("a/3", "N", 10)); /* at offset 4 */
     assert_false(lookahead_short(w.ahead, 0, 3));

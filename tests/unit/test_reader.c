@@ -75,7 +75,7 @@ static void fill(struct kafka_rig *rig, const char *topic, int partition, int n)
         struct kafka_record r = {.topic = topic, .partition = partition, .key = "k", .key_n = 1, .value = "v", .value_n = 1};
         assert_int_equal(publisher_send(p, &r, on_ack, &acks, &e), RC_OK);
     }
-    kafka_rig_until(rig, &acks, n, 20000);
+    kafka_rig_until(rig, &acks, n, 60000);
     publisher_destroy(p);
 }
 
@@ -98,10 +98,10 @@ static void reads_every_partition_to_its_end_and_on(void **state)
     fill(&rig, "t", 2, 10);
     fill(&rig, "u", 0, 5);
     open_reader(&s, &rig, starts, 2);
-    kafka_rig_until(&rig, &s.ends, 1, 20000);
+    kafka_rig_until(&rig, &s.ends, 1, 60000);
     assert_int_equal(s.records, 32);
     fill(&rig, "t", 1, 7);
-    kafka_rig_until(&rig, &s.records, 39, 10000);
+    kafka_rig_until(&rig, &s.records, 39, 60000);
     kafka_rig_for(&rig, 300);
     assert_int_equal(s.records, 39);
     assert_int_equal(s.ends, 1);
@@ -119,7 +119,7 @@ static void ends_at_once_on_an_empty_topic_and_may_be_destroyed_there(void **sta
     kafka_rig_open(&rig, "t:2", NULL);
     open_reader(&s, &rig, &start, 1);
     s.destroy_at_end = true;
-    kafka_rig_until(&rig, &s.ends, 1, 10000);
+    kafka_rig_until(&rig, &s.ends, 1, 60000);
     assert_null(s.reader);
     kafka_rig_close(&rig);
 }
@@ -136,14 +136,14 @@ static void catches_up_with_what_exists_at_the_question(void **state)
     assert_int_equal(reader_catch_up(s.reader, on_caught_up, &s), RC_OK); /* before it started */
     assert_int_equal(reader_catch_up(s.reader, on_caught_up, &s), RC_RETRY);
     assert_int_equal(s.caught_up, 0);
-    kafka_rig_until(&rig, &s.caught_up, 1, 20000);
+    kafka_rig_until(&rig, &s.caught_up, 1, 60000);
     assert_int_equal(s.at_catch_up, 50);
     assert_int_equal(s.ends, 1);
     assert_int_equal(reader_catch_up(s.reader, on_caught_up, &s), RC_OK); /* nothing new */
-    kafka_rig_until(&rig, &s.caught_up, 2, 5000);
+    kafka_rig_until(&rig, &s.caught_up, 2, 60000);
     fill(&rig, "t", 1, 30);
     assert_int_equal(reader_catch_up(s.reader, on_caught_up, &s), RC_OK);
-    kafka_rig_until(&rig, &s.caught_up, 3, 5000);
+    kafka_rig_until(&rig, &s.caught_up, 3, 60000);
     assert_int_equal(s.at_catch_up, 80);
     reader_destroy(s.reader);
     kafka_rig_close(&rig);
@@ -158,7 +158,7 @@ static void starts_by_time_at_the_beginning_where_that_cannot_be_looked_up(void 
     kafka_rig_open(&rig, "t:1", NULL);
     fill(&rig, "t", 0, 12);
     open_reader(&s, &rig, &start, 1);
-    kafka_rig_until(&rig, &s.ends, 1, 20000);
+    kafka_rig_until(&rig, &s.ends, 1, 60000);
     assert_int_equal(s.records, 12);
     reader_destroy(s.reader);
     kafka_rig_close(&rig);
@@ -173,7 +173,7 @@ static void takes_the_earliest_for_an_offset_that_is_gone(void **state)
     kafka_rig_open(&rig, "t:1", NULL);
     fill(&rig, "t", 0, 12);
     open_reader(&s, &rig, &start, 1);
-    kafka_rig_until(&rig, &s.ends, 1, 20000);
+    kafka_rig_until(&rig, &s.ends, 1, 60000);
     assert_int_equal(s.records, 12);
     reader_destroy(s.reader);
     kafka_rig_close(&rig);
@@ -190,12 +190,12 @@ static void waits_for_the_broker_and_the_topic(void **state)
     open_reader(&s, &rig, &start, 1);
     kafka_rig_for(&rig, 1000);
     assert_int_equal(s.ends, 0);
+    assert_true(mock_cluster_topic(rig.mock, "t", 1)); /* first: the mock makes one of its own when it is asked for it */
     assert_true(mock_cluster_up(rig.mock));
-    assert_true(mock_cluster_topic(rig.mock, "t", 1));
     fill(&rig, "t", 0, 3);
-    kafka_rig_until(&rig, &s.ends, 1, 30000);
+    kafka_rig_until(&rig, &s.ends, 1, 60000);
     assert_true(s.records >= 0);
-    kafka_rig_until(&rig, &s.records, 3, 10000);
+    kafka_rig_until(&rig, &s.records, 3, 60000);
     reader_destroy(s.reader);
     kafka_rig_close(&rig);
 }
@@ -209,15 +209,15 @@ static void goes_on_after_the_broker_was_away(void **state)
     kafka_rig_open(&rig, "t:1", NULL);
     fill(&rig, "t", 0, 10);
     open_reader(&s, &rig, &start, 1);
-    kafka_rig_until(&rig, &s.ends, 1, 20000);
+    kafka_rig_until(&rig, &s.ends, 1, 60000);
     assert_true(mock_cluster_down(rig.mock));
     assert_int_equal(reader_catch_up(s.reader, on_caught_up, &s), RC_OK);
     kafka_rig_for(&rig, 500);
     assert_int_equal(s.caught_up, 0);
     assert_true(mock_cluster_up(rig.mock));
     fill(&rig, "t", 0, 10);
-    kafka_rig_until(&rig, &s.records, 20, 20000);
-    kafka_rig_until(&rig, &s.caught_up, 1, 20000);
+    kafka_rig_until(&rig, &s.records, 20, 60000);
+    kafka_rig_until(&rig, &s.caught_up, 1, 60000);
     assert_false(s.out_of_order);
     reader_destroy(s.reader);
     kafka_rig_close(&rig);
@@ -265,14 +265,14 @@ static void an_offset_past_the_end_means_the_earliest_and_is_told(void **state)
     fill(&rig, "t", 0, 5);
     struct reader_start start = {.topic = "t", .partition = 0, .from = READER_OFFSET, .value = 500};
     open_reader(&s, &rig, &start, 1);
-    kafka_rig_until(&rig, &s.ends, 1, 10000);
+    kafka_rig_until(&rig, &s.ends, 1, 60000);
     assert_int_equal(s.records, 5);
     assert_int_equal(s.moved, 1);
     assert_int_equal(s.moved_to, 0);
     reader_destroy(s.reader);
     start.value = 5; /* the end itself is nothing special */
     open_reader(&s, &rig, &start, 1);
-    kafka_rig_until(&rig, &s.ends, 1, 10000);
+    kafka_rig_until(&rig, &s.ends, 1, 60000);
     assert_int_equal(s.moved, 0);
     reader_destroy(s.reader);
     kafka_rig_close(&rig);

@@ -110,7 +110,7 @@ static void put(struct bench *b, const struct written *w)
     struct kafka_record r = {.topic = w->topic, .partition = 0, .key = w->key, .key_n = strlen(w->key), .value = w->value, .value_n = w->value_n, .headers = headers,
                              .headers_n = n};
     assert_int_equal(publisher_send(b->publisher, &r, on_ack, &b->acks, &e), RC_OK);
-    kafka_rig_until(&b->rig, &b->acks, ++b->sent, 20000);
+    kafka_rig_until(&b->rig, &b->acks, ++b->sent, 60000);
 }
 
 static void put_note(struct bench *b, const char *key, int64_t id, int64_t publication, size_t cut)
@@ -151,7 +151,7 @@ static struct recall *recall_begin(struct bench *b)
 static void recall_all(struct bench *b)
 {
     struct recall *r = recall_begin(b);
-    kafka_rig_until(&b->rig, &b->done, 1, 30000);
+    kafka_rig_until(&b->rig, &b->done, 1, 60000);
     assert_int_equal(b->failed, 0);
     recall_destroy(r);
     order_book_restored(b->book);
@@ -329,7 +329,7 @@ static void a_named_note_is_passed_over_by_the_registrys_word_alone(void **state
     assert_non_null(strstr(words, "topics.pass_over names it"));
     assert_null(strstr(words, "or name the record"));
     assert_int_equal(b->done + b->failed, 0);
-    kafka_rig_until(&b->rig, &b->done, 1, 30000);
+    kafka_rig_until(&b->rig, &b->done, 1, 60000);
     assert_true(health_ready(b->health));
     assert_false(order_book_get(b->book, 1, &s));
     assert_true(order_book_get(b->book, 2, &s));
@@ -369,7 +369,7 @@ static void a_note_for_which_the_registry_gives_what_cannot_be_its_schema_holds_
     await_schema_words(b, "xsale.order-state/0/0 was written with schema 2: registry: schema 2:");
     await_schema_words(b, "xsale.order-state/0/0 was written with schema 2: the registry gives that id to another schema:");
     assert_int_equal(b->done + b->failed, 0);
-    kafka_rig_until(&b->rig, &b->done, 1, 30000);
+    kafka_rig_until(&b->rig, &b->done, 1, 60000);
     assert_true(health_ready(b->health));
     assert_true(order_book_get(b->book, 1, &s) && order_book_get(b->book, 2, &s));
     recall_destroy(r);

@@ -44,7 +44,7 @@ static void fill(struct kafka_rig *rig, int n)
         struct kafka_record r = {.topic = "t", .partition = 0, .key = "k", .key_n = 1, .value = "v", .value_n = 1};
         assert_int_equal(publisher_send(p, &r, on_ack, &acks, &e), RC_OK);
     }
-    kafka_rig_until(rig, &acks, n, 20000);
+    kafka_rig_until(rig, &acks, n, 60000);
     publisher_destroy(p);
 }
 
@@ -61,7 +61,7 @@ static void a_topic_that_was_made_anew_is_read_and_counted_from_its_beginning(vo
     struct schema_reader_needs needs = {.loop = rig.loop, .worker = rig.worker, .config = rig.config, .log = rig.log};
     struct reader_start starts[] = {{"t", 0, READER_OFFSET, 500}, {"empty", 0, READER_OFFSET, 7}};
     assert_int_equal(schema_reader_create(&needs, starts, 2, &ops, &s, &sr, &e), RC_OK);
-    kafka_rig_until(&rig, &s.ends, 1, 10000);
+    kafka_rig_until(&rig, &s.ends, 1, 60000);
     assert_int_equal(s.records, 5);
     assert_int_equal(s.first, 0);
     assert_int_equal(schema_reader_next(sr, 0), 5);

@@ -142,7 +142,7 @@ static void finds_topics_on_a_broker_without_admin_answers(void **state)
     struct answer a;
     kafka_rig_open(&rig, "xsale.orders:6,xsale.order-state:1,xsale.order-outcomes:6", NULL);
     struct topics *t = ask(&rig, 1U << TOPIC_ORDERS | 1U << TOPIC_STATE, &a);
-    kafka_rig_until(&rig, &a.done, 1, 20000);
+    kafka_rig_until(&rig, &a.done, 1, 60000);
     assert_int_equal(a.rc, RC_OK);
     assert_int_equal(a.found.partitions[TOPIC_ORDERS], 6);
     assert_int_equal(a.found.partitions[TOPIC_STATE], 1);
@@ -158,7 +158,7 @@ static void refuses_counts_that_do_not_join(void **state)
     struct answer a;
     kafka_rig_open(&rig, "xsale.orders:6,xsale.order-outcomes:4", NULL);
     struct topics *t = ask(&rig, 1U << TOPIC_ORDERS | 1U << TOPIC_OUTCOMES, &a);
-    kafka_rig_until(&rig, &a.done, 1, 20000);
+    kafka_rig_until(&rig, &a.done, 1, 60000);
     assert_int_equal(a.rc, RC_FATAL);
     assert_non_null(strstr(a.words, "order-outcomes"));
     topics_destroy(t);
@@ -178,7 +178,7 @@ static void waits_for_missing_topics_and_an_absent_broker(void **state)
     kafka_rig_for(&rig, 1000);
     assert_int_equal(a.done, 0);
     assert_true(mock_cluster_topic(rig.mock, "xsale.orders-dlq", 1));
-    kafka_rig_until(&rig, &a.done, 1, 40000);
+    kafka_rig_until(&rig, &a.done, 1, 60000);
     assert_int_equal(a.rc, RC_OK);
     topics_destroy(t);
     kafka_rig_close(&rig);
