@@ -30,9 +30,9 @@ def test(s):
             check(not any(p.ready() for p in programs), f"a program is ready while {name} is down")
             check(all('"error":' in p.http("/readyz")[1] for p in programs), "/readyz says what is wrong")
 
-    seen("the ERP is down for its side before there is an order", 20, s.consumers, "erp", "down")
-    seen("the broker is down for everyone", 40, everyone, "kafka", "down")
-    seen("xSale is down for its side", 20, xsale_side, "xsale", "down")
+    seen("the ERP is down for its side before there is an order", 60, s.consumers, "erp", "down")
+    seen("the broker is down for everyone", 60, everyone, "kafka", "down")
+    seen("xSale is down for its side", 60, xsale_side, "xsale", "down")
     check(all(p.http("/livez")[0] == 200 for p in everyone), "every program is alive while nothing is there")
 
     if s.cluster == "mock":
@@ -47,12 +47,12 @@ def test(s):
     s.xsale.up()
     seen("xSale is up for its side", 60, xsale_side, "xsale", "up")
     wait("orders are published", 60, lambda: s.all_alive() and s.producer.published() >= 30)
-    seen("the ERP is down for its side", 40, s.consumers, "erp", "down")
+    seen("the ERP is down for its side", 60, s.consumers, "erp", "down")
     s.erp.up()
     s.settled(60)
     s.verify(ids, overlaps=True)
     for p in everyone:
-        wait(f"{p.name} is ready", 15, p.ready)
+        wait(f"{p.name} is ready", 60, p.ready)
     s.stop()
 
 

@@ -78,10 +78,10 @@ def test(s):
 
     # A good order that comes again as a bad one: no warehouse is waited for, so the producer forgets it in the end.
     s.xsale.post("orders/15/raw", (GOOD % 15).encode())
-    wait("the good order is imported", 30, lambda: s.statuses()[15] == IMPORTED)
+    wait("the good order is imported", 60, lambda: s.statuses()[15] == IMPORTED)
     s.xsale.post("orders/15/raw", (GOOD % 15).replace('"TotalGross": 1.00', '"TotalGross": "one"', 1).encode())
-    wait("the bad one is in the manual status", 30, lambda: s.statuses()[15] == MANUAL)
-    wait("the producer forgot it", 30, lambda: not [r for r in s.records("order-state", decode=False) if r.key == "acme/15"][-1].bytes)
+    wait("the bad one is in the manual status", 60, lambda: s.statuses()[15] == MANUAL)
+    wait("the producer forgot it", 60, lambda: not [r for r in s.records("order-state", decode=False) if r.key == "acme/15"][-1].bytes)
     row = [r.value for r in s.records("order-status") if r.key == "acme/15"][-1]
     check(row["closed"] and row["complete"], f"the ledger's row is not complete: {row}")
 

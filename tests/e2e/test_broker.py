@@ -36,7 +36,7 @@ def away(s):
     check(resident < 60 * 2 ** 20, f"{resident} bytes resident")
     s.kafka.command("up")
     wait("everything is published", 90, lambda: p.alive() and len(counts(s)) == ORDERS, 0.5)
-    wait("a poll is complete", 30, lambda: p.metrics()["xsale_bridge_producer_polls_total"] >= 1)
+    wait("a poll is complete", 60, lambda: p.metrics().get("xsale_bridge_producer_polls_total", 0) >= 1)
     equal({k: n for k, n in counts(s).items() if n != 1}, {}, "orders published more than once")
 
 
@@ -50,7 +50,7 @@ def unusable(s):
     for r in s.records("orders"):
         found[r.key].add(r.value["publication"])
     equal({k for k, v in found.items() if len(v) != 1}, set(), "orders with more than one publication")
-    wait("ready", 30, p.ready)
+    wait("ready", 60, p.ready)
 
 
 def test(s):

@@ -86,7 +86,7 @@ def test(s):
     check("no record of order NO-SUCH-NUMBER" in err, f"it says {err}")
     s.xsale.post("generate", {"count": 1, "first": 800001, "warehouses": [["NOBODY"]]})
     wait("an order that becomes no record is in the manual status", 60, lambda: s.all_alive() and s.statuses()[800001] == MANUAL, 0.3)
-    wait("its life says so", 30, lambda: "now: no publication is on the topics; the status is settled (MANUAL)" in explain(s, "800001")[1], 0.3)
+    wait("its life says so", 60, lambda: "now: no publication is on the topics; the status is settled (MANUAL)" in explain(s, "800001")[1], 0.3)
     equal([explain(s, *a)[0] for a in ([], ["1", "2"], ["1", "--from", "x"])], [2, 2, 2], "codes of wrong usage")
     s.stop()
     value = s.records("orders", decode=False)[0].bytes

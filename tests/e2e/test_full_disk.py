@@ -76,7 +76,7 @@ def test(s):
     ids += full(s, consumer, directory)
     os.unlink(os.path.join(directory, "ballast"))
     s.settled(60)
-    wait("the consumer to be ready", 30, consumer.ready, 0.2)
+    wait("the consumer to be ready", 60, consumer.ready, 0.2)
     equal(sorted(d["orderId"] for d in documents(directory).values()), sorted(ids), "orders that have a document")
     equal({s.statuses()[i] for i in ids}, {IMPORTED}, "statuses")
     equal(sorted(outcomes(s)), ["IMPORTED"] * len(ids), "verdicts at the end")

@@ -67,7 +67,7 @@ def works(s, kafka, ids, words):
     s.write_config()
     s.start()
     s.settled(90)
-    wait(f"every program is ready through {words}", 30, lambda: all(p.ready() for p in s.programs.values()))
+    wait(f"every program is ready through {words}", 60, lambda: all(p.ready() for p in s.programs.values()))
     code, text = replay(s, "explain", str(ids[0]))
     check(code == 0 and "IMPORTED" in text.upper(), f"order-replay explain through {words}: {code} {text}")
     code, text = replay(s, "waiting")

@@ -59,7 +59,7 @@ def a_low_soft_limit_is_raised(s, wanted):
         p.start()
         p.command = command
     for p in (s.producer, s.updater, s.consumers[0]):
-        wait(f"{p.name} to raise its limit", 30, lambda: p.alive() and p.metrics().get("process_max_fds") == wanted[p.name], 0.2)
+        wait(f"{p.name} to raise its limit", 60, lambda: p.alive() and p.metrics().get("process_max_fds") == wanted[p.name], 0.2)
 
 
 def says_none_is_free(p):

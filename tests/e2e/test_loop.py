@@ -19,7 +19,7 @@ def test(s):
     s.xsale.post(f"orders/{retried}/edit", {"replace": [["ZAKAZANY-01", "POPRAWNY-01"]]})
     s.xsale.post(f"orders/{retried}/status", {"status": NEW})
     s.settled(120)
-    wait("the edit reached both documents", 30, lambda: s.edits(EDITED) == [1, 1])
+    wait("the edit reached both documents", 60, lambda: s.edits(EDITED) == [1, 1])
     refused.remove(retried)
     s.verify(ids, refused, {retried: [(MANUAL, "api"), (NEW, "operator"), (IMPORTED, "api")]})
 
@@ -41,7 +41,7 @@ def test(s):
         last = {r.key: r.value for r in s.records("order-status")}
         return all(v["closed"] and v["complete"] for v in last.values())
 
-    wait("every row of the ledger is closed and complete", 30, closed)
+    wait("every row of the ledger is closed and complete", 60, closed)
     ledger = {r.key: r.value for r in s.records("order-status")}
     equal(sorted(ledger), sorted(wanted), "rows of the ledger")
     equal(len(s.records("orders-dlq", decode=False)), 12, "records in the DLQ")

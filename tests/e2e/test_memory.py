@@ -128,7 +128,7 @@ def test(s):
         ids += starved(s, p, FIRST + MORE + 90 * (number - 1))
     s.updater.kill()        # and before it owns a partition: what librdkafka needs for that it cannot do without
     s.updater.start()
-    wait(f"{s.updater.name} to begin", 30, lambda: s.updater.http("/livez")[0] == 200, 0.02)
+    wait(f"{s.updater.name} to begin", 60, lambda: s.updater.http("/livez")[0] == 200, 0.02)
     ids += starved(s, s.updater, ids[-1] + 1)
     settled(s)
     s.producer.kill()

@@ -136,7 +136,7 @@ class Victim:
 
 def foreign(s, order):
     """Outcomes of another team's program: one that nobody can read, and one that stands in a wrong partition."""
-    outcome = wait("an outcome", 30, lambda: [r for r in s.records("order-outcomes", decode=False) if r.key == f"acme/{order}" and r.bytes[:1] == b"\0"])[0]
+    outcome = wait("an outcome", 60, lambda: [r for r in s.records("order-outcomes", decode=False) if r.key == f"acme/{order}" and r.bytes[:1] == b"\0"])[0]
     s.produce("order-outcomes", f"acme/{order}", b"no Avro at all")
     s.produce("order-outcomes", outcome.key, outcome.bytes, partition=(outcome.partition + 1) % 6)
 

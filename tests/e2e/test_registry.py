@@ -72,8 +72,8 @@ def accepted(s, name, certificate, options, settings, authority):
     sim = s.part(Simulator("registry", "--certificate", certificate, *options))
     s.write_config(registry={"url": sim.url, "ca_file": authority.file, **settings})
     s.producer.start()
-    wait(f"{name}: the registry is up", 30, lambda: registry_of(s.producer).get("state") == "up", 0.1)
-    wait(f"{name}: the schemas are registered", 30, lambda: "xsale.orders-value" in sim.get("state")["subjects"], 0.1)
+    wait(f"{name}: the registry is up", 60, lambda: registry_of(s.producer).get("state") == "up", 0.1)
+    wait(f"{name}: the schemas are registered", 60, lambda: "xsale.orders-value" in sim.get("state")["subjects"], 0.1)
     s.stop(s.producer)
     return sim
 
@@ -116,7 +116,7 @@ def away(s):
     headers = {**order.headers, "publication": str(publication).encode()}
     del headers["schema"]
     s.produce("orders", order.key, struct.pack(">bI", 0, number) + out.getvalue(), list(headers.items()), partition=order.partition)
-    wait("the order of an unknown id is held", 30, lambda: one.dependencies().get("schema") == "down" or one.dependencies().get("registry") == "down", 0.1)
+    wait("the order of an unknown id is held", 60, lambda: one.dependencies().get("schema") == "down" or one.dependencies().get("registry") == "down", 0.1)
     more = s.generate(6, first=200001)
     wait("orders of known ids go on", 60, lambda: s.all_alive() and {s.statuses()[i] for i in more} == {IMPORTED}, 0.2)
     nothing_is_judged(s, order.key.rpartition("/")[2])
@@ -159,7 +159,7 @@ def lost(s):
     wait("the orders that wait are named", 60, lambda: f"schema {old}" in schema_of(s.producer), 0.1)
     more = s.generate(3, first=310001)
     wait("the others are published", 60, lambda: s.producer.alive() and offers(more) == [1] * 3, 0.3)
-    wait("all that wait are counted", 30, lambda: "(and 2 more)" in schema_of(s.producer), 0.1)
+    wait("all that wait are counted", 60, lambda: "(and 2 more)" in schema_of(s.producer), 0.1)
     said = schema_of(s.producer)
     check(any(f"acme/{i} " in said for i in open_ones) and "does not know" in said and "producer.unknown_schema_after" in said, f"/readyz says {said!r}")
     log = pathlib.Path(s.producer.log).read_text(encoding="utf-8")
@@ -182,7 +182,7 @@ def lost(s):
     s.write_config(producer={"unknown_schema_after": "1s"})
     s.producer.start()
     wait("they count as edited", 60, lambda: s.producer.alive() and offers(open_ones + more) == [2] * 7, 0.3)
-    wait("nobody waits any more", 30, lambda: s.producer.dependencies().get("schema") == "up", 0.1)
+    wait("nobody waits any more", 60, lambda: s.producer.dependencies().get("schema") == "up", 0.1)
     equal(offers(open_ones + more), [2] * 7, "publications")
     s.stop(s.producer)
 

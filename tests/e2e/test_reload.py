@@ -13,7 +13,7 @@ def text(p):
 def hang_up(p):
     before = text(p).count("program: reloaded")
     os.kill(p.process.pid, signal.SIGHUP)
-    wait(f"{p.name} reloaded", 30, lambda: p.alive() and text(p).count("program: reloaded") > before)
+    wait(f"{p.name} reloaded", 60, lambda: p.alive() and text(p).count("program: reloaded") > before)
 
 
 def test(s):
@@ -24,17 +24,17 @@ def test(s):
     ids = s.generate(30)
     s.write_config(producer={"poll_interval": "a while"})
     hang_up(p)
-    wait("the mistake is named", 10, lambda: 'producer.poll_interval: \\"a while\\"' in text(p) or 'producer.poll_interval: "a while"' in text(p))
+    wait("the mistake is named", 60, lambda: 'producer.poll_interval: \\"a while\\"' in text(p) or 'producer.poll_interval: "a while"' in text(p))
     equal(polls(), 1, "polls after a wrong configuration")
     s.write_config(producer={"poll_interval": "300ms", "reoffer_after": "9d"}, log={"level": "debug"})
     hang_up(p)
-    wait("polls follow", 30, lambda: p.alive() and polls() > 3)
-    wait("the key that needs a restart is named", 10, lambda: "needs a restart key=producer.reoffer_after" in text(p))
+    wait("polls follow", 60, lambda: p.alive() and polls() > 3)
+    wait("the key that needs a restart is named", 60, lambda: "needs a restart key=producer.reoffer_after" in text(p))
     s.settled(90)
     s.verify(ids)
     for other in (s.updater, *s.consumers):
         hang_up(other)
-        wait(f"{other.name} takes over the level", 10, lambda: "setting taken over key=log.level" in text(other))
+        wait(f"{other.name} takes over the level", 60, lambda: "setting taken over key=log.level" in text(other))
     s.write_config(producer={"requests_per_minute": 6})
     hang_up(p)
     told = wait("requests wait for the quota", 60, lambda: p.alive() and "requests wait because requests_per_minute are used up" in (t := p.http("/readyz"))[1] and t)

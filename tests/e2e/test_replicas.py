@@ -103,7 +103,7 @@ def frozen(s, a, b):
     s.start(a, b)
     settled(a, b)
     s.xsale.fault("latency", "GET /acme/orders$", seconds=0.6)
-    before = {p: wait("each answers", 30, lambda p=p: [n for n in [answered(p)] if n is not None])[0] for p in (a, b)}
+    before = {p: wait("each answers", 60, lambda p=p: [n for n in [answered(p)] if n is not None])[0] for p in (a, b)}
     s.generate(600, first=400001)
     first = wait("one publishes", 60, lambda: next((p for p in (a, b) if (answered(p) or 0) > before[p]), None), 0.01)
     second = b if first is a else a
@@ -145,7 +145,7 @@ def test(s):
     s.start(n)
     wait("the other organization polls too", 60, lambda: owner(n) and polls(n) > 0)
     polled = polls(a) + polls(b), polls(n)
-    wait("both poll", 30, lambda: polls(a) + polls(b) > polled[0] + 2 and polls(n) > polled[1] + 2)
+    wait("both poll", 60, lambda: polls(a) + polls(b) > polled[0] + 2 and polls(n) > polled[1] + 2)
     equal(collections.Counter(k.split("/")[0] for k in offers(s)), {"acme": 1300, "north": 100}, "orders of each organization")
     check(max(v for k, v in offers(s).items() if k.startswith("north/")) == 1, "published twice")
     s.stop(a, b, n)

@@ -75,7 +75,7 @@ def joined_meanwhile(s, consumer, group):
 
 def killed_while_it_commits(s, group):
     """Kills before, in and after the commit: all offsets are the old ones or all are the new ones."""
-    wait("the group is empty", 30, lambda: replay(s, "--warehouse", "MAG-1", "--to", "end", "--yes")[0] == 0)
+    wait("the group is empty", 60, lambda: replay(s, "--warehouse", "MAG-1", "--to", "end", "--yes")[0] == 0)
     old = committed(s, group)
     new = {p["partition"]: p["new"] for p in json.loads(replay(s, "--warehouse", "MAG-1", "--to", "beginning", "--dry-run", "--json")[1])["partitions"]}
     check(old != new, "a rewind that changes something")
@@ -112,7 +112,7 @@ def test(s):
     equal(code, 1, "code while the group has members")
     check("1 members" in err and "Stop its erp-consumers" in err, f"it says {err}")
     s.stop(one)
-    wait("the group is empty", 30, lambda: replay(s, "--warehouse", "MAG-1", "--to", "beginning", "--dry-run")[0] == 0)
+    wait("the group is empty", 60, lambda: replay(s, "--warehouse", "MAG-1", "--to", "beginning", "--dry-run")[0] == 0)
 
     at = committed(s, group)
     ours = [i for i in after if "MAG-1" in s.mix(i, 100031)]

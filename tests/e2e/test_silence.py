@@ -16,7 +16,7 @@ def test(s):
     s.start()
     s.settled(60)
     programs = list(s.programs.values())
-    wait("every program is ready", 30, lambda: all(p.ready() for p in programs))
+    wait("every program is ready", 60, lambda: all(p.ready() for p in programs))
     s.kafka.process.send_signal(signal.SIGSTOP)
     try:
         wait("every program says that the broker does not answer", 60, lambda: all(any("has not answered for" in words for words in down(p)) for p in programs), 0.5)

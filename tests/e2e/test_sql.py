@@ -44,7 +44,7 @@ def rows(db):
 
 
 def outages(s, consumer, db, work):
-    wait_down = lambda why: wait(f"{consumer.name} says that the database is {why}", 30, lambda: s.all_alive() and consumer.dependencies().get("erp") == "down")
+    wait_down = lambda why: wait(f"{consumer.name} says that the database is {why}", 60, lambda: s.all_alive() and consumer.dependencies().get("erp") == "down")
     db.stop()
     wait_down("stopped")
     db.start()

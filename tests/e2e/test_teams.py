@@ -171,7 +171,7 @@ def test(s):
     check(s.all_alive() and s.xsale.get("counts")[NEW] == 0, "everybody goes on")
     if s.cluster == "real":
         in_java(s, team, seen)
-    wait("the updater is ready", 20, s.updater.ready)
+    wait("the updater is ready", 60, s.updater.ready)
     team.consumer.close()
     s.stop()
 

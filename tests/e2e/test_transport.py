@@ -31,7 +31,7 @@ def secure(first):
         s.generate(250)
         s.write_config(xsale={"insecure": "false"})
         p = s.producer.start()
-        wait("/readyz tells that the certificate is not trusted", 30, lambda: p.alive() and "certificate" in p.http("/readyz")[1].lower())
+        wait("/readyz tells that the certificate is not trusted", 60, lambda: p.alive() and "certificate" in p.http("/readyz")[1].lower())
         equal(s.xsale.get("requests")["routes"], {}, "requests to a server that is not trusted")
         s.stop()
         s.write_config(xsale={"ca_file": authority})

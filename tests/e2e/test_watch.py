@@ -88,8 +88,8 @@ def test(s):
     traces(s)
     for p in programs:
         clean(p)
-    wait("Prometheus sees every program", 30, lambda: len(watcher.query('up{job="xsale-bridge"} == 1')) == len(programs))
-    wait("the refused order's dead letter is seen", 30, lambda: watcher.query("xsale_bridge_dead_letters_total == 1"))
+    wait("Prometheus sees every program", 60, lambda: len(watcher.query('up{job="xsale-bridge"} == 1')) == len(programs))
+    wait("the refused order's dead letter is seen", 60, lambda: watcher.query("xsale_bridge_dead_letters_total == 1"))
 
     s.erp.down()
     s.generate(12, first=100042)
@@ -99,18 +99,18 @@ def test(s):
         erp = json.loads(p.http("/readyz")[1])["dependencies"]["erp"]
         check(erp["state"] == "down" and erp["error"] and erp["doing"] and erp["since"], f"/readyz of {p.name} says what is wrong: {erp}")
         clean(p)
-    wait("orders wait", 30, lambda: all(watcher.query(f'xsale_bridge_orders_waiting{{warehouse="{w}"}} > 0 and xsale_bridge_lag_seconds > 0') for w in ("MAG-1", "MAG-2")))
+    wait("orders wait", 60, lambda: all(watcher.query(f'xsale_bridge_orders_waiting{{warehouse="{w}"}} > 0 and xsale_bridge_lag_seconds > 0') for w in ("MAG-1", "MAG-2")))
     s.erp.up()
     wait("the alert is over", 60, lambda: not watcher.firing("XsaleBridgeErpPaused"), 0.5)
     s.settled(60)
-    wait("every program is ready", 30, lambda: all(p.ready() for p in programs))
+    wait("every program is ready", 60, lambda: all(p.ready() for p in programs))
 
     with open(os.path.join(PLACE, "dashboard.json"), encoding="utf-8") as f:
         panels = json.load(f)["panels"]
     queries = [(p["title"], t["expr"]) for p in panels for t in p["targets"]]
     check(len(queries) > 30, "queries of the dashboard")
     for title, expression in queries:
-        wait(f"the query of the panel {title} finds a series: {expression}", 30, lambda: watcher.query(expression), 1)
+        wait(f"the query of the panel {title} finds a series: {expression}", 60, lambda: watcher.query(expression), 1)
     s.stop()
 
 

@@ -154,7 +154,7 @@ def test(s, seed):
     watch.serving()
     third = s.generate(ORDERS, first=300003)
     watch.until("orders after a restart are imported", 90, lambda: imported(s, third))
-    watch.until("the first are loaded as well", 30, lambda: {i for i, _ in s.documents()} >= {*first, *second, *third} - {100003})
+    watch.until("the first are loaded as well", 60, lambda: {i for i, _ in s.documents()} >= {*first, *second, *third} - {100003})
     s.stop()
     watch.reports()
     print(f"seed {seed}: most MB resident {dict((n, m >> 20) for n, m in watch.most.items())}")

@@ -177,7 +177,7 @@ def orders(s, r, liars):
     watch.until("every order is imported as it is", 90, lambda: correct(s, old) and imported(s, old))
     wanted = {(i, w) for i in old for w in s.mix(i)} | {(i, w) for i in new for w in s.mix(i, 200002)}
     try:
-        wait("a document for each", 30, lambda: not lacking(s, wanted))
+        wait("a document for each", 60, lambda: not lacking(s, wanted))
     except Failed as e:
         raise Failed(f"{e}; missing, with what the ERP was asked: {lacking(s, wanted)}") from e
     found = {d for d in s.documents() if d[0] in {*old, *new}}
