@@ -123,7 +123,7 @@ class Machine:
 
     def try_(self, *command):
         return subprocess.run(["nsenter", "-t", self.leader, "-m", "-u", "-i", "-p", "-r", "-w", *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=120, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive",
+                              stderr=subprocess.STDOUT, text=True, timeout=400, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive",
                                                                                  "LC_ALL": "C.UTF-8"})
 
     def run(self, *command):
@@ -193,13 +193,13 @@ def upgraded(s, m, version, ids):
     before = {u: m.property(u, "MainPID") for u in UNITS}
     s.erp.post("settings", {"latency": 0.1})
     flow = Flow(s, 200000)
-    wait("loads are under way", 60, lambda: len(s.documents()) >= 60, 0.2)
+    wait("loads are under way", 120, lambda: len(s.documents()) >= 60, 0.2)
     install(m, version)
     for unit in UNITS:
         equal(m.property(unit, "ActiveState"), "active", f"{unit} after the upgrade")
         check(m.property(unit, "MainPID") != before[unit], f"{unit} was not started again by the upgrade")
     documents = len(s.documents())
-    wait("loads are under way again", 60, lambda: len(s.documents()) >= documents + 30, 0.2)
+    wait("loads are under way again", 120, lambda: len(s.documents()) >= documents + 30, 0.2)
     ids = ids + flow.end()
     wait("every order left the new status", 120, lambda: s.xsale.get("counts")["Nowe"] == 0, 0.3)
     s.verify(ids)
@@ -212,7 +212,7 @@ def wrong(m, version):
     with open(path, "a", encoding="utf-8") as f:
         f.write("\n[consumer]\nconcurency = 3\n")
     check("not everything that ran was started again" in install(m, version, "--reinstall"), "the upgrade does not say that a program did not start")
-    wait("the unit to stay down", 30, lambda: m.property("erp-consumer@MAG-1", "ActiveState") == "failed")
+    wait("the unit to stay down", 120, lambda: m.property("erp-consumer@MAG-1", "ActiveState") == "failed")
     check("concurrency" in m.run("journalctl", "--no-pager", "-u", "erp-consumer@MAG-1"), "the journal does not name the mistake")
     check("half-configured" not in m.run("dpkg", "-s", *PACKAGES), "a package is half configured")
 

@@ -76,7 +76,7 @@ class PostgreSQL(Database):
         """At once, whoever is connected: the way that a restart of the machine takes."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(2)     # SIGINT: "fast"
-            self.process.wait(30)
+            self.process.wait(120)
 
     @property
     def connection(self):

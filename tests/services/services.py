@@ -211,7 +211,7 @@ class Registry(Service):
             c.close()
 
     def level(self, level):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         c.request("PUT", COMPATIBLE + "/config", '{"compatibility": "%s"}' % level, {"Content-Type": "application/vnd.schemaregistry.v1+json"})
         status = c.getresponse().status
         c.close()

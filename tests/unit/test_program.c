@@ -114,7 +114,7 @@ static void launch_program(struct child *c, const struct program_desc *d, const 
     if (c->pid == 0) {
         if (dup2(ends[1], 1) < 0 || dup2(ends[1], 2) < 0)
             _exit(99);
-        (void)alarm(30);
+        (void)alarm(120);
         for (int i = 0; i < argc; i++)
             argv[i] = strdup(argv[i]); /* the program wipes what is secret */
         _exit(program_main(d, argc, argv));
