@@ -314,11 +314,11 @@ class Stack:
         topic, found = "xsale." + topic, []
         consumer = self.client()
         try:
-            meta = consumer.list_topics(topic, 15).topics[topic]
+            meta = consumer.list_topics(topic, 60).topics[topic]
             check(meta.error is None, lambda: f"{topic}: {meta.error}")
             left = {}
             for p in meta.partitions:
-                low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), 15)
+                low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), 60)
                 if high > low:
                     left[p] = high
             consumer.assign([confluent_kafka.TopicPartition(topic, p, 0 if self.cluster == "mock" else confluent_kafka.OFFSET_BEGINNING) for p in left])
@@ -359,7 +359,7 @@ class Stack:
         p, failed = self.writer, []
         more = {} if partition is None else {"partition": partition}
         p.produce("xsale." + topic, value, key, headers=headers or [], on_delivery=lambda e, m: failed.append(e) if e else None, **more)
-        check(p.flush(15) == 0 and not failed, lambda: f"produce: {failed}")
+        check(p.flush(60) == 0 and not failed, lambda: f"produce: {failed}")
 
     def schema(self, number):
         import fastavro

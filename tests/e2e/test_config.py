@@ -77,7 +77,7 @@ LINES = {"xsale-producer": [4, 7, 8, 9, 10, 11, 14, 15, *SHARED, 31], "status-up
 
 
 def together(s, p):
-    code, text = p.run("--check-config", timeout=10)
+    code, text = p.run("--check-config", timeout=60)
     equal(code, 2, f"{p.name} --check-config, which says {text}")
     equal([row.split(":")[1] for row in text.splitlines()], [str(n) for n in LINES[p.program]], f"{p.name}: lines complained about, in their order:\n{text}")
 
@@ -104,7 +104,7 @@ def schemas(s):
         path.write_text(text, encoding="utf-8")
         for p in (s.producer, s.updater):
             for more in (["--check-config"], []):
-                code, said = p.run("-X", f"producer.schema={path}", *more, timeout=10)
+                code, said = p.run("-X", f"producer.schema={path}", *more, timeout=60)
                 equal(code, 2, f"{p.name} {more} with a wrong schema, which says {said}")
                 for _, line, words in faults.values():
                     check(any(f"{path}:{line}: " in row and words in row for row in said.splitlines()), f"{p.name} {more}: line {line} is not told with {words}:\n{said}")
@@ -112,7 +112,7 @@ def schemas(s):
     view = pathlib.Path(s.config_file).with_name("View.avsc")
     view.write_text('{"type": "record", "name": "Order", "fields": [\n{"name": "orderId", "type": "long"},\n{"name": "orderId", "type": "long"},\n'
                     '{"name": "x", "type": "money"}]}', encoding="utf-8")
-    code, said = s.consumers[0].run("--check-config", "-X", f"erp.view={view}", timeout=10)
+    code, said = s.consumers[0].run("--check-config", "-X", f"erp.view={view}", timeout=60)
     equal(code, 2, f"a wrong view, which says {said}")
     check(f"{view}:3: " in said and f"{view}:4: " in said, f"both faults of the view:\n{said}")
 
@@ -138,7 +138,7 @@ def test(s):
         f.write(WRONG)
     for p in (s.producer, s.updater, s.consumers[0]):
         for more in (["--check-config"], []):
-            code, text = p.run(*more, timeout=10)
+            code, text = p.run(*more, timeout=60)
             equal(code, 2, f"{p.name} {more} with a wrong file, which says {text}")
             for number, word in EXPECTED[p.program].items():
                 lines = [row for row in text.splitlines() if f"bridge.ini.wrong:{number}:" in row]
@@ -148,7 +148,7 @@ def test(s):
         f.write(TOGETHER)
     for p in (s.producer, s.updater, s.consumers[0]):
         together(s, p)
-    code, text = s.consumers[0].run("--check-config", "-X", "consumer.warehouse=NOPE", timeout=10)
+    code, text = s.consumers[0].run("--check-config", "-X", "consumer.warehouse=NOPE", timeout=60)
     check("consumer.warehouse: is not one of warehouses.known" in text, f"a warehouse that no order can name: {text}")
     s.config_file = good + ".missing"
     equal(s.producer.run()[0], 2, "a file that is missing")

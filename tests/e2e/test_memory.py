@@ -61,9 +61,11 @@ def starved(s, p, first):
     end = time.monotonic() + WITHOUT_S
     while p.alive() and time.monotonic() < end:
         time.sleep(0.1)
-    if p.alive():
+    try:
         cap(p, None)
         return ids
+    except (OSError, KeyError):     # it has ended, perhaps just now
+        p.process.wait(60)
     told(p)
     p.start()
     return ids

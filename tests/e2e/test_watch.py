@@ -30,7 +30,7 @@ class Prometheus(services.Service):
         self.launch(["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"])
 
     def ask(self, path):
-        status, _, body = call(f"http://127.0.0.1:{self.port}", "GET", path, timeout=10)
+        status, _, body = call(f"http://127.0.0.1:{self.port}", "GET", path, timeout=60)
         return json.loads(body)["data"] if status == 200 else {}
 
     def answers(self):
