@@ -12,6 +12,7 @@
 #include "consumer/erp_view.h"
 #include "consumer/fate_rules.h"
 #include "consumer/loader.h"
+#include "consumer/sql_session.h"
 
 struct state {
     struct program *program;
@@ -147,5 +148,10 @@ static const struct program_desc desc = {
 
 int main(int argc, char **argv)
 {
+    struct err e;
+    if (sql_session_prepare(&e) != RC_OK) {
+        (void)fprintf(stderr, "%s: %s\n", desc.name, e.text);
+        return EXIT_FAILURE;
+    }
     return program_main(&desc, argc, argv);
 }

@@ -40,6 +40,14 @@ struct sql_session {
     struct buf wide;
 };
 
+enum rc sql_session_prepare(struct err *e)
+{
+    if (setenv("PGCLIENTENCODING", "UTF8", 1) == 0)
+        return RC_OK;
+    err_set(e, "out of memory");
+    return RC_FATAL;
+}
+
 struct sql_session *sql_session_create(const struct sql_settings *settings)
 {
     struct sql_session *s = calloc(1, sizeof *s);

@@ -9,6 +9,7 @@
 #ifndef BRIDGE_CONSUMER_SQL_SESSION_H
 #define BRIDGE_CONSUMER_SQL_SESSION_H
 
+#include "common/base/err.h"
 #include "consumer/erp_reply.h"
 #include "consumer/sql_fates.h"
 #include "consumer/sql_values.h"
@@ -36,6 +37,11 @@ struct sql_end {
 
 /* Nothing was sent, nor was the database asked. */
 void sql_end_not_begun(struct sql_end *end, const char *message);
+
+/* For main, before there is a second thread: PostgreSQL's driver is told, over the environment, that all text is UTF-8. Untold it asks setlocale at each connect: that frees what
+ * another thread that connects is just reading, and takes the machine's locale for the text's (without one the bytes as they are: garbage in a database that is not UTF-8).
+ * (psqlodbc 13.02, derive_locale_encoding; libpq reads PGCLIENTENCODING too. maodbc and sqliteodbc do not ask.) RC_FATAL: out of memory. */
+enum rc sql_session_prepare(struct err *e);
 
 struct sql_session;
 

@@ -32,6 +32,23 @@ def http(erp, withdraw=True):
     return {"erp__http": {"url": erp.url + "/orders", **more}}
 
 
+def polish(s):
+    """A database that is not UTF-8, and a program in no locale: the ERP gets the letters that the order has."""
+    db = s.part(databases.PostgreSQL(encoding="LATIN2").install())
+    path = os.path.join(s.directory, "polish.json")
+    with open(path, "w", encoding="utf-8") as f:
+        text = orders.order(7, warehouses=["MAG-1"]).replace("@STATUS_ID@", "1").replace("@STATUS_NAME@", json.dumps("Nowe"))
+        text = json.dumps({**json.loads(text), "Payer": {"Name": "Zażółć gęślą jaźń"}}, ensure_ascii=False)
+        f.write("".join(c for c in text if ord(c) < 0x10000))       # no emoji
+    s.consumers[0].environment = {**os.environ, "LC_ALL": "C", "PGCLIENTENCODING": "SQL_ASCII"}
+    code, counts, text = offer(s, "--check-order", path, consumer={"warehouse": "MAG-1"}, erp={"sink": "sql"},
+                               erp__sql={"connection": db.connection, "statement": db.statement, "withdraw_statement": db.withdraw})
+    check(code == 0 and counts.get("ok") == STEPS, lambda: f"{code}:\n{text}")
+    equal(db.query("SELECT DISTINCT order_json -> 'payer' ->> 'name', length(order_json -> 'payer' ->> 'name') FROM xsale_order WHERE order_json IS NOT NULL"),
+          [["Zażółć gęślą jaźń", "17"]], "the payer's name in the ERP")
+    s.consumers[0].environment = None
+
+
 def test(s):
     check(s.kafka is None, "Kafka is there")
     s.consumers = [s.program("erp-consumer", "consumer")]
@@ -41,6 +58,7 @@ def test(s):
     statements = {"statement": db.statement, "withdraw_statement": db.withdraw}
     kept(s, erp={"sink": "sql"}, erp__sql={"connection": db.connection, **statements})
     equal(db.query("SELECT count(*) FROM xsale_order WHERE NOT withdrawn"), [["0"]], "documents that are left")
+    polish(s)
     directory = os.path.join(s.directory, "files")
     os.mkdir(directory)
     kept(s, erp={"sink": "file"}, erp__file={"directory": directory})

@@ -36,7 +36,7 @@ class Database(Service):
     def command(self, words, text=None):
         r = subprocess.run(words, input=text, stdin=None if text is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            text=True, encoding="utf-8", cwd=self.directory, preexec_fn=as_nobody, timeout=120,
-                           env={**os.environ, "LC_ALL": "C.UTF-8", "TMPDIR": self.directory})     # the caller's may be closed to nobody
+                           env={**os.environ, "LC_ALL": "C.UTF-8", "PGCLIENTENCODING": "UTF8", "TMPDIR": self.directory})     # the caller's may be closed to nobody
         if r.returncode != 0:
             raise RuntimeError(f"{words[0]}: {r.stdout[-1000:]}{r.stderr[-3000:]}")
         return r.stdout
@@ -56,14 +56,15 @@ class PostgreSQL(Database):
     statement = "SELECT import_order(:organization, :order_id, :warehouse, :revision, :publication, :withdrawn, :order_json)"
     withdraw = statement
 
-    def __init__(self, port=None, **settings):
+    def __init__(self, port=None, encoding="UTF8", **settings):
         super().__init__(port)
         self.settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "fsync": "off", "shared_buffers": "64MB",
                          "lc_messages": "C", "max_connections": 60, **settings}
         self.bin = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
         self.command([self.bin + "/initdb", "-D", self.data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"])
         self.start()
-        self.command([self.bin + "/createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "bridge", "erp"])
+        self.command([self.bin + "/createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "bridge", "-T", "template0", "-E", encoding, "-l", "C.UTF-8" if encoding == "UTF8" else "C",
+                      "erp"])
 
     def start(self):
         self.launch_as_nobody([self.bin + "/postgres", "-D", self.data] + [x for k, v in self.settings.items() for x in ("-c", f"{k}={v}")])
