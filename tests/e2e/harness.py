@@ -152,8 +152,13 @@ class Program:
         try:
             status, _, body = call(f"http://127.0.0.1:{self.port}", "GET", path, timeout=5)
             return status, body.decode("utf-8", "replace")
-        except (OSError, http.client.HTTPException):        # the latter: it ended in the middle of its answer
+        except OSError:
             return 0, ""
+        except http.client.HTTPException:
+            time.sleep(1)
+            if self.alive():
+                raise
+            return 0, ""        # it ended in the middle of its answer
 
     def ready(self):
         return self.http("/readyz")[0] == 200

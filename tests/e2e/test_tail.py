@@ -50,14 +50,20 @@ def test(s):
         p = subprocess.Popen([os.path.join(s.build, "consumer/order-replay"), "tail", "-c", s.config_file, "--follow", "--from", "end", "--topic", "orders"],
                              stdin=subprocess.DEVNULL, stdout=log, cwd=s.working, preexec_fn=services.die_with_parent)
 
-    def seen():
-        """What is written before it stands at the end is not new to it."""
-        s.produce("orders", "acme/5", b"garbage")
-        s.produce("orders", "acme/6", None)
+    def shown(*words):
         with open(path, encoding="utf-8") as f:
             text = f.read()
-        return "acme/5 fault=" in text and "acme/6 null" in text
-    wait("the new records are shown", 60, seen, 0.5)
+        return [text.count(w) for w in words]
+
+    def follows():
+        """What is written before it stands at the end is not new to it."""
+        s.produce("orders", "acme/4", None)
+        return shown("acme/4 null")[0] > 0
+    wait("it follows", 60, follows, 0.5)
+    for _ in range(3):
+        s.produce("orders", "acme/5", b"garbage")
+        s.produce("orders", "acme/6", None)
+    wait("the new records are shown", 60, lambda: shown("acme/5 fault=", "acme/6 null") == [3, 3])
     p.terminate()
     equal(p.wait(20), 0, "code after SIGTERM")
 

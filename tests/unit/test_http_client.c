@@ -318,7 +318,7 @@ static void a_server_that_never_answers_is_ambiguous(void **state)
     struct got *g = get_in_short_time(*state, NULL);
     assert_int_equal(g->end, HTTP_AMBIGUOUS);
     assert_int_equal(g->status, 0);
-    assert_in_range(g->took_ms, SHORT_MS - 50, PATIENCE_MS);
+    assert_in_range(g->took_ms, SHORT_MS - 50, PATIENCE_MS / 2); /* not the connection's patience */
 }
 
 static void a_connection_closed_before_the_reply_is_ambiguous(void **state)
@@ -519,11 +519,18 @@ static void files_that_cannot_be_read_are_refused_at_once(void **state)
 static void a_cancelled_call_is_never_told(void **state)
 {
     struct world *w = *state;
-    const struct script_row rows[] = {{NULL, SCRIPT_KEEP}, {OK_REPLY, SCRIPT_KEEP}};
-    begin(w, settings(), rows, 2);
-    struct http_call *call = get(w, &w->got[0]);
-    while (script_requests(w->server) == 0)
-        loop_turn(w->loop, 10);
+    struct http_call *call = NULL;
+    begin(w, settings(), &(struct script_row){OK_REPLY, SCRIPT_DELAY}, 1);
+    for (size_t i = 0; i < 20 && call == NULL; i++) { /* a busy machine may get its answer before it is cancelled */
+        size_t before = script_requests(w->server);
+        w->got[0] = (struct got){0};
+        call = get(w, &w->got[0]);
+        while (script_requests(w->server) == before)
+            loop_turn(w->loop, 10);
+        if (w->got[0].calls > 0)
+            call = NULL;
+    }
+    assert_non_null(call);
     get(w, &w->got[1]);
     http_cancel(call);
     assert_int_equal(http_pending(w->client), 1);

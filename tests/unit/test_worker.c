@@ -225,7 +225,7 @@ static void giving_up_leaves_a_job_behind_that_does_not_end(void **state)
     int64_t began = clock_mono(clock_system());
     assert_false(worker_give_up(w->worker, 60));
     w->worker = NULL;
-    assert_true(clock_mono(clock_system()) - began >= 60);
+    assert_in_range(clock_mono(clock_system()) - began, 60, PATIENCE_MS / 2);
     assert_int_equal(w->done, 0);
     assert_int_equal(w->dropped, 2);
     (void)sem_post(&w->gate); /* it ends after all, unheard */
