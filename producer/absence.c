@@ -48,7 +48,7 @@ void absence_destroy(struct absence *a)
     if (a->reading)
         schema_reader_catch_up_cancel(a->n.ledger);
     xsale_cancel(a->call);
-    absence_none(a); /* whoever polls from now on looks anew */
+    absence_none(a); /* from now on it waits for no order: whoever polls next looks anew */
     loop_timer_clear(a->n.loop, &a->timer);
     loop_timer_clear(a->n.loop, &a->deadline);
     loop_timer_clear(a->n.loop, &a->held);
@@ -154,11 +154,16 @@ void absence_prove(struct absence *a, int64_t order_id, bool named_status)
 
 /* ---- what was found */
 
+static void looks_are_up(struct absence *a)
+{
+    a->doubting = false;
+    health_set(a->n.health, "looks", HEALTH_UP, NULL, NULL);
+}
+
 void absence_none(struct absence *a)
 {
     if (a->doubting)
-        health_set(a->n.health, "looks", HEALTH_UP, NULL, NULL);
-    a->doubting = false;
+        looks_are_up(a);
 }
 
 static void end(void *arg)
@@ -275,7 +280,7 @@ static void on_found(struct absence *a, enum order_book_found found, const struc
         buf_put(&a->body, reply->body, reply->body_n);
     a->found = found;
     a->vanished = buf_failed(&a->body); /* then as if nothing were known but its id */
-    absence_none(a);
+    looks_are_up(a);
     if (found == ORDER_FOUND_NEW)
         soon(a, next);
     else

@@ -47,7 +47,7 @@ class Watch:
             check(status == 200 or not p.alive(), f"{p.name}: /livez answers {status} {text[:200]}")
             with contextlib.suppress(OSError, KeyError):        # it has ended just now: the next look judges that
                 self.most[p.name] = max(self.most.get(p.name, 0), p.usage()[2])
-            check(self.most.get(p.name, 0) < MOST, f"{p.name} had {self.most[p.name] >> 20} MB resident")
+            check(self.most.get(p.name, 0) < MOST, lambda p=p: f"{p.name} had {self.most[p.name] >> 20} MB resident")
         return True
 
     def serving(self, *programs):
