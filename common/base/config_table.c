@@ -308,7 +308,8 @@ const struct config_key config_table[] = {
     {.section = "erp.sql", .key = "connection", .type = CONFIG_TEXT, .programs = CONFIG_CONSUMER, .secret = true,
      .reload = true,
      .example = "Driver={PostgreSQL Unicode};Server=db;Database=erp;UID=bridge;PWD=...;Protocol=7.4-1",
-     .doc = "ODBC connection string; drivers are named in odbcinst.ini. schemas/erp has one for each database."},
+     .doc = "ODBC connection string; drivers are named in odbcinst.ini. schemas/erp has one for each database. All text is UTF-8: PostgreSQL is told so by "
+            "PGCLIENTENCODING, whatever it was before."},
     {.section = "erp.sql", .key = "statement", .type = CONFIG_TEXT, .programs = CONFIG_CONSUMER,
      .example = "SELECT import_order(:organization, :order_id, :warehouse, :revision, :publication, :withdrawn, :order_json)",
      .doc = "One statement, run in a transaction of its own; its first column is the document id. Its named parameters: :organization, :order_id, :warehouse, "
